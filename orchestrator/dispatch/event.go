@@ -1,0 +1,104 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/plan"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// WorkerID numbers a worker from 1. A replacement has a new number.
+type WorkerID int
+
+// An Input is something that happened. Time goes only forward and is measured
+// from the start of the run.
+type Input interface{ input() }
+
+// A Command is something to do now.
+type Command interface{ command() }
+
+type (
+	// TestsAdded extends the inventory: hinted by the last run, or discovered.
+	TestsAdded struct{ Tests []plan.Test }
+	// TestsDropped takes tests out that turned out not to exist.
+	TestsDropped struct{ Tests []worker.TestID }
+	// InventoryComplete says that no TestsAdded follows.
+	InventoryComplete struct{}
+	// WorkerReady says that a worker takes tests. Exact workers have
+	// collected the whole suite, and can run what others cannot be trusted with.
+	WorkerReady struct {
+		Worker WorkerID
+		Host   string
+		Exact  bool
+	}
+	// WorkerLost says that a worker is gone, for a cause that is not a test's.
+	WorkerLost struct {
+		Worker WorkerID
+		Cause  string
+	}
+	// TestStarted locks a test.
+	TestStarted struct {
+		Worker WorkerID
+		Token  worker.Token
+		Test   worker.TestID
+	}
+	// TestFinished ends an attempt. Failed says whether it failed. It may be
+	// repeated to amend the outcome of the worker's last tests.
+	TestFinished struct {
+		Worker                WorkerID
+		Token                 worker.Token
+		Test                  worker.TestID
+		Outcome               worker.Outcome
+		Setup, Call, Teardown time.Duration
+		// Tentative failures are final only once they failed on an exact
+		// worker too.
+		Tentative bool
+	}
+	// TestsReturned gives tests back unrun, after Revoke or at the end of a session.
+	TestsReturned struct {
+		Worker WorkerID
+		Tests  []worker.TestID
+	}
+	// TestsRejected voids attempts: what a worker ran was not what was
+	// discovered. They run again, on an exact worker.
+	TestsRejected struct{ Tests []worker.TestID }
+	// Stopped ends handing out: interrupted, --maxfail, pytest.exit, run timeout.
+	Stopped struct{ Reason string }
+)
+
+type (
+	// Hand gives tests to a worker, to be appended to what it holds.
+	Hand struct {
+		Worker WorkerID
+		Token  worker.Token
+		Tests  []worker.Ref
+	}
+	// TakeBack asks a worker for tests that wait there.
+	TakeBack struct {
+		Worker WorkerID
+		Tests  []worker.TestID
+	}
+	// Release says that a worker gets no more tests.
+	Release struct{ Worker WorkerID }
+	// Replace asks for one more worker. Exact: it must collect everything.
+	Replace struct{ Exact bool }
+	// Done says that every test has its verdict, or that nothing more can be done.
+	Done struct{}
+)
+
+func (TestsAdded) input()        {}
+func (TestsDropped) input()      {}
+func (InventoryComplete) input() {}
+func (WorkerReady) input()       {}
+func (WorkerLost) input()        {}
+func (TestStarted) input()       {}
+func (TestFinished) input()      {}
+func (TestsReturned) input()     {}
+func (TestsRejected) input()     {}
+func (Stopped) input()           {}
+
+func (Hand) command()     {}
+func (TakeBack) command() {}
+func (Release) command()  {}
+func (Replace) command()  {}
+func (Done) command()     {}

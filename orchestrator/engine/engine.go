@@ -1,0 +1,178 @@
+// Package engine is the seam between a run and the place where its workers
+// live: a Docker engine, or plain processes. It owns the words of that seam
+// and refuses to know any SDK, any framework and any plan.
+//
+// A place of work is put together from three parts: a base (an image), a
+// layer on top of it (a sealed environment with dependencies, or a prepared
+// one in which the project is installed too), and a tree (the project's
+// source, each worker's own writable copy). Inside it one process runs: the
+// agent, which speaks the contract of package worker on its stdin and stdout.
+package engine
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// An Engine makes places of work. All methods may be called concurrently.
+type Engine interface {
+	Bases
+	Layers
+	Trees
+	Starter
+	// Info asks the engine what it is. An error says that it does not answer,
+	// and what to do about that.
+	Info(ctx context.Context) (Info, error)
+	// Sweep removes what dead runs of this project left behind, and what has
+	// expired. It never touches a run that still lives. It returns what it removed.
+	Sweep(ctx context.Context) (removed []string, err error)
+	// Close releases the connection, not the things made.
+	Close() error
+}
+
+// Info is what an engine says of itself.
+type Info struct {
+	Name     string // "docker", "process"
+	Version  string
+	Platform string // "linux/amd64"
+	CPUs     int
+	Memory   int64 // bytes
+	Isolated bool  // workers cannot see each other's processes, files and ports
+	Local    bool  // the engine runs on this machine
+}
+
+// Bases resolves images.
+type Bases interface {
+	// Base resolves an image: a name, "auto" or "host" (an engine without
+	// images has only "host"). For "auto", python is the wanted version
+	// ("3.12", or "" for any). It pulls when it must, with progress on
+	// notify. Base.Note says what was taken instead of what was asked for.
+	Base(ctx context.Context, image, python string, notify func(string)) (Base, error)
+}
+
+// Base is a resolved image.
+type Base struct {
+	Image string // as the user would write it
+	ID    string // content: part of every key
+	Host  bool
+	Note  string
+	// Python is the interpreter to make environments with: absolute, or a
+	// name on the PATH.
+	Python string
+}
+
+// Layer names something sealed. The zero Layer is the bare base.
+type Layer string
+
+// Layers finds what was sealed before.
+type Layers interface {
+	// Find looks a sealed layer up by its key, and marks it as used now.
+	Find(ctx context.Context, key string) (Layer, bool, error)
+	// Lock keeps others, of this machine, from building the same key at the
+	// same time. It waits; notify is called when it has to.
+	Lock(ctx context.Context, key string, notify func()) (unlock func(), err error)
+}
+
+// Tree names a source tree that was loaded.
+type Tree string
+
+// Trees takes source trees in.
+type Trees interface {
+	// Load makes the tree with this id available to workers. write is called
+	// only when the engine does not hold it yet, and writes it as a tar
+	// archive with paths relative to the tree's root.
+	Load(ctx context.Context, id string, write func(io.Writer) error) (Tree, error)
+}
+
+// Role says what a place of work is for, and so what it may do.
+type Role string
+
+const (
+	// Builder installs dependencies: root, network, cache writable. Its
+	// Instance can be sealed.
+	Builder Role = "builder"
+	// Preparer installs the project: like Builder, with the tree, as the
+	// workers' user.
+	Preparer Role = "preparer"
+	// Worker runs tests: unprivileged, hardened, cache read-only.
+	Worker Role = "worker"
+	// Finisher makes reports from results: like Worker, without network.
+	Finisher Role = "finisher"
+)
+
+// Spec is a place of work, as plain data.
+type Spec struct {
+	Run   string // the run's id; labels everything made for it
+	Name  string // "worker-3"; unique within the run
+	Role  Role
+	Base  Base
+	Layer Layer
+	Tree  Tree // "" for none
+	// TreeName is the last element of the tree's path inside, the same in
+	// every role: the project's own directory name.
+	TreeName string
+	Env      map[string]string // not for secrets: it is visible to the engine
+	Limits   Limits
+	Harden   Harden
+	Network  string // "" the role's default; "none"; "bridge"; or the engine's own name for one
+	User     string // "" the default unprivileged user; "root"; or uid[:gid]
+}
+
+// Limits bound a place of work. Zero means the engine's default.
+type Limits struct {
+	Memory int64   // bytes
+	PIDs   int64   // processes and threads
+	CPUs   float64 // cores
+}
+
+// Harden loosens the defaults (no capabilities, no new privileges).
+type Harden struct {
+	CapAdd []string
+}
+
+// Starter starts places of work.
+type Starter interface {
+	// Start returns once the agent's stream is attached; the agent's greeting
+	// is the first thing on it. When it fails it leaves nothing behind.
+	Start(ctx context.Context, spec Spec) (Instance, error)
+}
+
+// An Instance is a running place of work.
+type Instance interface {
+	// Stream is the agent's stdin and stdout. Closing it ends the agent.
+	Stream() io.ReadWriteCloser
+	// Layout says where things are inside.
+	Layout() Layout
+	// Wait blocks until the agent's process has ended, and says how.
+	Wait(ctx context.Context) (Exit, error)
+	// Seal keeps what was written, and names it by key. Only for Builder and
+	// Preparer, after the agent has quit.
+	Seal(ctx context.Context, key string) (Layer, error)
+	// Remove ends it if it runs, and removes everything made for it. It may
+	// be called more than once.
+	Remove(ctx context.Context) error
+	// Stderr is what the agent wrote there, its last few kilobytes.
+	Stderr() string
+}
+
+// Layout is where things are inside a place of work. All paths are absolute.
+type Layout struct {
+	Source string // the tree: writable, owned by the user that tests run as
+	Env    string // the environment, made by setup, outside the tree
+	Cache  string // the shared cache; "" where the role has none
+	Home   string // writable
+	Temp   string // writable, private
+	// PATH for commands of the environment.
+	Path string
+	// UID and GID are who runs tests; -1 where the engine has no say.
+	UID, GID int
+}
+
+// Exit is how an instance ended, as the engine tells it.
+type Exit struct {
+	Code      int
+	OOMKilled bool
+	Error     string
+	At        time.Time
+}

@@ -1,0 +1,23 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/shardyard/shardyard/worker"
+)
+
+// A Test is what a plan is made of.
+type Test struct {
+	ID worker.TestID
+	// File is the affinity: opening a file on one more worker costs its
+	// fixtures again.
+	File string
+	// Group, when not empty, must stay on one worker; it is never cut.
+	Group string
+	// Index is the test's place in the suite's own order.
+	Index int
+	// Estimate is the expected time of setup, call and teardown without the
+	// file's fixtures. Known says that it comes from history.
+	Estimate time.Duration
+	Known    bool
+}

@@ -1,0 +1,13 @@
+// Package worker is the contract between the coordinator and a worker, and the
+// agent that serves it inside the worker.
+//
+// The contract is JSON lines over a pair of byte streams, in practice the
+// stdin and stdout of the worker's first process. The coordinator sends a
+// [Request] per line, the agent sends an [Event] per line. No line is longer
+// than [MaxFrame] bytes: a longer message is cut into parts, which are
+// interleaved with other messages, so that a [Pong] never waits behind a
+// coverage file.
+//
+// The package knows nothing of engines, images or plans; of a test it knows an
+// opaque id.
+package worker

@@ -1,0 +1,72 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// A Framework runs tests inside a worker. The agent is given one for each
+// name that it serves.
+type Framework interface {
+	// Name is what Open.Framework says.
+	Name() string
+	// Run runs one process of a session: it takes tests from the stream until
+	// the stream closes, and emits Opened, Discovered, Collected, Started,
+	// Reported and Finished. It returns the exit of its process; an error
+	// means that machinery broke. When the process ends before its time, Run
+	// emits Finished for the test that ran, and returns with Exit.Cause set;
+	// the agent then calls Run again if tests wait.
+	Run(ctx context.Context, open Open, s Stream) (Exit, error)
+	// Conclude makes the run's reports.
+	Conclude(ctx context.Context, c Conclude, emit func(Event)) (Concluded, error)
+}
+
+// Exit is how the process of a session ended.
+type Exit struct {
+	Code    int
+	Signal  string
+	Cause   string // "" (as it should), "timeout", "exited", "signal"
+	Test    TestID // that ran when the process ended before its time
+	Stop    string
+	Files   []string
+	Missing string
+}
+
+// A Stream is a session's queue of tests, and the way out for its events.
+type Stream interface {
+	// Next locks the next test. With wait it blocks until there is one or no
+	// more will come, else it returns at once. State says which it was.
+	Next(ctx context.Context, wait bool) (Leased, State)
+	// Unlock puts a test that was locked but never started back at the head.
+	Unlock(Leased)
+	// Emit sends an event. It may be called concurrently.
+	Emit(Event)
+}
+
+// Leased is a test with the token under which it runs.
+type Leased struct {
+	Ref
+	Token Token
+}
+
+// State is what a Stream has to offer.
+type State int
+
+const (
+	// Ready: the test returned is locked.
+	Ready State = iota
+	// Empty: none now, more may come.
+	Empty
+	// Ended: none will come.
+	Ended
+)
+
+// Raw encodes v for an Options field. It panics when v cannot be encoded,
+// which is a mistake in the program.
+func Raw(v any) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}

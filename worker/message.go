@@ -1,0 +1,331 @@
+package worker
+
+import "encoding/json"
+
+// Version is the version of the contract. The agent refuses another one.
+const Version = 1
+
+// MaxFrame is the length in bytes of the longest line on the wire.
+const MaxFrame = 64 << 10
+
+// A TestID names a test. It is minted by the framework's adapter in the
+// worker, and is opaque to everything else: it is compared and carried, never
+// parsed or translated.
+type TestID string
+
+// A Token fences a lease: the coordinator never uses one twice in a run, and
+// ignores results that carry a token it has withdrawn.
+type Token int64
+
+// A Request is one message from the coordinator to the agent. Exactly one
+// field is set.
+type Request struct {
+	Hello    *Greeting `json:"hello,omitempty"`    // the first message
+	Ping     *Ping     `json:"ping,omitempty"`     // answered by Pong, ahead of everything that waits
+	Exec     *Exec     `json:"exec,omitempty"`     // run a command; answered by Output..., Exited
+	Put      *Chunk    `json:"put,omitempty"`      // write a file
+	Get      *Get      `json:"get,omitempty"`      // read a file; answered by File...
+	Open     *Open     `json:"open,omitempty"`     // start a test session; answered by Opened
+	Lease    *Lease    `json:"lease,omitempty"`    // append tests to the session's queue
+	Revoke   *Revoke   `json:"revoke,omitempty"`   // take waiting tests back; answered by Returned
+	Drain    *Drain    `json:"drain,omitempty"`    // no more leases: end the session when the queue is empty; answered by Closed
+	Conclude *Conclude `json:"conclude,omitempty"` // make the run's reports; answered by Output..., Concluded
+	Quit     *Quit     `json:"quit,omitempty"`     // end the agent; answered by End
+}
+
+// An Event is one message from the agent to the coordinator. Exactly one field
+// is set. Events of one session arrive in the order in which they happened.
+type Event struct {
+	Hello      *Greeting   `json:"hello,omitempty"`
+	Pong       *Ping       `json:"pong,omitempty"`
+	Output     *Output     `json:"output,omitempty"`
+	Exited     *Exited     `json:"exited,omitempty"`
+	File       *Chunk      `json:"file,omitempty"`
+	Opened     *Opened     `json:"opened,omitempty"`
+	Discovered *Discovered `json:"discovered,omitempty"`
+	Collected  *Collected  `json:"collected,omitempty"`
+	Started    *Started    `json:"started,omitempty"`
+	Reported   *Reported   `json:"reported,omitempty"`
+	Finished   *Finished   `json:"finished,omitempty"`
+	Returned   *Returned   `json:"returned,omitempty"`
+	Died       *Died       `json:"died,omitempty"`
+	Closed     *Closed     `json:"closed,omitempty"`
+	Concluded  *Concluded  `json:"concluded,omitempty"`
+	Failed     *Failed     `json:"failed,omitempty"`
+	End        *End        `json:"end,omitempty"`
+}
+
+// Greeting opens the stream in both directions.
+type Greeting struct {
+	Version int    `json:"version"`
+	Worker  string `json:"worker,omitempty"`
+	// Mute is how long the agent waits for any message (pings arrive every
+	// few seconds) before it takes the coordinator for lost and ends itself
+	// and all its children. Zero means 30 s.
+	MuteMS int64 `json:"mute_ms,omitempty"`
+	// The agent fills these in.
+	PID  int `json:"pid,omitempty"`
+	CPUs int `json:"cpus,omitempty"`
+}
+
+// Ping measures the way there and back.
+type Ping struct {
+	Seq int64 `json:"seq"`
+}
+
+// Exec runs a command to its end. Env is the command's whole environment when
+// Clean is set, else it is added to the agent's own. It travels here, on the
+// stream, so that secrets stay out of the container's configuration.
+type Exec struct {
+	ID    int64             `json:"id"`
+	Argv  []string          `json:"argv"`
+	Dir   string            `json:"dir,omitempty"`
+	Env   map[string]string `json:"env,omitempty"`
+	Clean bool              `json:"clean,omitempty"`
+	// UID and GID, when set and the agent is root, are who runs the command.
+	UID, GID *int `json:",omitempty"`
+}
+
+// Exited answers Exec. Code is the exit status, or 128 + Signal.
+type Exited struct {
+	ID     int64  `json:"id"`
+	Code   int    `json:"code"`
+	Signal string `json:"signal,omitempty"`
+	Error  string `json:"error,omitempty"` // the command could not be started
+}
+
+// Output is what a command or a test session printed.
+type Output struct {
+	ID     int64  `json:"id,omitempty"` // Exec.ID; 0 for the session's own output
+	Stream string `json:"stream"`       // "stdout" or "stderr"
+	Data   []byte `json:"data"`
+	// Dropped counts bytes that were left out here because of a limit.
+	Dropped int64 `json:"dropped,omitempty"`
+}
+
+// Chunk is a piece of a file. Pieces of one file come in order; Last ends it.
+type Chunk struct {
+	ID   int64  `json:"id"`
+	Path string `json:"path,omitempty"` // with the first piece
+	Mode uint32 `json:"mode,omitempty"` // permission bits, with the first piece; 0 means 0644
+	Data []byte `json:"data,omitempty"`
+	Last bool   `json:"last,omitempty"`
+	// Error ends the transfer: the file cannot be read or written.
+	Error string `json:"error,omitempty"`
+}
+
+// Get asks for a file.
+type Get struct {
+	ID   int64  `json:"id"`
+	Path string `json:"path"`
+}
+
+// Mode says how a session finds its tests.
+type Mode string
+
+const (
+	// Full collects the whole suite at the start and publishes it.
+	Full Mode = "full"
+	// Lazy collects a file when one of its tests is handed out.
+	Lazy Mode = "lazy"
+)
+
+// Open starts a test session.
+type Open struct {
+	Framework string            `json:"framework"`
+	Mode      Mode              `json:"mode"`
+	Dir       string            `json:"dir"`  // working directory, absolute
+	Args      []string          `json:"args"` // the user's arguments, vetted by the framework
+	Env       map[string]string `json:"env,omitempty"`
+	// Results is a directory of the agent's machine for files of this worker
+	// that the run collects later (coverage data).
+	Results string `json:"results"`
+	// TestTimeoutMS ends a test, and with it the session's process. 0: none.
+	TestTimeoutMS int64 `json:"test_timeout_ms,omitempty"`
+	// OutputLimit bounds, per session, what is kept of the process's own
+	// output. Bytes; 0 means 1 MiB.
+	OutputLimit int64 `json:"output_limit,omitempty"`
+	// Options are the framework's own, made by its description.
+	Options json.RawMessage `json:"options,omitempty"`
+}
+
+// Opened says that the session takes tests. Mode is the one in use: a
+// framework may answer a request for Lazy with Full, and says why.
+type Opened struct {
+	Mode   Mode   `json:"mode"`
+	Reason string `json:"reason,omitempty"`
+	Detail string `json:"detail,omitempty"` // what runs: "pytest 8.4.1, Python 3.11.7"
+}
+
+// An Item is a discovered test.
+type Item struct {
+	ID    TestID `json:"id"`
+	Group string `json:"group,omitempty"` // tests of one group stay on one worker
+	// Print is a fingerprint of what else identifies the test (marks, fixture
+	// names, line): equal lists of items mean equal discoveries.
+	Print string `json:"print,omitempty"`
+}
+
+// Discovered is the ordered list of the tests of one file, from a full
+// session in the suite's order, or from a lazy one when the file is opened.
+type Discovered struct {
+	File  string `json:"file"` // the affinity: expensive to open on a further worker
+	Items []Item `json:"items"`
+	// Reports are the framework's own collect reports of this file.
+	Reports []json.RawMessage `json:"reports,omitempty"`
+}
+
+// Collected ends a full session's discovery.
+type Collected struct {
+	Tests int `json:"tests"`
+	// Deselected counts tests that the suite's selection left out.
+	Deselected int `json:"deselected,omitempty"`
+	// Errors counts files that could not be collected; Stop is set when, as
+	// in the framework itself, that means that no test runs.
+	Errors int  `json:"errors,omitempty"`
+	Stop   bool `json:"stop,omitempty"`
+	// Reports are collect reports that belong to no file.
+	Reports []json.RawMessage `json:"reports,omitempty"`
+	// DurationMS is how long the full collection took.
+	DurationMS float64 `json:"duration_ms"`
+}
+
+// A Ref is a test to run. File is its Discovered.File.
+type Ref struct {
+	ID   TestID `json:"id"`
+	File string `json:"file"`
+}
+
+// Lease hands tests out, in the order in which they run.
+type Lease struct {
+	Token Token `json:"token"`
+	Tests []Ref `json:"tests"`
+}
+
+// Revoke asks for tests that wait. Those that already run are kept.
+type Revoke struct {
+	Tests []TestID `json:"tests"`
+}
+
+// Returned gives tests back: asked for by Revoke, or because the session
+// ended. Unknown are ids that the session does not have in that file.
+type Returned struct {
+	Tests   []TestID `json:"tests"`
+	Unknown []TestID `json:"unknown,omitempty"`
+	// Revoked echoes a Revoke request, also when Tests is empty.
+	Revoked bool `json:"revoked,omitempty"`
+}
+
+// Started says that a test is locked: it runs here, or is about to.
+type Started struct {
+	Test  TestID `json:"test"`
+	Token Token  `json:"token"`
+}
+
+// Reported carries one report of the framework's own, untouched.
+type Reported struct {
+	Test TestID          `json:"test,omitempty"` // empty: of the session
+	Kind string          `json:"kind"`           // the framework's: "logstart", "report", "logfinish", "warning", ...
+	Data json.RawMessage `json:"data"`
+}
+
+// Outcome is the word for how one attempt at a test ended.
+type Outcome string
+
+// The outcomes of an attempt. Failed and Errored fail the run.
+const (
+	Passed  Outcome = "passed"
+	Failing Outcome = "failed"
+	Errored Outcome = "error" // setup or teardown failed
+	Skipped Outcome = "skipped"
+	XFailed Outcome = "xfailed"
+	XPassed Outcome = "xpassed"
+)
+
+// Finished ends an attempt. It may come again for the same test and token,
+// when a fixture of wider scope is torn down later and fails: the later one
+// holds.
+type Finished struct {
+	Test    TestID  `json:"test"`
+	Token   Token   `json:"token"`
+	Outcome Outcome `json:"outcome"`
+	// Message is the failure in one line, for the summary.
+	Message    string  `json:"message,omitempty"`
+	SetupMS    float64 `json:"setup_ms"`
+	CallMS     float64 `json:"call_ms"`
+	TeardownMS float64 `json:"teardown_ms"`
+	// Cause is set when the framework had no say: "timeout", "exited",
+	// "signal". Code is the process's exit status then.
+	Cause string `json:"cause,omitempty"`
+	Code  int    `json:"code,omitempty"`
+}
+
+// Died says that the session's process ended before its time. The agent
+// starts another one when tests wait. What the process held only in memory
+// (coverage) is lost.
+type Died struct {
+	Test   TestID `json:"test,omitempty"` // that ran, if any; its Finished came before
+	Code   int    `json:"code"`           // exit status, or 128 + signal
+	Signal string `json:"signal,omitempty"`
+	Cause  string `json:"cause"` // "timeout", "exited", "signal"
+	// Again says that another process is being started.
+	Again bool `json:"again"`
+}
+
+// Closed ends a session. No event of it follows. The counts let the
+// coordinator see that nothing was lost.
+type Closed struct {
+	Code     int `json:"code"` // the framework's own exit status
+	Started  int `json:"started"`
+	Finished int `json:"finished"`
+	// Stop is the framework's reason when it asked for the end of the whole
+	// run (pytest.exit, session.shouldstop).
+	Stop string `json:"stop,omitempty"`
+	// Files are the files of this worker that the run collects (coverage
+	// data), absolute. Missing says why there are fewer than there should be.
+	Files   []string `json:"files,omitempty"`
+	Missing string   `json:"missing,omitempty"`
+}
+
+// Conclude makes one result out of all workers' results, with the framework's
+// own tools: it replays the reports in Dir, writes its report files, and
+// combines coverage. The layout of Dir is the framework's, and documented
+// there.
+type Conclude struct {
+	Framework string            `json:"framework"`
+	Source    string            `json:"source"` // working directory, absolute
+	Dir       string            `json:"dir"`    // what to conclude, and where the results go
+	Args      []string          `json:"args"`
+	Env       map[string]string `json:"env,omitempty"`
+	Options   json.RawMessage   `json:"options,omitempty"`
+}
+
+// Concluded answers Conclude. Files are the result files, relative to Dir.
+type Concluded struct {
+	Code    int             `json:"code"`
+	Files   []string        `json:"files,omitempty"`
+	Summary json.RawMessage `json:"summary,omitempty"` // the framework's
+	Error   string          `json:"error,omitempty"`
+}
+
+// Failed says that the agent could not do what was asked: machinery broke.
+type Failed struct {
+	What  string `json:"what"` // the request: "open", "lease", ...
+	Error string `json:"error"`
+	// Usage is set when the user's input was at fault (unknown argument).
+	Usage bool `json:"usage,omitempty"`
+}
+
+// Drain, Quit carry nothing.
+type (
+	// Drain says that no more leases follow.
+	Drain struct{}
+	// Quit ends the agent.
+	Quit struct{}
+)
+
+// End is the agent's last message.
+type End struct {
+	Requests int64 `json:"requests"` // messages received
+	Events   int64 `json:"events"`   // messages sent before this one
+}
