@@ -12,7 +12,8 @@ type Test struct {
 	// File is the affinity: opening a file on one more worker costs its
 	// fixtures again.
 	File string
-	// Group, when not empty, must stay on one worker; it is never cut.
+	// Group, when not empty, must stay on one worker; it is never cut. A group
+	// may span files.
 	Group string
 	// Index is the test's place in the suite's own order.
 	Index int
@@ -20,4 +21,9 @@ type Test struct {
 	// file's fixtures. Known says that it comes from history.
 	Estimate time.Duration
 	Known    bool
+	// Key orders the queues: the longest first. It is the estimate, but a
+	// careful guess for a test that is not known. Zero means Estimate.
+	Key time.Duration
 }
+
+func (t *Test) key() time.Duration { return max(t.Key, t.Estimate) }

@@ -1,0 +1,120 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+)
+
+const (
+	maxSteps = 400     // moves and swaps
+	maxTries = 2 << 20 // exchanges looked at
+	partners = 24      // least loaded workers that an exchange is sought with
+)
+
+// improve moves and swaps pieces out of the fullest worker while that shortens
+// the plan and the plan is not within a thousandth of the lower bound.
+func (k *packing) improve() {
+	good := k.s.bound.Time + k.s.bound.Time/1000
+	tries := maxTries
+	for range maxSteps {
+		a := fullest(k.load)
+		if k.load[a] <= int64(good) || tries <= 0 {
+			return
+		}
+		x := k.best(a, &tries)
+		if x.worker < 0 {
+			return
+		}
+		k.apply(a, x)
+	}
+}
+
+// An exchange moves the piece at place out of the fullest worker to another
+// one, and the piece at place back the other way if that is not negative.
+type exchange struct{ worker, out, back int }
+
+// best finds the exchange after which the larger of both loads is least.
+func (k *packing) best(a int, tries *int) exchange {
+	best, least := exchange{worker: -1}, k.load[a]
+	for _, b := range k.idlest(a) {
+		for out := range k.held[a] {
+			for back := -1; back < len(k.held[b]); back++ {
+				if *tries--; *tries < 0 {
+					return best
+				}
+				if back >= 0 && k.pieces[k.held[b][back]].weight >= k.pieces[k.held[a][out]].weight {
+					continue
+				}
+				x := exchange{b, out, back}
+				if m := k.after(a, x); m < least {
+					best, least = x, m
+				}
+			}
+		}
+	}
+	return best
+}
+
+// after is the larger of both loads once x is done.
+func (k *packing) after(a int, x exchange) int64 {
+	b := x.worker
+	out := k.held[a][x.out]
+	if x.back >= 0 && k.pieces[out].block == k.pieces[k.held[b][x.back]].block { // the file stays open at both
+		d := k.pieces[out].weight - k.pieces[k.held[b][x.back]].weight
+		return max(k.load[a]-k.s.scale(d, k.s.speed(a)), k.load[b]+k.s.scale(d, k.s.speed(b)))
+	}
+	la := k.load[a] - k.freed(out, a)
+	lb := k.load[b] + k.cost(out, b)
+	if x.back >= 0 {
+		back := k.held[b][x.back]
+		la += k.cost(back, a)
+		lb -= k.freed(back, b)
+	}
+	return max(la, lb)
+}
+
+// freed is what worker w saves without piece i.
+func (k *packing) freed(i int32, w int) int64 {
+	d := k.pieces[i].weight
+	if k.s.affine {
+		for _, f := range k.files(i) {
+			if c := k.s.fixtures[f]; c > 0 && k.opened[holding{f, int32(w)}] == 1 {
+				d += c
+			}
+		}
+	}
+	return k.s.scale(d, k.s.speed(w))
+}
+
+func (k *packing) apply(a int, x exchange) {
+	out := k.held[a][x.out]
+	k.drop(x.out, a)
+	if x.back >= 0 {
+		back := k.held[x.worker][x.back]
+		k.drop(x.back, x.worker)
+		k.add(back, a)
+	}
+	k.add(out, x.worker)
+}
+
+func fullest(load []int64) int {
+	w := 0
+	for i, l := range load {
+		if l > load[w] {
+			w = i
+		}
+	}
+	return w
+}
+
+// idlest are the least loaded workers other than a.
+func (k *packing) idlest(a int) []int {
+	ws := make([]int, 0, len(k.load))
+	for w := range k.load {
+		if w != a {
+			ws = append(ws, w)
+		}
+	}
+	slices.SortFunc(ws, func(a, b int) int { return cmp.Or(cmp.Compare(k.load[a], k.load[b]), cmp.Compare(a, b)) })
+	return ws[:min(partners, len(ws))]
+}
