@@ -163,6 +163,9 @@ type Layout struct {
 	Cache  string // the shared cache; "" where the role has none
 	Home   string // writable
 	Temp   string // writable, private
+	// CA is a PEM bundle for SSL_CERT_FILE, PIP_CERT and their like, in
+	// Builder and Preparer when one was configured; else "".
+	CA string
 	// PATH for commands of the environment.
 	Path string
 	// UID and GID are who runs tests; -1 where the engine has no say.
