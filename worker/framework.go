@@ -3,7 +3,12 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 )
+
+// ErrUsage, wrapped in the error of a Framework, says that the user's input was
+// at fault. The agent sets Failed.Usage then.
+var ErrUsage = errors.New("usage")
 
 // A Framework runs tests inside a worker. The agent is given one for each
 // name that it serves.

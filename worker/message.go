@@ -23,7 +23,8 @@ type Request struct {
 	Hello    *Greeting `json:"hello,omitempty"`    // the first message
 	Ping     *Ping     `json:"ping,omitempty"`     // answered by Pong, ahead of everything that waits
 	Exec     *Exec     `json:"exec,omitempty"`     // run a command; answered by Output..., Exited
-	Put      *Chunk    `json:"put,omitempty"`      // write a file
+	Kill     *Kill     `json:"kill,omitempty"`     // end a command and its process group, early
+	Put      *Chunk    `json:"put,omitempty"`      // write a file; its last piece is answered by an empty File with Last
 	Get      *Get      `json:"get,omitempty"`      // read a file; answered by File...
 	Open     *Open     `json:"open,omitempty"`     // start a test session; answered by Opened
 	Lease    *Lease    `json:"lease,omitempty"`    // append tests to the session's queue
@@ -84,6 +85,12 @@ type Exec struct {
 	Clean bool              `json:"clean,omitempty"`
 	// UID and GID, when set and the agent is root, are who runs the command.
 	UID, GID *int `json:",omitempty"`
+}
+
+// Kill ends the command of an Exec before its time; Exited follows. A command
+// that has ended is not an error.
+type Kill struct {
+	ID int64 `json:"id"`
 }
 
 // Exited answers Exec. Code is the exit status, or 128 + Signal.
