@@ -61,6 +61,7 @@ type Conn[In, Out message] struct {
 	size    int // bytes in queue
 	sent    int64
 	closed  bool
+	free    bool // senders no longer wait
 	err     error
 	done    chan struct{}
 }
@@ -188,7 +189,7 @@ func (c *Conn[In, Out]) send(msg Out, wait bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	urgent := msg.urgent()
-	for wait && !urgent && c.size > 0 && c.size+buf.Len() > maxQueued && c.err == nil && !c.closed {
+	for wait && !urgent && !c.free && c.size > 0 && c.size+buf.Len() > maxQueued && c.err == nil && !c.closed {
 		c.room.Wait()
 	}
 	switch {
@@ -220,6 +221,15 @@ func (c *Conn[In, Out]) Close() error {
 	c.mu.Unlock()
 	<-c.done
 	return c.err
+}
+
+// unbound lets senders no longer wait for room: what they have left to say is
+// bounded because they are about to end.
+func (c *Conn[In, Out]) unbound() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.free = true
+	c.room.Broadcast()
 }
 
 // counts are the messages received and sent so far. It is for the goroutine

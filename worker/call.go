@@ -1,0 +1,211 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// killGrace is how long a cancelled command may take to end.
+const killGrace = 10 * time.Second
+
+// Exec runs a command to its end, and gives what it prints to onOutput, which
+// may be nil. A command that fails is an Exited, not an error; one that could
+// not be started has Exited.Error set. When ctx ends, the command is killed.
+// The ID is chosen here.
+func (c *Client) Exec(ctx context.Context, e Exec, onOutput func(Output)) (Exited, error) {
+	id, events, done := c.begin()
+	defer done()
+	e.ID = id
+	if err := c.Send(Request{Exec: &e}); err != nil {
+		return Exited{}, fmt.Errorf("exec %q: %w", first(e.Argv), err)
+	}
+	cancelled := ctx.Done()
+	var limit <-chan time.Time
+	for {
+		select {
+		case event := <-events:
+			switch {
+			case event.Exited != nil && ctx.Err() != nil:
+				return *event.Exited, fmt.Errorf("exec %q: %w", first(e.Argv), ctx.Err())
+			case event.Exited != nil:
+				return *event.Exited, nil
+			case event.Output != nil && onOutput != nil:
+				onOutput(*event.Output)
+			}
+		case <-cancelled:
+			cancelled = nil
+			timer := time.NewTimer(killGrace)
+			defer timer.Stop()
+			limit = timer.C
+			if err := c.Send(Request{Kill: &Kill{ID: id}}); err != nil {
+				return Exited{}, fmt.Errorf("exec %q: %w", first(e.Argv), errors.Join(ctx.Err(), err))
+			}
+		case <-limit:
+			return Exited{}, fmt.Errorf("exec %q: %w, and it did not end within %s of being killed", first(e.Argv), ctx.Err(), killGrace)
+		case <-c.stop:
+			return Exited{}, fmt.Errorf("exec %q: %w", first(e.Argv), c.lost())
+		}
+	}
+}
+
+func first(argv []string) string {
+	if len(argv) == 0 {
+		return ""
+	}
+	return argv[0]
+}
+
+// PutFile writes a file inside the worker, with the directories that it needs.
+// The file appears whole or not at all.
+func (c *Client) PutFile(ctx context.Context, path string, mode uint32, r io.Reader) error {
+	if err := c.put(ctx, path, mode, r); err != nil {
+		return fmt.Errorf("put file %s: %w", path, err)
+	}
+	return nil
+}
+
+func (c *Client) put(ctx context.Context, path string, mode uint32, r io.Reader) error {
+	id, events, done := c.begin()
+	defer done()
+	chunk := Chunk{ID: id, Path: path, Mode: mode}
+	buf := make([]byte, chunkSize)
+	for !chunk.Last {
+		n, err := io.ReadFull(r, buf)
+		chunk.Data, chunk.Last = buf[:n], err != nil
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			chunk.Error = err.Error()
+			return errors.Join(err, c.Send(Request{Put: &chunk}))
+		}
+		if ctx.Err() != nil {
+			chunk.Last, chunk.Error = true, ctx.Err().Error()
+			return errors.Join(ctx.Err(), c.Send(Request{Put: &chunk}))
+		}
+		if err := c.Send(Request{Put: &chunk}); err != nil {
+			return err
+		}
+		chunk.Path, chunk.Mode = "", 0
+		select {
+		case event := <-events:
+			if event.File != nil && event.File.Error != "" {
+				return errors.New(event.File.Error)
+			}
+			if event.File != nil && event.File.Last && chunk.Last {
+				return nil
+			}
+		default:
+		}
+	}
+	for {
+		select {
+		case event := <-events:
+			switch {
+			case event.File == nil:
+			case event.File.Error != "":
+				return errors.New(event.File.Error)
+			case event.File.Last:
+				return nil
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-c.stop:
+			return c.lost()
+		}
+	}
+}
+
+// GetFile reads a file of the worker. What was written to w before an error is
+// a part of it. The worker chooses the length: w is what bounds it.
+func (c *Client) GetFile(ctx context.Context, path string, w io.Writer) error {
+	id, events, done := c.begin()
+	defer done()
+	if err := c.Send(Request{Get: &Get{ID: id, Path: path}}); err != nil {
+		return fmt.Errorf("get file %s: %w", path, err)
+	}
+	for {
+		select {
+		case event := <-events:
+			if event.File == nil {
+				continue
+			}
+			if event.File.Error != "" {
+				return fmt.Errorf("get file %s: %s", path, event.File.Error)
+			}
+			if _, err := w.Write(event.File.Data); err != nil {
+				return fmt.Errorf("get file %s: %w", path, err)
+			}
+			if event.File.Last {
+				return nil
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("get file %s: %w", path, ctx.Err())
+		case <-c.stop:
+			return fmt.Errorf("get file %s: %w", path, c.lost())
+		}
+	}
+}
+
+// Conclude makes the run's reports, and gives what the framework prints to
+// onOutput, which may be nil. One at a time.
+func (c *Client) Conclude(ctx context.Context, req Conclude, onOutput func(Output)) (Concluded, error) {
+	wait := &call{ch: make(chan Event, 16), gone: make(chan struct{})}
+	c.mu.Lock()
+	if c.conclude != nil {
+		c.mu.Unlock()
+		return Concluded{}, errors.New("conclude: another one is under way on this worker")
+	}
+	c.conclude = wait
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		c.conclude = nil
+		c.mu.Unlock()
+		close(wait.gone)
+	}()
+	if err := c.Send(Request{Conclude: &req}); err != nil {
+		return Concluded{}, fmt.Errorf("conclude: %w", err)
+	}
+	for {
+		select {
+		case event := <-wait.ch:
+			switch {
+			case event.Concluded != nil:
+				return *event.Concluded, nil
+			case event.Failed != nil:
+				return Concluded{}, fmt.Errorf("conclude: %s", event.Failed.Error)
+			case event.Output != nil && onOutput != nil:
+				onOutput(*event.Output)
+			}
+		case <-ctx.Done():
+			return Concluded{}, fmt.Errorf("conclude: %w", ctx.Err())
+		case <-c.stop:
+			return Concluded{}, fmt.Errorf("conclude: %w", c.lost())
+		}
+	}
+}
+
+// begin registers a call; done forgets it.
+func (c *Client) begin() (id int64, events <-chan Event, done func()) {
+	wait := &call{ch: make(chan Event, 16), gone: make(chan struct{})}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastID++
+	id = c.lastID
+	c.calls[id] = wait
+	return id, wait.ch, func() {
+		c.mu.Lock()
+		delete(c.calls, id)
+		c.mu.Unlock()
+		close(wait.gone)
+	}
+}
+
+// lost is why a call has no answer.
+func (c *Client) lost() error {
+	if err := c.Err(); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: it ended before it answered", ErrLost)
+}

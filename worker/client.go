@@ -1,0 +1,309 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// ErrLost says that an agent's stream ended, or went silent, before its End.
+var ErrLost = errors.New("worker lost")
+
+// ClientOptions are the times of a Client's heartbeat. Zero means the default.
+type ClientOptions struct {
+	Ping time.Duration // between two pings; 5 s
+	Lost time.Duration // of silence, after which the worker is lost; 30 s
+}
+
+// A Client is the coordinator's side of one agent's stream. Its methods may be
+// called concurrently. The agent is input, not a friend: whatever it sends, a
+// Client neither panics nor grows without bound.
+type Client struct {
+	conn   *Conn[Event, Request]
+	stream io.ReadWriteCloser
+	opts   ClientOptions
+
+	events   chan Event
+	greeting chan Greeting
+	stop     chan struct{} // closed by Close and when the stream ends
+	wg       sync.WaitGroup
+
+	mu       sync.Mutex
+	lastID   int64
+	calls    map[int64]*call
+	conclude *call
+	end      *End
+	err      error
+	stopped  bool
+	lastSeen time.Time
+	busy     bool // the reader waits for its own side to take an event
+	pings    map[int64]time.Time
+	rtt      time.Duration
+}
+
+// A call is a request that waits for its events.
+type call struct {
+	ch   chan Event
+	gone chan struct{} // closed when nobody waits any more
+}
+
+// NewClient starts a client on an agent's stream, which it owns from now on:
+// Close, or the loss of the agent, closes it. Events must be read until its
+// channel closes, else everything on this stream waits.
+func NewClient(stream io.ReadWriteCloser, opts ClientOptions) *Client {
+	if opts.Ping == 0 {
+		opts.Ping = 5 * time.Second
+	}
+	if opts.Lost == 0 {
+		opts.Lost = 30 * time.Second
+	}
+	c := &Client{
+		conn:     NewConn[Event, Request](stream, stream),
+		stream:   stream,
+		opts:     opts,
+		events:   make(chan Event, 64),
+		greeting: make(chan Greeting, 1),
+		stop:     make(chan struct{}),
+		calls:    map[int64]*call{},
+		pings:    map[int64]time.Time{},
+		lastSeen: time.Now(),
+	}
+	c.wg.Add(2)
+	go c.read()
+	go c.beat()
+	return c
+}
+
+// Hello exchanges greetings, and checks the version of the contract. It comes
+// before everything else.
+func (c *Client) Hello(ctx context.Context, g Greeting) (Greeting, error) {
+	g.Version = Version
+	if err := c.Send(Request{Hello: &g}); err != nil {
+		return Greeting{}, fmt.Errorf("greet agent: %w", err)
+	}
+	select {
+	case got := <-c.greeting:
+		if got.Version != Version {
+			return got, fmt.Errorf("greet agent: it speaks version %d of the contract, this is version %d; use the same shardyard on both sides", got.Version, Version)
+		}
+		return got, nil
+	case <-c.stop:
+		return Greeting{}, fmt.Errorf("greet agent: %w", c.Err())
+	case <-ctx.Done():
+		return Greeting{}, fmt.Errorf("greet agent: %w", ctx.Err())
+	}
+}
+
+// Events are those of the session: everything that answers no other method. The
+// channel is closed when the stream has ended; Err says why.
+func (c *Client) Events() <-chan Event { return c.events }
+
+// Send sends a request whose answers come on Events: Open, Lease, Revoke,
+// Drain. It blocks while the agent does not read.
+func (c *Client) Send(r Request) error {
+	err := c.conn.Send(r)
+	if err != nil {
+		if lost := c.Err(); lost != nil {
+			return lost
+		}
+	}
+	return err
+}
+
+// Err is why the stream ended: nil while it has not, and after an orderly End.
+func (c *Client) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// RTT is how long the last ping took there and back; zero before the first.
+func (c *Client) RTT() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rtt
+}
+
+// Quit ends the agent in order: it stops what runs, says End, and closes its
+// stream. It returns an error when the agent was lost instead, or when messages
+// were. The client is closed afterwards.
+func (c *Client) Quit(ctx context.Context) error {
+	err := c.Send(Request{Quit: &Quit{}})
+	if err == nil {
+		select {
+		case <-c.stop:
+			err = c.Err()
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	c.Close()
+	if err != nil {
+		return fmt.Errorf("quit agent: %w", err)
+	}
+	return nil
+}
+
+// Close closes the stream, which ends the agent, and waits for the client's
+// goroutines. It may be called more than once.
+func (c *Client) Close() {
+	c.shut(fmt.Errorf("%w: its stream was closed here", ErrLost))
+	c.wg.Wait()
+}
+
+// shut ends the client once, for a reason. Nobody is waiting on the stream then.
+func (c *Client) shut(reason error) {
+	c.mu.Lock()
+	if c.stopped {
+		c.mu.Unlock()
+		return
+	}
+	c.stopped = true
+	if c.end == nil {
+		c.err = reason
+	}
+	close(c.stop)
+	c.mu.Unlock()
+	// An error here would say again that the stream is gone.
+	_ = c.stream.Close()
+	_ = c.conn.Close()
+}
+
+// read is the loop that hands events to who waits for them.
+func (c *Client) read() {
+	defer c.wg.Done()
+	defer close(c.events)
+	for {
+		event, err := c.conn.Receive()
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = errors.New("its stream ended")
+			}
+			c.shut(fmt.Errorf("%w: %w", ErrLost, err))
+			return
+		}
+		c.seen(true)
+		c.route(event)
+		c.seen(false)
+		if event.End != nil {
+			c.shut(nil)
+			return
+		}
+	}
+}
+
+func (c *Client) seen(busy bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastSeen, c.busy = time.Now(), busy
+}
+
+func (c *Client) route(e Event) {
+	switch {
+	case e.Hello != nil:
+		select {
+		case c.greeting <- *e.Hello:
+		default: // it greeted already
+		}
+	case e.Pong != nil:
+		c.pong(e.Pong.Seq)
+	case e.End != nil:
+		c.ended(*e.End)
+	default:
+		c.deliver(c.callFor(e), e)
+	}
+}
+
+// callFor finds who waits for an event; nil is the session.
+func (c *Client) callFor(e Event) *call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var id int64
+	switch {
+	case e.Exited != nil:
+		id = e.Exited.ID
+	case e.File != nil:
+		id = e.File.ID
+	case e.Concluded != nil:
+		return c.conclude
+	case e.Failed != nil && e.Failed.What == "conclude":
+		return c.conclude
+	case e.Output != nil && e.Output.ID == 0:
+		return c.conclude
+	case e.Output != nil:
+		id = e.Output.ID
+	default:
+		return nil
+	}
+	if found := c.calls[id]; found != nil {
+		return found
+	}
+	late := &call{gone: make(chan struct{})} // nobody waits for it any more
+	close(late.gone)
+	return late
+}
+
+func (c *Client) deliver(to *call, e Event) {
+	if to == nil {
+		select {
+		case c.events <- e:
+		case <-c.stop:
+		}
+		return
+	}
+	select {
+	case to.ch <- e:
+	case <-to.gone:
+	case <-c.stop:
+	}
+}
+
+func (c *Client) ended(end End) {
+	received, _ := c.conn.counts()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end = &end
+	if end.Events != received-1 {
+		c.err = fmt.Errorf("%w: it sent %d messages, and %d arrived", ErrLost, end.Events, received-1)
+	}
+}
+
+// beat sends pings, and declares the agent lost when it stays silent. The
+// time in which this side is too busy to listen does not count.
+func (c *Client) beat() {
+	defer c.wg.Done()
+	tick := time.NewTicker(c.opts.Ping)
+	defer tick.Stop()
+	for seq := int64(1); ; seq++ {
+		select {
+		case <-c.stop:
+			return
+		case <-tick.C:
+		}
+		c.mu.Lock()
+		silent := time.Since(c.lastSeen)
+		lost := !c.busy && silent >= c.opts.Lost
+		if len(c.pings) < maxUrgent {
+			c.pings[seq] = time.Now()
+		}
+		c.mu.Unlock()
+		if lost {
+			c.shut(fmt.Errorf("%w: no sign of life for %s", ErrLost, silent.Round(time.Second)))
+			return
+		}
+		// A refused ping is one of many that wait; the silence will tell.
+		_ = c.conn.Send(Request{Ping: &Ping{Seq: seq}})
+	}
+}
+
+func (c *Client) pong(seq int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at, ok := c.pings[seq]; ok {
+		c.rtt = time.Since(at)
+		clear(c.pings) // older ones are answered too, or never will be
+	}
+}
