@@ -1,0 +1,136 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+)
+
+// MaxFailures is how many failed tests the closing lines name.
+const MaxFailures = 10
+
+// Closing are the last lines of a run:
+//
+//	FAIL  2 of 1 284 failed · 1 flaky · 3 skipped      1m52s (predicted 1m47s, serial ~9m40s, 5.2×, total 10m02s)
+//	 ✗ tests/api/test_auth.py::test_expired  worker-3   AssertionError: 401 != 403
+//	cover 87.4 %   balance 94 %   cache warm (saved 48 s)
+//	next  shardyard rerun · shardyard report --open
+//
+// Reasons other than failed tests stand under the first line. What is not
+// known is left out. next are the commands that exist and fit.
+func Closing(r *Report, next []string, color bool) []string {
+	p := paint(color)
+	lines := []string{verdictLine(r, p)}
+	for _, reason := range r.Reasons {
+		if !strings.HasSuffix(reason, " failed") || r.Totals.Failed == 0 {
+			lines = append(lines, p.red(" ! ")+Clean(reason))
+		}
+	}
+	lines = append(lines, failureLines(r, p)...)
+	if l := measureLine(r, p); l != "" {
+		lines = append(lines, l)
+	}
+	if len(next) > 0 {
+		lines = append(lines, "next  "+strings.Join(next, " · "))
+	}
+	return lines
+}
+
+func verdictLine(r *Report, p paint) string {
+	t := r.Totals
+	word := p.green("PASS")
+	if r.Exit != ExitGreen {
+		word = p.red("FAIL")
+	}
+	var parts []string
+	switch {
+	case t.Failed > 0:
+		parts = append(parts, fmt.Sprintf("%s of %s failed", Number(t.Failed), Number(t.Discovered)))
+	case t.Discovered > 0 && t.Passed < t.Discovered:
+		parts = append(parts, fmt.Sprintf("%s of %s passed", Number(t.Passed), Number(t.Discovered)))
+	case t.Discovered > 0:
+		parts = append(parts, fmt.Sprintf("%s passed", Number(t.Passed)))
+	default:
+		parts = append(parts, "no tests")
+	}
+	for _, c := range []struct {
+		n    int
+		word string
+	}{{t.Flaky, "flaky"}, {t.Skipped, "skipped"}, {t.NotRun, "not run"}, {t.Deselected, "deselected"}} {
+		if c.n > 0 {
+			parts = append(parts, Number(c.n)+" "+c.word)
+		}
+	}
+	return word + "  " + strings.Join(parts, " · ") + "      " + timeWords(r)
+}
+
+func timeWords(r *Report) string {
+	t := r.Times
+	var in []string
+	if t.Predicted > 0 {
+		in = append(in, "predicted "+Clock(t.Predicted.Std()))
+	}
+	if t.Serial > 0 && r.Totals.Discovered > 0 && !(t.SerialMeasured && t.Serial == t.Duration) {
+		in = append(in, "serial "+approx(t.SerialMeasured)+Clock(t.Serial.Std()))
+		in = append(in, fmt.Sprintf("%.1f×", t.Speedup))
+	}
+	if t.Total > 0 {
+		in = append(in, "total "+Clock(t.Total.Std()))
+	}
+	s := Clock(t.Duration.Std())
+	if len(in) > 0 {
+		s += " (" + strings.Join(in, ", ") + ")"
+	}
+	return s
+}
+
+func failureLines(r *Report, p paint) []string {
+	var lines []string
+	rest := 0
+	for i := range r.Tests {
+		t := &r.Tests[i]
+		if t.Verdict != Fail {
+			continue
+		}
+		if len(lines) == MaxFailures {
+			rest++
+			continue
+		}
+		worker, cause := 0, t.Reason
+		if a := t.Last(); a != nil {
+			worker = a.Worker
+			if a.Cause != "" {
+				cause = a.Cause
+			}
+		}
+		lines = append(lines, p.red(" ✗ ")+failureLine(t.Test, worker, t.Message, cause))
+	}
+	if rest > 0 {
+		lines = append(lines, fmt.Sprintf("   ... and %s more", Number(rest)))
+	}
+	return lines
+}
+
+func measureLine(r *Report, p paint) string {
+	var parts []string
+	if c := r.Coverage; c != nil {
+		switch {
+		case !c.Complete:
+			parts = append(parts, p.red("cover INCOMPLETE")+" ("+Percent(c.Percent)+" of what there is)")
+		case c.Below():
+			parts = append(parts, p.red("cover "+Percent(c.Percent))+" (limit "+Percent(c.FailUnder)+")")
+		default:
+			parts = append(parts, "cover "+Percent(c.Percent))
+		}
+	}
+	if b := r.Times.Balance; b > 0 && len(r.Workers) > 1 {
+		parts = append(parts, fmt.Sprintf("balance %.0f %%", b*100))
+	}
+	if r.Times.Cache != "" {
+		s := "cache " + r.Times.Cache
+		if saved := r.Times.Saved.Std(); saved > 0 {
+			s += " (saved " + Clock(saved) + ")"
+		}
+		parts = append(parts, s)
+	}
+	return strings.Join(parts, "   ")
+}

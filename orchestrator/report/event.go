@@ -1,0 +1,265 @@
+package report
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/shardyard/shardyard/worker"
+)
+
+// An Event is something that happened in a run: one line of events.jsonl.
+type Event struct {
+	Seq  int64         // from 1, without gaps
+	At   time.Duration // since the start of the run
+	Body Body
+}
+
+// A Body is what an event says. Its Type is the event's name on the wire.
+type Body interface{ Type() Type }
+
+// Type names a kind of event.
+type Type string
+
+// Level is how much a Note matters.
+type Level string
+
+// The levels of a Note.
+const (
+	Info    Level = "info"
+	Warning Level = "warning"
+)
+
+// FaultKind says who is at fault when machinery could not go on.
+type FaultKind string
+
+const (
+	// Usage is the user's: arguments or config (exit code 2).
+	Usage FaultKind = "usage"
+	// Infrastructure is the engine's, the machine's or ours (exit code 3).
+	Infrastructure FaultKind = "infrastructure"
+)
+
+// Verdict is the final word on a test.
+type Verdict string
+
+// The verdicts. Every discovered test gets exactly one.
+const (
+	Pass   Verdict = "passed"
+	Fail   Verdict = "failed"
+	Skip   Verdict = "skipped"
+	Flaky  Verdict = "flaky"
+	NotRun Verdict = "not-run"
+)
+
+// VerdictOf is the verdict of a test whose only attempt ended so. An expected
+// failure is a skip, as in pytest's JUnit files; an unexpected pass is a pass
+// (a strict one arrives as failed). An outcome that is none of the known ones
+// is a failure.
+func VerdictOf(o worker.Outcome) Verdict {
+	switch o {
+	case worker.Passed, worker.XPassed:
+		return Pass
+	case worker.Skipped, worker.XFailed:
+		return Skip
+	default:
+		return Fail
+	}
+}
+
+type (
+	// RunStarted opens the log. What is not known yet is left empty: a later
+	// RunStarted adds to it.
+	RunStarted struct {
+		Run       string    `json:"run,omitempty"`
+		Version   string    `json:"version,omitempty"` // of shardyard
+		Suite     string    `json:"suite,omitempty"`
+		Project   string    `json:"project,omitempty"`
+		Root      string    `json:"root,omitempty"` // the suite's directory, relative to the repository's root
+		Args      []string  `json:"args,omitempty"`
+		Engine    string    `json:"engine,omitempty"` // "docker 20.10.24"
+		Image     string    `json:"image,omitempty"`
+		ImageNote string    `json:"image_note,omitempty"` // what was taken instead, and why
+		Tree      string    `json:"tree,omitempty"`
+		Commit    string    `json:"commit,omitempty"`
+		Dirty     bool      `json:"dirty,omitempty"`
+		Workers   int       `json:"workers,omitempty"`
+		Python    string    `json:"python,omitempty"`
+		Framework string    `json:"framework,omitempty"` // "pytest 8.4.1"
+		StartedAt time.Time `json:"started_at,omitzero"`
+		// Predicted is the wall clock of the whole run; 0 is unknown.
+		Predicted Duration `json:"predicted_ms,omitempty"`
+		// FailOn names what else fails the run: "flaky".
+		FailOn []string `json:"fail_on,omitempty"`
+	}
+	// Note is a line for the user.
+	Note struct {
+		Text  string `json:"text"`
+		Level Level  `json:"level,omitempty"` // "" is Info
+	}
+	// StepStarted begins a step of the pipeline: snapshot, environment,
+	// prepare, start, discover, plan, conclude.
+	StepStarted struct {
+		Name string `json:"name"`
+	}
+	// StepProgress is a line of a step's own progress (an installer's output).
+	StepProgress struct {
+		Name string `json:"name"`
+		Text string `json:"text"`
+	}
+	// StepFinished ends a step.
+	StepFinished struct {
+		Name     string   `json:"name"`
+		Cached   bool     `json:"cached,omitempty"`
+		Duration Duration `json:"duration_ms"`
+		// Saved is what the step took when it was not cached; 0 is unknown.
+		Saved  Duration `json:"saved_ms,omitempty"`
+		Detail string   `json:"detail,omitempty"` // "5 204 files, 63 MB"
+		Error  string   `json:"error,omitempty"`  // the step failed
+	}
+	// WorkerStarted says that a worker takes tests.
+	WorkerStarted struct {
+		Worker int    `json:"worker"` // from 1
+		Mode   string `json:"mode,omitempty"`
+		Detail string `json:"detail,omitempty"`
+		Host   string `json:"host,omitempty"`
+	}
+	// WorkerLost says that a worker is gone before its time.
+	WorkerLost struct {
+		Worker int    `json:"worker"`
+		Cause  string `json:"cause"`
+		Code   int    `json:"code,omitempty"`
+		OOM    bool   `json:"oom,omitempty"`
+		Test   string `json:"test,omitempty"` // that it was running
+	}
+	// WorkerClosed ends a worker as it should.
+	WorkerClosed struct {
+		Worker int `json:"worker"`
+		Code   int `json:"code"`
+	}
+	// Discovered ends discovery. Stop says that, as in the framework itself,
+	// its errors mean that no test counts.
+	Discovered struct {
+		Tests      int      `json:"tests"`
+		Deselected int      `json:"deselected,omitempty"`
+		Errors     int      `json:"errors,omitempty"`
+		Stop       bool     `json:"stop,omitempty"`
+		Duration   Duration `json:"duration_ms,omitempty"`
+	}
+	// Planned says what is expected. Zero is unknown.
+	Planned struct {
+		Workers    int      `json:"workers"`
+		Predicted  Duration `json:"predicted_ms,omitempty"` // wall clock of the whole run
+		Makespan   Duration `json:"makespan_ms,omitempty"`  // of the tests alone
+		LowerBound Duration `json:"lower_bound_ms,omitempty"`
+		Serial     Duration `json:"serial_ms,omitempty"` // one worker's wall clock
+		// SerialMeasured says that Serial was measured by a run with one worker.
+		SerialMeasured bool `json:"serial_measured,omitempty"`
+		Unknown        int  `json:"unknown,omitempty"` // tests without history
+	}
+	// TestStarted says that a test runs. File, when known, is where it is
+	// defined, relative to the repository's root.
+	TestStarted struct {
+		Worker  int    `json:"worker"`
+		Test    string `json:"test"`
+		Attempt int    `json:"attempt,omitempty"` // from 1
+		File    string `json:"file,omitempty"`
+	}
+	// TestFinished ends an attempt. The same test, worker and attempt may
+	// come again: the later one holds.
+	TestFinished struct {
+		Worker   int            `json:"worker"`
+		Test     string         `json:"test"`
+		Attempt  int            `json:"attempt"` // from 1; 0 is taken as 1
+		Outcome  worker.Outcome `json:"outcome"`
+		Message  string         `json:"message,omitempty"`
+		Setup    Duration       `json:"setup_ms"`
+		Call     Duration       `json:"call_ms"`
+		Teardown Duration       `json:"teardown_ms"`
+		// Cause and Code are set when the framework had no say: "timeout",
+		// "exited", "signal", "lost".
+		Cause string `json:"cause,omitempty"`
+		Code  int    `json:"code,omitempty"`
+		// Tentative attempts are evidence, not a verdict.
+		Tentative bool   `json:"tentative,omitempty"`
+		File      string `json:"file,omitempty"`
+		Line      int    `json:"line,omitempty"` // from 1; 0 is unknown
+	}
+	// Reported carries one of the framework's own reports, untouched.
+	Reported struct {
+		Worker int             `json:"worker"`
+		Test   string          `json:"test,omitempty"`
+		Kind   string          `json:"kind"`
+		Data   json.RawMessage `json:"data,omitempty"`
+	}
+	// Output is what a worker's session printed.
+	Output struct {
+		Worker int    `json:"worker"`
+		Text   string `json:"text"`
+	}
+	// Judged gives a test its verdict.
+	Judged struct {
+		Test     string  `json:"test"`
+		Verdict  Verdict `json:"verdict"`
+		Reason   string  `json:"reason,omitempty"`
+		Attempts int     `json:"attempts,omitempty"`
+	}
+	// Covered is the combined coverage.
+	Covered struct {
+		Percent   float64 `json:"percent"`
+		FailUnder float64 `json:"fail_under,omitempty"` // 0 is no limit
+		Complete  bool    `json:"complete"`
+		Reason    string  `json:"reason,omitempty"` // why it is not complete
+	}
+	// Concluded is the framework's own end of the run. Code is its exit
+	// status when it saw all reports; Error says that it could not conclude.
+	Concluded struct {
+		Code  int      `json:"code"`
+		Files []string `json:"files,omitempty"`
+		Error string   `json:"error,omitempty"`
+	}
+	// Stopped says that no more tests are handed out, and why. Signal is
+	// "interrupt" or "terminated" when a person or a system asked.
+	Stopped struct {
+		Reason string `json:"reason"`
+		Signal string `json:"signal,omitempty"`
+	}
+	// Fault says that machinery broke: the run is not green.
+	Fault struct {
+		Kind FaultKind `json:"kind"`
+		Text string    `json:"text"`
+	}
+	// RunFinished closes the log.
+	RunFinished struct {
+		Exit     int      `json:"exit"`
+		Reasons  []string `json:"reasons,omitempty"`
+		Duration Duration `json:"duration_ms"`
+	}
+	// Unknown is an event of a later version of shardyard, kept as it was.
+	Unknown struct {
+		Name Type
+		Data json.RawMessage
+	}
+)
+
+// Type names.
+func (RunStarted) Type() Type    { return "run_started" }
+func (Note) Type() Type          { return "note" }
+func (StepStarted) Type() Type   { return "step_started" }
+func (StepProgress) Type() Type  { return "step_progress" }
+func (StepFinished) Type() Type  { return "step_finished" }
+func (WorkerStarted) Type() Type { return "worker_started" }
+func (WorkerLost) Type() Type    { return "worker_lost" }
+func (WorkerClosed) Type() Type  { return "worker_closed" }
+func (Discovered) Type() Type    { return "discovered" }
+func (Planned) Type() Type       { return "planned" }
+func (TestStarted) Type() Type   { return "test_started" }
+func (TestFinished) Type() Type  { return "test_finished" }
+func (Reported) Type() Type      { return "reported" }
+func (Output) Type() Type        { return "output" }
+func (Judged) Type() Type        { return "verdict" }
+func (Covered) Type() Type       { return "coverage" }
+func (Concluded) Type() Type     { return "concluded" }
+func (Stopped) Type() Type       { return "stopped" }
+func (Fault) Type() Type         { return "fault" }
+func (RunFinished) Type() Type   { return "run_finished" }
+func (u Unknown) Type() Type     { return u.Name }

@@ -1,0 +1,134 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+)
+
+// The exit codes of a run. They are part of the interface.
+const (
+	ExitGreen          = 0
+	ExitFailed         = 1   // tests failed
+	ExitUsage          = 2   // usage or config
+	ExitInfrastructure = 3   // machinery broke, a test was not run, coverage is not complete
+	ExitEmpty          = 4   // nothing to test
+	ExitGate           = 5   // coverage under its limit, flaky when asked
+	ExitInterrupted    = 130 // Ctrl-C
+	ExitTerminated     = 143 // asked to end
+)
+
+// precedence is which code wins when several hold.
+var precedence = []int{ExitTerminated, ExitInterrupted, ExitUsage, ExitFailed, ExitInfrastructure, ExitGate, ExitEmpty}
+
+// ExitCode is the exit code of a run, and every reason that it is not green,
+// those of the winning code first. It looks at what happened only, never at
+// the Exit and Reasons that the report may already hold.
+func ExitCode(r *Report) (code int, reasons []string) {
+	var found findings
+	found.stops(r)
+	found.tests(r)
+	found.machinery(r)
+	found.gates(r)
+	for _, c := range precedence {
+		for _, f := range found {
+			if f.code != c {
+				continue
+			}
+			if code == ExitGreen {
+				code = c
+			}
+			reasons = append(reasons, f.reason)
+		}
+	}
+	return code, reasons
+}
+
+type finding struct {
+	code   int
+	reason string
+}
+
+type findings []finding
+
+func (f *findings) add(code int, format string, args ...any) {
+	*f = append(*f, finding{code, fmt.Sprintf(format, args...)})
+}
+
+func (f *findings) stops(r *Report) {
+	if r.Stopped == nil {
+		return
+	}
+	switch r.Stopped.Signal {
+	case "":
+	case "terminated":
+		f.add(ExitTerminated, "terminated")
+	default:
+		f.add(ExitInterrupted, "interrupted")
+	}
+}
+
+func (f *findings) tests(r *Report) {
+	t := r.Totals
+	if t.Failed > 0 {
+		f.add(ExitFailed, "%s failed", Count(t.Failed, "test", "tests"))
+	}
+	if t.CollectErrors > 0 {
+		f.add(ExitFailed, "%s could not be collected", Count(t.CollectErrors, "file", "files"))
+	}
+	missing := t.NotRun
+	if !t.CollectStop { // else no test was to run
+		missing = max(t.Discovered-t.Judged()+t.NotRun, t.NotRun)
+	}
+	if missing > 0 {
+		why := ""
+		if r.Stopped != nil && r.Stopped.Reason != "" {
+			why = ": " + r.Stopped.Reason
+		}
+		f.add(ExitInfrastructure, "%s not run%s", Count(missing, "test", "tests"), why)
+	}
+	if r.nothing() {
+		f.add(ExitEmpty, "nothing to test: no test was selected")
+	}
+}
+
+// nothing says that discovery went well and found no test.
+func (r *Report) nothing() bool {
+	t := r.Totals
+	return t.Discovered == 0 && t.CollectErrors == 0 && len(r.Faults) == 0 && r.Stopped == nil
+}
+
+func (f *findings) machinery(r *Report) {
+	for _, x := range r.Faults {
+		if x.Kind == Usage {
+			f.add(ExitUsage, "%s", x.Text)
+		} else {
+			f.add(ExitInfrastructure, "%s", x.Text)
+		}
+	}
+	if c := r.Coverage; c != nil && !c.Complete {
+		reason := "coverage is incomplete"
+		if c.Reason != "" {
+			reason += ": " + c.Reason
+		}
+		f.add(ExitInfrastructure, "%s", reason)
+	}
+	c := r.Concluded
+	switch {
+	case c == nil:
+	case c.Error != "":
+		f.add(ExitInfrastructure, "the run could not be concluded: %s", c.Error)
+	case c.Code != 0 && len(*f) == 0:
+		// The framework saw every report and is not content, for a reason of
+		// its own (a failed subtest, a plugin's gate).
+		f.add(ExitFailed, "the framework itself ended with status %d", c.Code)
+	}
+}
+
+func (f *findings) gates(r *Report) {
+	if r.Coverage.Below() {
+		f.add(ExitGate, "coverage %s is under the limit of %s", Percent(r.Coverage.Percent), Percent(r.Coverage.FailUnder))
+	}
+	if n := r.Totals.Flaky; n > 0 && slices.Contains(r.FailOn, "flaky") {
+		f.add(ExitGate, "%s flaky, and --fail-on flaky was asked for", Count(n, "test is", "tests are"))
+	}
+}

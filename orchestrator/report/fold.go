@@ -1,0 +1,184 @@
+package report
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/shardyard/shardyard/worker"
+)
+
+// Totals counts what is known now, without copying the tests.
+func (s *State) Totals() Totals {
+	t := Totals{
+		Discovered: max(s.discovered.Tests, len(s.tests)),
+		Passed:     s.verdicts[Pass],
+		Failed:     s.verdicts[Fail],
+		Skipped:    s.verdicts[Skip],
+		Flaky:      s.verdicts[Flaky],
+		NotRun:     s.verdicts[NotRun],
+
+		Deselected:    s.discovered.Deselected,
+		CollectErrors: s.discovered.Errors,
+		CollectStop:   s.discovered.Stop,
+		Unknown:       s.planned.Unknown,
+	}
+	for o, n := range s.outcomes {
+		if n == 0 {
+			continue
+		}
+		if t.Outcomes == nil {
+			t.Outcomes = make(map[worker.Outcome]int)
+		}
+		t.Outcomes[o] = n
+	}
+	return t
+}
+
+// Report is the run as known now.
+func (s *State) Report() *Report {
+	r := &Report{
+		Format: Format, Run: s.run.Run, Version: s.run.Version, Suite: s.run.Suite, Project: s.run.Project,
+		Root: s.run.Root, Args: slices.Clone(s.run.Args), Engine: s.run.Engine, Image: s.run.Image,
+		ImageNote: s.run.ImageNote, Tree: s.run.Tree, Commit: s.run.Commit, Dirty: s.run.Dirty,
+		Python: s.run.Python, Framework: s.run.Framework, StartedAt: s.run.StartedAt, FailOn: slices.Clone(s.run.FailOn),
+		Totals: s.Totals(), Faults: slices.Clone(s.faults), Notes: slices.Clone(s.notes), Steps: slices.Clone(s.steps),
+	}
+	r.Coverage, r.Concluded, r.Stopped = clone(s.coverage), clone(s.concluded), clone(s.stopped)
+	for _, n := range s.numbers() {
+		w := *s.workers[n]
+		w.Order = slices.Clone(w.Order)
+		if w.Order == nil {
+			w.Order = []string{}
+		}
+		r.Workers = append(r.Workers, w)
+	}
+	for _, t := range s.tests {
+		c := *t
+		c.Attempts = slices.Clone(t.Attempts)
+		r.Tests = append(r.Tests, c)
+	}
+	r.Times = s.times(r)
+	if s.end != nil {
+		r.Finished, r.Exit, r.Reasons = true, s.end.Exit, slices.Clone(s.end.Reasons)
+	} else {
+		r.Exit, r.Reasons = ExitCode(r)
+	}
+	return r
+}
+
+func clone[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	c := *p
+	return &c
+}
+
+func (s *State) times(r *Report) Times {
+	t := Times{Duration: Duration(s.at), Predicted: s.planned.Predicted, Makespan: s.planned.Makespan}
+	keep(&t.Predicted, s.run.Predicted)
+	if s.end != nil && s.end.Duration > 0 {
+		t.Duration = s.end.Duration
+	}
+	for i := range r.Tests {
+		for _, a := range r.Tests[i].Attempts {
+			t.Longest = max(t.Longest, Duration(a.Total()))
+		}
+	}
+	var busiest Duration
+	for _, w := range r.Workers {
+		t.Total += w.Busy
+		busiest = max(busiest, w.Busy)
+		if ended := w.Ended; ended > 0 {
+			t.Alive += ended - w.Started
+		} else {
+			t.Alive += Duration(s.at) - w.Started
+		}
+	}
+	n := s.workerCount()
+	if n > 0 {
+		t.LowerBound = max(t.Total/Duration(n), t.Longest)
+		if busiest > 0 {
+			t.Balance = min(float64(t.Total)/(float64(n)*float64(busiest)), 1)
+		}
+	}
+	s.serial(&t, n)
+	t.Cache, t.Saved = cacheOf(s.steps)
+	return t
+}
+
+// serial is measured by this very run when it had one worker, else what the
+// plan said, else the sum of this run's times.
+func (s *State) serial(t *Times, workers int) {
+	switch {
+	case workers == 1 && s.end != nil:
+		t.Serial, t.SerialMeasured = t.Duration, true
+	case s.planned.Serial > 0:
+		t.Serial, t.SerialMeasured = s.planned.Serial, s.planned.SerialMeasured
+	default:
+		t.Serial = t.Total
+	}
+	if t.Duration > 0 && t.Serial > 0 {
+		t.Speedup = float64(t.Serial) / float64(t.Duration)
+	}
+}
+
+// workerCount is how many workers the run had at once: as planned, or else
+// those that were not lost.
+func (s *State) workerCount() int {
+	n := s.planned.Workers
+	if n == 0 {
+		n = s.run.Workers
+	}
+	if n > 0 {
+		return n
+	}
+	for _, w := range s.workers {
+		if w.Lost == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// cacheable steps are those that a warm cache spares.
+var cacheable = []string{"environment", "prepare"}
+
+func cacheOf(steps []Step) (state string, saved Duration) {
+	var cached, all int
+	for _, st := range steps {
+		if !st.Done || st.Error != "" || !slices.Contains(cacheable, st.Name) {
+			continue
+		}
+		all++
+		if st.Cached {
+			cached++
+			saved += max(st.Saved-st.Duration, 0)
+		}
+	}
+	switch {
+	case all == 0:
+		return "", 0
+	case cached == all:
+		return "warm", saved
+	case cached == 0:
+		return "cold", 0
+	default:
+		return "partly warm", saved
+	}
+}
+
+// Running are the tests that run now, by worker.
+func (s *State) Running() map[int]string {
+	running := make(map[int]string)
+	for n, w := range maps.All(s.workers) {
+		if w.Running != "" && w.Lost == "" && w.Ended == 0 {
+			running[n] = w.Running
+		}
+	}
+	return running
+}
+
+// Elapsed is the time of the last event.
+func (s *State) Elapsed() time.Duration { return s.at }

@@ -1,0 +1,60 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Clock is a duration as people read it: "0.4s", "12.3s", "1m52s", "1h02m".
+func Clock(d time.Duration) string {
+	if d < 0 {
+		return "-" + Clock(-d)
+	}
+	if tenths := d.Round(100 * time.Millisecond); tenths < time.Minute {
+		return strconv.FormatFloat(tenths.Seconds(), 'f', 1, 64) + "s"
+	}
+	s := int64(d.Round(time.Second) / time.Second)
+	if s < 3600 {
+		return fmt.Sprintf("%dm%02ds", s/60, s%60)
+	}
+	m := int64(d.Round(time.Minute) / time.Minute)
+	return fmt.Sprintf("%dh%02dm", m/60, m%60)
+}
+
+// Number is n in groups of three: "1 284".
+func Number(n int) string {
+	s := strconv.Itoa(n)
+	sign := ""
+	if n < 0 {
+		sign, s = "-", s[1:]
+	}
+	var b strings.Builder
+	for i, c := range s {
+		if i > 0 && (len(s)-i)%3 == 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(c)
+	}
+	return sign + b.String()
+}
+
+// Count is n of something: "1 test", "1 284 tests".
+func Count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return Number(n) + " " + many
+}
+
+// Percent is p, of 100, with at most one digit: "87.4 %". It never rounds up
+// to 100.
+func Percent(p float64) string {
+	r := math.Round(p*10) / 10
+	if r >= 100 && p < 100 {
+		r = 99.9
+	}
+	return strconv.FormatFloat(r, 'f', -1, 64) + " %"
+}

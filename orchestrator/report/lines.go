@@ -1,0 +1,207 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Header is the head of a run: what runs, where, with what. What is not known
+// is left out.
+func Header(s *State) []string {
+	r := s.run
+	first := "shardyard"
+	if r.Version != "" {
+		first += " " + r.Version
+	}
+	first = join("  ", first, r.Engine, withNote(r.Image, r.ImageNote))
+	if r.Workers > 0 {
+		first = join("  ", first, Count(r.Workers, "worker", "workers"))
+	}
+	return slices.DeleteFunc([]string{
+		first,
+		join("  ", label("suite", r.Suite), withArgs(r.Args), join(", ", r.Framework, label("Python", r.Python))),
+		join("  ", label("tree", short(r.Tree)), label("commit", commit(r))),
+	}, func(l string) bool { return l == "" })
+}
+
+// headIsOver says that an event is one that the header must stand above.
+func headIsOver(b Body) bool {
+	switch b.(type) {
+	case WorkerStarted, Discovered, Planned, TestStarted, TestFinished, Judged, Stopped, RunFinished:
+		return true
+	default:
+		return false
+	}
+}
+
+func withNote(image, note string) string {
+	if image == "" {
+		return Clean(note)
+	}
+	if note == "" {
+		return "image " + image
+	}
+	return "image " + image + " (" + Clean(note) + ")"
+}
+
+func withArgs(args []string) string {
+	quoted := make([]string, len(args))
+	for i, a := range args {
+		if quoted[i] = Clean(a); a == "" || strings.ContainsAny(a, " \t\"'") {
+			quoted[i] = fmt.Sprintf("%q", a)
+		}
+	}
+	return strings.Join(quoted, " ")
+}
+
+func commit(r RunStarted) string {
+	if r.Commit != "" && r.Dirty {
+		return short(r.Commit) + " + changes"
+	}
+	return short(r.Commit)
+}
+
+func short(hash string) string {
+	if _, after, ok := strings.Cut(hash, ":"); ok {
+		hash = after
+	}
+	return hash[:min(len(hash), 12)]
+}
+
+func label(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	return name + " " + value
+}
+
+// join joins what is not empty.
+func join(sep string, parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), sep)
+}
+
+// eventLines are the lines that plain and tty print for good.
+func eventLines(s *State, e Event, p paint) []string {
+	switch b := e.Body.(type) {
+	case Note:
+		return noteLines(b, p)
+	case StepStarted:
+		return nil
+	case StepFinished:
+		return []string{stepLine(b, p)}
+	case WorkerLost:
+		return []string{p.yellow(lostLine(b))}
+	case Discovered:
+		return []string{discoveredLine(b)}
+	case Planned:
+		return list(plannedLine(b))
+	case TestFinished:
+		if !b.Tentative && VerdictOf(b.Outcome) == Fail {
+			return []string{p.red(" ✗ ") + failureLine(b.Test, b.Worker, b.Message, b.Cause)}
+		}
+	case Stopped:
+		return []string{p.yellow("stopping: " + Clean(b.Reason))}
+	case Fault:
+		return []string{p.red("error: " + Clean(b.Text))}
+	}
+	return nil
+}
+
+func noteLines(n Note, p paint) []string {
+	var lines []string
+	for l := range strings.SplitSeq(strings.TrimRight(n.Text, "\n"), "\n") {
+		if l = Clean(l); n.Level == Warning && len(lines) == 0 {
+			l = p.yellow("warning: ") + l
+		}
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+func stepLine(b StepFinished, p paint) string {
+	line := fmt.Sprintf("  %-12s %6s", b.Name, Clock(b.Duration.Std()))
+	switch {
+	case b.Error != "":
+		return p.red(line + "  failed: " + Clean(b.Error))
+	case b.Cached:
+		line += "  cached"
+	}
+	if b.Detail != "" {
+		line += "  " + Clean(b.Detail)
+	}
+	return line
+}
+
+func lostLine(b WorkerLost) string {
+	line := WorkerName(b.Worker) + " lost: " + Clean(b.Cause)
+	if b.OOM {
+		line += " (out of memory: raise limits.memory)"
+	}
+	if b.Test != "" {
+		line += ", while running " + Clean(b.Test)
+	}
+	return line
+}
+
+func discoveredLine(b Discovered) string {
+	line := "found " + Count(b.Tests, "test", "tests")
+	if b.Deselected > 0 {
+		line += fmt.Sprintf(", %s deselected", Number(b.Deselected))
+	}
+	if b.Errors > 0 {
+		line += fmt.Sprintf(", %s could not be collected", Count(b.Errors, "file", "files"))
+	}
+	if b.Duration > 0 {
+		line += " in " + Clock(b.Duration.Std())
+	}
+	return line
+}
+
+func plannedLine(b Planned) string {
+	var parts []string
+	if b.Predicted > 0 {
+		parts = append(parts, "predicted "+Clock(b.Predicted.Std()))
+	} else if b.Makespan > 0 {
+		parts = append(parts, "predicted "+Clock(b.Makespan.Std())+" of tests")
+	}
+	if b.Serial > 0 {
+		parts = append(parts, "serial "+approx(b.SerialMeasured)+Clock(b.Serial.Std()))
+	}
+	if b.Unknown > 0 {
+		parts = append(parts, Count(b.Unknown, "test", "tests")+" without history")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "plan: " + strings.Join(parts, ", ")
+}
+
+func approx(measured bool) string {
+	if measured {
+		return ""
+	}
+	return "~"
+}
+
+// failureLine is "test  worker-3   message".
+func failureLine(test string, worker int, message, cause string) string {
+	if message == "" {
+		message = cause
+	}
+	line := Clean(test)
+	if worker > 0 {
+		line += "  " + WorkerName(worker)
+	}
+	if message != "" {
+		line += "   " + Clean(message)
+	}
+	return line
+}
+
+func list(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}

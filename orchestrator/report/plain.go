@@ -1,0 +1,61 @@
+package report
+
+import (
+	"fmt"
+	"time"
+)
+
+// plain prints lines, for logs: steps as they happen, so that the first
+// install is not silent, each failure once, and the progress now and then.
+type plain struct {
+	screen Screen
+	tenths int           // of the suite, printed last
+	spoke  time.Duration // when a step's own progress was printed last
+	headed bool
+}
+
+// Event prints what a log should have of e.
+func (c *plain) Event(s *State, e Event) {
+	if !c.headed && headIsOver(e.Body) {
+		c.headed = true
+		for _, l := range Header(s) {
+			c.line(l)
+		}
+	}
+	for _, l := range eventLines(s, e, paint(c.screen.Color)) {
+		c.line(l)
+	}
+	switch b := e.Body.(type) {
+	case StepProgress:
+		if e.At-c.spoke >= time.Second {
+			c.spoke = e.At
+			c.line("  " + b.Name + ": " + Clean(b.Text))
+		}
+	case TestFinished, Judged:
+		c.progress(s, e.At)
+	}
+}
+
+// Tick prints nothing: a log has no clock.
+func (c *plain) Tick(*State, time.Duration) {}
+
+// progress prints a line each time that another tenth of the suite is done.
+func (c *plain) progress(s *State, at time.Duration) {
+	t := s.Totals()
+	if t.Discovered == 0 || s.discovered.Tests == 0 {
+		return
+	}
+	done := t.Judged()
+	tenths := done * 10 / t.Discovered
+	if tenths <= c.tenths {
+		return
+	}
+	c.tenths = tenths
+	line := fmt.Sprintf("%3d%%  %s of %s", tenths*10, Number(done), Number(t.Discovered))
+	if t.Failed > 0 {
+		line += fmt.Sprintf(" · %s failed", Number(t.Failed))
+	}
+	c.line(line + "  " + Clock(at))
+}
+
+func (c *plain) line(s string) { write(c.screen.Out, s+"\n") }

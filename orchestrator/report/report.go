@@ -1,0 +1,198 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/shardyard/shardyard/worker"
+)
+
+// Format is the version of run.json. It grows when a field changes its
+// meaning, not when one is added.
+const Format = 1
+
+// A Report is a run as known now: run.json, and all that people see. It
+// shares nothing with the State that it came from. Fields that are not known
+// are zero and left out of the JSON.
+type Report struct {
+	Format    int       `json:"format"`
+	Run       string    `json:"run"`
+	Version   string    `json:"version,omitempty"`
+	Suite     string    `json:"suite,omitempty"`
+	Project   string    `json:"project,omitempty"`
+	Root      string    `json:"root,omitempty"`
+	Args      []string  `json:"args,omitempty"`
+	Engine    string    `json:"engine,omitempty"`
+	Image     string    `json:"image,omitempty"`
+	ImageNote string    `json:"image_note,omitempty"`
+	Tree      string    `json:"tree,omitempty"`
+	Commit    string    `json:"commit,omitempty"`
+	Dirty     bool      `json:"dirty,omitempty"`
+	Python    string    `json:"python,omitempty"`
+	Framework string    `json:"framework,omitempty"`
+	StartedAt time.Time `json:"started_at,omitzero"`
+	FailOn    []string  `json:"fail_on,omitempty"`
+
+	Finished bool     `json:"finished"` // the log has its end
+	Exit     int      `json:"exit"`
+	Reasons  []string `json:"reasons,omitempty"`
+
+	Totals Totals `json:"totals"`
+	Times  Times  `json:"times"`
+
+	Coverage  *Coverage  `json:"coverage,omitempty"`
+	Concluded *Concluded `json:"concluded,omitempty"`
+	Stopped   *Stopped   `json:"stopped,omitempty"`
+	Faults    []Fault    `json:"faults,omitempty"`
+	Notes     []Note     `json:"notes,omitempty"`
+	Steps     []Step     `json:"steps,omitempty"`
+	Workers   []Worker   `json:"workers,omitempty"`
+	Tests     []Test     `json:"tests,omitempty"`
+}
+
+// Totals count tests by verdict. Discovered less the sum of the five is what
+// has no verdict yet.
+type Totals struct {
+	Discovered int `json:"discovered"`
+	Passed     int `json:"passed"`
+	Failed     int `json:"failed"`
+	Skipped    int `json:"skipped"`
+	Flaky      int `json:"flaky"`
+	NotRun     int `json:"not_run"`
+	// Outcomes count the last attempts by the framework's own word.
+	Outcomes   map[worker.Outcome]int `json:"outcomes,omitempty"`
+	Deselected int                    `json:"deselected,omitempty"`
+	// CollectErrors counts files that could not be collected.
+	CollectErrors int `json:"collect_errors,omitempty"`
+	// CollectStop says that because of them no test counts.
+	CollectStop bool `json:"collect_stop,omitempty"`
+	// Unknown counts tests that had no history when the run was planned.
+	Unknown int `json:"unknown,omitempty"`
+}
+
+// Judged is how many tests have a verdict.
+func (t Totals) Judged() int { return t.Passed + t.Failed + t.Skipped + t.Flaky + t.NotRun }
+
+// Times are the run's measures. Speedup is Serial / Duration.
+type Times struct {
+	Duration   Duration `json:"duration_ms"`
+	Predicted  Duration `json:"predicted_ms,omitempty"`
+	Makespan   Duration `json:"planned_makespan_ms,omitempty"`
+	LowerBound Duration `json:"lower_bound_ms,omitempty"` // max(Total / workers, longest test), of this run's own times
+	Longest    Duration `json:"longest_ms,omitempty"`     // the longest attempt
+	Serial     Duration `json:"serial_ms,omitempty"`
+	// SerialMeasured: Serial is the wall clock of a run with one worker, not
+	// an estimate.
+	SerialMeasured bool    `json:"serial_measured,omitempty"`
+	Speedup        float64 `json:"speedup,omitempty"`
+	// Total is the sum of setup, call and teardown over every attempt.
+	Total Duration `json:"total_ms,omitempty"`
+	// Alive is the sum over the workers of the time from taking tests to
+	// their end: what a matrix of jobs would be billed for.
+	Alive Duration `json:"alive_ms,omitempty"`
+	// Balance is Total / (workers * the busiest worker's share), 0 to 1.
+	Balance float64 `json:"balance,omitempty"`
+	// Cache is "warm" when every cacheable step was cached, "cold" when none
+	// was, "partly warm" in between. Saved is what that spared.
+	Cache string   `json:"cache,omitempty"`
+	Saved Duration `json:"saved_ms,omitempty"`
+}
+
+// Coverage is the combined coverage.
+type Coverage struct {
+	Percent   float64 `json:"percent"`
+	FailUnder float64 `json:"fail_under,omitempty"`
+	Complete  bool    `json:"complete"`
+	Reason    string  `json:"reason,omitempty"`
+}
+
+// Below says that a complete coverage is under its limit.
+func (c *Coverage) Below() bool {
+	return c != nil && c.Complete && c.FailUnder > 0 && c.Percent < c.FailUnder
+}
+
+// Step is a step of the pipeline.
+type Step struct {
+	Name     string   `json:"name"`
+	Started  Duration `json:"started_ms"` // since the start of the run
+	Duration Duration `json:"duration_ms"`
+	Done     bool     `json:"done"`
+	Cached   bool     `json:"cached,omitempty"`
+	Saved    Duration `json:"saved_ms,omitempty"`
+	Detail   string   `json:"detail,omitempty"`
+	Error    string   `json:"error,omitempty"`
+}
+
+// Worker is what one worker did.
+type Worker struct {
+	Worker  int      `json:"worker"`
+	Name    string   `json:"name"` // "worker-3"
+	Mode    string   `json:"mode,omitempty"`
+	Detail  string   `json:"detail,omitempty"`
+	Host    string   `json:"host,omitempty"`
+	Started Duration `json:"started_ms"`
+	Ended   Duration `json:"ended_ms"`
+	Busy    Duration `json:"busy_ms"` // setup, call and teardown of its attempts
+	Lost    string   `json:"lost,omitempty"`
+	Code    int      `json:"code,omitempty"`
+	OOM     bool     `json:"oom,omitempty"`
+	Running string   `json:"running,omitempty"` // when it was lost, or now
+	// Order is every test that it started, in that order.
+	Order []string `json:"order"`
+}
+
+// Test is one test with its verdict ("" while it has none) and its attempts.
+type Test struct {
+	Test     string    `json:"test"`
+	File     string    `json:"file,omitempty"`
+	Line     int       `json:"line,omitempty"`
+	Verdict  Verdict   `json:"verdict,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	Message  string    `json:"message,omitempty"` // of the last attempt that failed
+	Attempts []Attempt `json:"attempts,omitempty"`
+}
+
+// Last is the attempt that the verdict rests on, or nil: the last one that is
+// not tentative.
+func (t *Test) Last() *Attempt {
+	for i := len(t.Attempts) - 1; i >= 0; i-- {
+		if !t.Attempts[i].Tentative {
+			return &t.Attempts[i]
+		}
+	}
+	return nil
+}
+
+// Attempt is one execution of one test on one worker.
+type Attempt struct {
+	Attempt   int            `json:"attempt"`
+	Worker    int            `json:"worker"`
+	Outcome   worker.Outcome `json:"outcome"`
+	Message   string         `json:"message,omitempty"`
+	At        Duration       `json:"at_ms"` // its end, since the start of the run
+	Setup     Duration       `json:"setup_ms"`
+	Call      Duration       `json:"call_ms"`
+	Teardown  Duration       `json:"teardown_ms"`
+	Cause     string         `json:"cause,omitempty"`
+	Code      int            `json:"code,omitempty"`
+	Tentative bool           `json:"tentative,omitempty"`
+}
+
+// Total is setup, call and teardown.
+func (a Attempt) Total() time.Duration { return (a.Setup + a.Call + a.Teardown).Std() }
+
+// WorkerName is what people call a worker: "worker-3".
+func WorkerName(n int) string { return fmt.Sprintf("worker-%d", n) }
+
+// WriteJSON writes run.json.
+func (r *Report) WriteJSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", " ")
+	if err := enc.Encode(r); err != nil {
+		return fmt.Errorf("write report of run %s: %w", r.Run, err)
+	}
+	return nil
+}

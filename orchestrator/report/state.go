@@ -1,0 +1,249 @@
+package report
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/shardyard/shardyard/worker"
+)
+
+// State is the fold of a run's events. The zero State is a run of which
+// nothing is known. It has one owner: it must not be used concurrently.
+type State struct {
+	run     RunStarted
+	planned Planned
+	end     *RunFinished
+	at      time.Duration // of the last event
+
+	discovered Discovered
+	coverage   *Coverage
+	concluded  *Concluded
+	stopped    *Stopped
+	faults     []Fault
+	notes      []Note
+	steps      []Step
+	workers    map[int]*Worker
+	tests      []*Test // in order of appearance
+	byID       map[string]*Test
+	verdicts   map[Verdict]int
+	outcomes   map[worker.Outcome]int
+}
+
+// Apply folds one event in. Events that make no sense (an end without a
+// start) are taken for what they say; none is an error.
+func (s *State) Apply(e Event) {
+	s.at = max(s.at, e.At)
+	switch b := e.Body.(type) {
+	case RunStarted:
+		s.start(b)
+	case Note:
+		s.notes = append(s.notes, b)
+	case StepStarted:
+		s.steps = append(s.steps, Step{Name: b.Name, Started: Duration(e.At)})
+	case StepFinished:
+		s.finishStep(b, e.At)
+	case WorkerStarted:
+		w := s.worker(b.Worker)
+		w.Mode, w.Detail, w.Host, w.Started = b.Mode, b.Detail, b.Host, Duration(e.At)
+	case WorkerLost:
+		w := s.worker(b.Worker)
+		w.Lost, w.Code, w.OOM, w.Ended = b.Cause, b.Code, b.OOM, Duration(e.At)
+		if b.Test != "" {
+			w.Running = b.Test
+		}
+	case WorkerClosed:
+		w := s.worker(b.Worker)
+		w.Code, w.Ended, w.Running = b.Code, Duration(e.At), ""
+	case Discovered:
+		s.discovered = b
+	case Planned:
+		s.planned = b
+	case TestStarted:
+		s.startTest(b)
+	case TestFinished:
+		s.finishTest(b, e.At)
+	case Judged:
+		t := s.test(b.Test)
+		s.judge(t, b.Verdict)
+		t.Reason = b.Reason
+	case Covered:
+		c := Coverage(b)
+		s.coverage = &c
+	case Concluded:
+		s.concluded = &b
+	case Stopped:
+		s.stop(b)
+	case Fault:
+		s.faults = append(s.faults, b)
+	case RunFinished:
+		s.end = &b
+	}
+}
+
+// start takes what a RunStarted knows, and keeps what an earlier one knew.
+func (s *State) start(b RunStarted) {
+	old := s.run
+	s.run = b
+	keep(&s.run.Run, old.Run)
+	keep(&s.run.Version, old.Version)
+	keep(&s.run.Suite, old.Suite)
+	keep(&s.run.Project, old.Project)
+	keep(&s.run.Root, old.Root)
+	keep(&s.run.Engine, old.Engine)
+	keep(&s.run.Image, old.Image)
+	keep(&s.run.ImageNote, old.ImageNote)
+	keep(&s.run.Tree, old.Tree)
+	keep(&s.run.Commit, old.Commit)
+	keep(&s.run.Dirty, old.Dirty)
+	keep(&s.run.Workers, old.Workers)
+	keep(&s.run.Python, old.Python)
+	keep(&s.run.Framework, old.Framework)
+	keep(&s.run.StartedAt, old.StartedAt)
+	keep(&s.run.Predicted, old.Predicted)
+	if s.run.Args == nil {
+		s.run.Args = old.Args
+	}
+	if s.run.FailOn == nil {
+		s.run.FailOn = old.FailOn
+	}
+}
+
+func keep[T comparable](now *T, old T) {
+	var zero T
+	if *now == zero {
+		*now = old
+	}
+}
+
+func (s *State) finishStep(b StepFinished, at time.Duration) {
+	i := len(s.steps) - 1
+	for i >= 0 && (s.steps[i].Name != b.Name || s.steps[i].Done) {
+		i--
+	}
+	if i < 0 {
+		s.steps = append(s.steps, Step{Name: b.Name, Started: Duration(max(at-b.Duration.Std(), 0))})
+		i = len(s.steps) - 1
+	}
+	st := &s.steps[i]
+	st.Done, st.Cached, st.Duration, st.Saved = true, b.Cached, b.Duration, b.Saved
+	st.Detail, st.Error = b.Detail, b.Error
+}
+
+func (s *State) startTest(b TestStarted) {
+	t := s.test(b.Test)
+	keep(&t.File, b.File)
+	w := s.worker(b.Worker)
+	w.Running = b.Test
+	w.Order = append(w.Order, b.Test)
+}
+
+func (s *State) finishTest(b TestFinished, at time.Duration) {
+	a := Attempt{
+		Attempt: max(b.Attempt, 1), Worker: b.Worker, Outcome: b.Outcome, Message: b.Message, At: Duration(at),
+		Setup: b.Setup, Call: b.Call, Teardown: b.Teardown, Cause: b.Cause, Code: b.Code, Tentative: b.Tentative,
+	}
+	t := s.test(b.Test)
+	keep(&t.File, b.File)
+	if b.Line > 0 {
+		t.Line = b.Line
+	}
+	w := s.worker(b.Worker)
+	if w.Running == b.Test && w.Lost == "" {
+		w.Running = ""
+	}
+	if last := t.Last(); last != nil {
+		s.outcomes[last.Outcome]--
+	}
+	w.Busy += Duration(a.Total())
+	i := slices.IndexFunc(t.Attempts, func(x Attempt) bool { return x.Attempt == a.Attempt && x.Worker == a.Worker })
+	if i < 0 {
+		t.Attempts = append(t.Attempts, a)
+	} else { // amended
+		w.Busy -= Duration(t.Attempts[i].Total())
+		t.Attempts[i] = a
+	}
+	if last := t.Last(); last != nil {
+		s.outcomes[last.Outcome]++
+	}
+	t.Message = failureOf(t)
+	s.judge(t, provisional(t))
+}
+
+// failureOf is the message of the last attempt that failed and was not
+// tentative.
+func failureOf(t *Test) string {
+	for _, a := range slices.Backward(t.Attempts) {
+		if !a.Tentative && VerdictOf(a.Outcome) == Fail {
+			return a.Message
+		}
+	}
+	return ""
+}
+
+// provisional is what the attempts alone say. It holds until Judged comes.
+func provisional(t *Test) Verdict {
+	last := t.Last()
+	if last == nil {
+		return ""
+	}
+	v := VerdictOf(last.Outcome)
+	if v != Pass {
+		return v
+	}
+	for _, a := range t.Attempts {
+		if !a.Tentative && VerdictOf(a.Outcome) == Fail {
+			return Flaky
+		}
+	}
+	return v
+}
+
+// judge moves a test from its verdict to another.
+func (s *State) judge(t *Test, v Verdict) {
+	if t.Verdict != "" {
+		s.verdicts[t.Verdict]--
+	}
+	if t.Verdict = v; v != "" {
+		s.verdicts[v]++
+	}
+}
+
+// stop keeps the first reason, and the first signal.
+func (s *State) stop(b Stopped) {
+	if s.stopped == nil {
+		s.stopped = &b
+		return
+	}
+	keep(&s.stopped.Signal, b.Signal)
+}
+
+func (s *State) worker(n int) *Worker {
+	w, ok := s.workers[n]
+	if !ok {
+		if s.workers == nil {
+			s.workers = make(map[int]*Worker)
+		}
+		w = &Worker{Worker: n, Name: WorkerName(n)}
+		s.workers[n] = w
+	}
+	return w
+}
+
+func (s *State) test(id string) *Test {
+	t, ok := s.byID[id]
+	if !ok {
+		if s.byID == nil {
+			s.byID = make(map[string]*Test)
+			s.verdicts = make(map[Verdict]int)
+			s.outcomes = make(map[worker.Outcome]int)
+		}
+		t = &Test{Test: id}
+		s.byID[id] = t
+		s.tests = append(s.tests, t)
+	}
+	return t
+}
+
+// numbers are the workers' numbers, ascending.
+func (s *State) numbers() []int { return slices.Sorted(maps.Keys(s.workers)) }

@@ -1,0 +1,170 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// tty paints a few live lines under what was printed for good: a bar with
+// counts and the time left, and what each worker runs.
+type tty struct {
+	screen  Screen
+	plain   plain // for lines that stay
+	painted int   // live lines on the screen now
+	step    string
+	said    string // the step's own last line
+	over    bool
+}
+
+// maxRunning is how many workers are shown; the rest is counted.
+const maxRunning = 8
+
+func newTTY(s Screen) *tty { return &tty{screen: s, plain: plain{screen: s}} }
+
+// Event prints what stays, and repaints.
+func (c *tty) Event(s *State, e Event) {
+	var b strings.Builder
+	if !c.plain.headed && headIsOver(e.Body) {
+		c.plain.headed = true
+		for _, l := range Header(s) {
+			b.WriteString(l + "\n")
+		}
+	}
+	for _, l := range eventLines(s, e, paint(c.screen.Color)) {
+		b.WriteString(l + "\n")
+	}
+	c.follow(e.Body)
+	if b.Len() > 0 || c.over {
+		live := ""
+		if !c.over {
+			live = c.live(s, e.At)
+		}
+		c.repaint(b.String(), live)
+	}
+}
+
+// Tick repaints the live lines.
+func (c *tty) Tick(s *State, elapsed time.Duration) {
+	if !c.over {
+		c.repaint("", c.live(s, elapsed))
+	}
+}
+
+func (c *tty) follow(b Body) {
+	switch b := b.(type) {
+	case StepStarted:
+		c.step, c.said = b.Name, ""
+	case StepProgress:
+		c.step, c.said = b.Name, Clean(b.Text)
+	case StepFinished:
+		if b.Name == c.step {
+			c.step, c.said = "", ""
+		}
+	case RunFinished:
+		c.over = true
+	}
+}
+
+// repaint takes the live lines away, prints what stays, and paints anew, in
+// one write.
+func (c *tty) repaint(stays, live string) {
+	var b strings.Builder
+	if c.painted > 0 {
+		fmt.Fprintf(&b, "\r\x1b[%dA\x1b[J", c.painted)
+	}
+	b.WriteString(stays)
+	b.WriteString(live)
+	c.painted = strings.Count(live, "\n")
+	if b.Len() > 0 {
+		write(c.screen.Out, b.String())
+	}
+}
+
+func (c *tty) live(s *State, elapsed time.Duration) string {
+	p, width := paint(c.screen.Color), c.screen.width()-1
+	var lines []string
+	if c.step != "" {
+		lines = append(lines, p.bold(c.step)+" "+Clock(elapsed)+"  "+p.dim(c.said))
+	}
+	if t := s.Totals(); t.Discovered > 0 {
+		lines = append(lines, c.bar(s, t, elapsed, width))
+	}
+	running := s.Running()
+	var shown int
+	for _, n := range s.numbers() {
+		id, ok := running[n]
+		if !ok {
+			continue
+		}
+		if shown++; shown <= maxRunning {
+			lines = append(lines, "  "+p.dim(WorkerName(n))+"  "+Clean(id))
+		}
+	}
+	if rest := len(running) - maxRunning; rest > 0 {
+		lines = append(lines, p.dim(fmt.Sprintf("  ... and %s", Count(rest, "worker", "workers"))))
+	}
+	for i := range lines {
+		lines[i] = Fit(lines[i], width) + "\n"
+	}
+	return strings.Join(lines, "")
+}
+
+func (c *tty) bar(s *State, t Totals, elapsed time.Duration, width int) string {
+	p := paint(c.screen.Color)
+	done := t.Judged()
+	text := fmt.Sprintf(" %s/%s", Number(done), Number(t.Discovered))
+	if t.Failed > 0 {
+		text += " " + p.red(Number(t.Failed)+" failed")
+	}
+	if t.Flaky > 0 {
+		text += " " + p.yellow(Number(t.Flaky)+" flaky")
+	}
+	text += " " + Clock(elapsed)
+	if left, ok := s.Left(elapsed); ok {
+		text += " (" + Clock(left) + " left)"
+	}
+	cells := min(width-Width(text), 40)
+	if cells < 5 {
+		return strings.TrimPrefix(text, " ")
+	}
+	full := min(cells*done/t.Discovered, cells)
+	color := p.green
+	if t.Failed > 0 {
+		color = p.red
+	}
+	return color(strings.Repeat("█", full)) + p.dim(strings.Repeat("░", cells-full)) + text
+}
+
+// Left is the time that the tests should still take; false when unknown. It
+// trusts the plan, corrected by how the tests done so far compare to it.
+func (s *State) Left(elapsed time.Duration) (time.Duration, bool) {
+	t := s.Totals()
+	done := t.Judged()
+	if t.Discovered == 0 || done*20 < t.Discovered { // too early to tell
+		if s.planned.Predicted == 0 {
+			return 0, false
+		}
+		return max(s.planned.Predicted.Std()-elapsed, 0), true
+	}
+	begun := s.firstTest()
+	rest := time.Duration(float64(elapsed-begun) * float64(t.Discovered-done) / float64(done))
+	if left := s.planned.Predicted.Std() - elapsed; left > 0 {
+		w := float64(done) / float64(t.Discovered)
+		rest = time.Duration(w*float64(rest) + (1-w)*float64(left))
+	}
+	return rest, true
+}
+
+// firstTest is when the first worker took tests.
+func (s *State) firstTest() time.Duration {
+	var starts []Duration
+	for _, w := range s.workers {
+		starts = append(starts, w.Started)
+	}
+	if len(starts) == 0 {
+		return 0
+	}
+	return slices.Min(starts).Std()
+}
