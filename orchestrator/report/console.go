@@ -1,18 +1,63 @@
 package report
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 )
 
-// A Console shows a run while it happens. It has one caller at a time, and
-// drops what it cannot write: a closed pipe must not stop a run.
-type Console interface {
-	// Event comes after the state has taken e in.
-	Event(s *State, e Event)
-	// Tick comes a few times a second, with the time since the start.
-	Tick(s *State, elapsed time.Duration)
+// Console shows a run while it happens. It folds the events that it is given
+// into a state of its own, and drops what it cannot write: a closed pipe must
+// not stop a run. It may be used concurrently.
+type Console struct {
+	mu    sync.Mutex
+	view  view
+	state State
+	now   func() time.Time
+	start time.Time // of the run; zero until the first event
+}
+
+// A view is one way to show a run.
+type view interface {
+	// event comes after the state has taken e in.
+	event(s *State, e Event)
+	// tick comes a few times a second, with the time since the start.
+	tick(s *State, elapsed time.Duration)
+}
+
+// Handle takes the next event of the run.
+func (c *Console) Handle(e Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.start.IsZero() {
+		c.start = c.now().Add(-e.At)
+	}
+	c.state.Apply(e)
+	c.view.event(&c.state, e)
+}
+
+// Watch keeps the live part of the console moving until ctx is done.
+func (c *Console) Watch(ctx context.Context, every time.Duration) {
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			c.tick()
+		}
+	}
+}
+
+func (c *Console) tick() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.start.IsZero() {
+		c.view.tick(&c.state, c.now().Sub(c.start))
+	}
 }
 
 // Progress is how a console shows a run.
@@ -30,9 +75,10 @@ const (
 // Screen is where a console writes.
 type Screen struct {
 	Out      io.Writer
-	Terminal bool       // Out is a terminal
-	Width    func() int // columns now; nil or below 1 is 80
-	Color    bool
+	Terminal bool             // Out is a terminal
+	Width    func() int       // columns now; nil, or below 1, is 80
+	Color    bool             // see UseColor
+	Now      func() time.Time // nil is time.Now
 }
 
 func (s Screen) width() int {
@@ -46,24 +92,29 @@ func (s Screen) width() int {
 
 // NewConsole makes a console. An unknown p is an error that lists the known
 // ones.
-func NewConsole(p Progress, s Screen) (Console, error) {
-	switch p {
-	case Auto, "":
-		if s.Terminal {
-			return newTTY(s), nil
+func NewConsole(p Progress, s Screen) (*Console, error) {
+	c := &Console{now: s.Now}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	if p == Auto || p == "" {
+		if p = Plain; s.Terminal {
+			p = TTY
 		}
-		return &plain{screen: s}, nil
+	}
+	switch p {
 	case TTY:
-		return newTTY(s), nil
+		c.view = &tty{screen: s}
 	case Plain:
-		return &plain{screen: s}, nil
+		c.view = &plain{screen: s}
 	case Quiet:
-		return quiet{}, nil
+		c.view = quiet{}
 	case JSON:
-		return &jsonLines{out: s.Out}, nil
+		c.view = jsonLines{out: s.Out}
 	default:
 		return nil, fmt.Errorf("unknown progress %q: use auto, tty, plain, quiet or json", p)
 	}
+	return c, nil
 }
 
 // UseColor decides whether to color. choice is "auto", "always" or "never";
@@ -87,23 +138,19 @@ func UseColor(choice string, terminal bool, env func(string) string) (bool, erro
 // quiet shows nothing while the run happens.
 type quiet struct{}
 
-func (quiet) Event(*State, Event)        {}
-func (quiet) Tick(*State, time.Duration) {}
+func (quiet) event(*State, Event)        {}
+func (quiet) tick(*State, time.Duration) {}
 
-// jsonLines prints the log itself.
+// jsonLines prints the record itself.
 type jsonLines struct{ out io.Writer }
 
-func (c *jsonLines) Event(_ *State, e Event) {
-	b, err := encode(e)
-	if err != nil {
-		b, err = encode(Event{Seq: e.Seq, At: e.At, Body: Note{Text: err.Error(), Level: Warning}})
-	}
-	if err == nil {
+func (c jsonLines) event(_ *State, e Event) {
+	if b, err := encode(e); err == nil { // what cannot be encoded fails the record's own writer
 		write(c.out, string(b)+"\n")
 	}
 }
 
-func (*jsonLines) Tick(*State, time.Duration) {}
+func (jsonLines) tick(*State, time.Duration) {}
 
 // write drops the error on purpose: see Console.
 func write(w io.Writer, s string) {

@@ -43,6 +43,9 @@ func ExitCode(r *Report) (code int, reasons []string) {
 	return code, reasons
 }
 
+// Exit is ExitCode of the run as known now.
+func (s *State) Exit() (code int, reasons []string) { return ExitCode(s.Report()) }
+
 type finding struct {
 	code   int
 	reason string

@@ -14,51 +14,46 @@ import (
 // MaxLine bounds one event in a log, in bytes.
 const MaxLine = 16 << 20
 
-// Log writes events.jsonl. Lines reach the file whole and in order: a crash
-// loses at most the last second, and cuts at most the last line. It must not
+// Writer writes events.jsonl. Lines go out whole and in order: a crash loses at
+// most the last second of the run and cuts at most the last line. It must not
 // be used concurrently.
-type Log struct {
-	file    *os.File
+type Writer struct {
+	out     io.WriteCloser
 	buf     bytes.Buffer
-	flushed time.Duration
+	flushed time.Duration // when, in the run's time
 }
 
-// CreateLog makes a new log; the file must not exist.
-func CreateLog(path string) (*Log, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("create the run's record: %w", err)
-	}
-	return &Log{file: f}, nil
-}
+// NewWriter makes a Writer; its Close closes out.
+func NewWriter(out io.WriteCloser) *Writer { return &Writer{out: out} }
 
-// Event appends one event.
-func (l *Log) Event(e Event) error {
+// Write appends one event.
+func (l *Writer) Write(e Event) error {
 	b, err := encode(e)
 	if err != nil {
 		return err
 	}
 	l.buf.Write(b)
 	l.buf.WriteByte('\n')
-	if l.buf.Len() >= 64<<10 || e.At-l.flushed >= time.Second {
-		l.flushed = e.At
-		return l.flush()
+	if l.buf.Len() < 64<<10 && e.At-l.flushed < time.Second {
+		return nil
 	}
-	return nil
+	l.flushed = e.At
+	return l.flush()
 }
 
-func (l *Log) flush() error {
-	_, err := l.file.Write(l.buf.Bytes())
+func (l *Writer) flush() error {
+	_, err := l.out.Write(l.buf.Bytes())
 	l.buf.Reset()
-	if err != nil {
-		return fmt.Errorf("write the run's record %s: %w", l.file.Name(), err)
-	}
-	return nil
+	return err
 }
 
-// Close writes what is buffered, to the disk itself.
-func (l *Log) Close() error {
-	return errors.Join(l.flush(), l.file.Sync(), l.file.Close())
+// Close writes what is buffered, to the disk itself when out is a file.
+func (l *Writer) Close() error {
+	errs := []error{l.flush()}
+	if f, ok := l.out.(interface{ Sync() error }); ok {
+		errs = append(errs, f.Sync())
+	}
+	return errors.Join(append(errs, l.out.Close())...)
 }
 
 // ReadLog calls yield with every event of a log, in order. A last line that

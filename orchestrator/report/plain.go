@@ -14,8 +14,7 @@ type plain struct {
 	headed bool
 }
 
-// Event prints what a log should have of e.
-func (c *plain) Event(s *State, e Event) {
+func (c *plain) event(s *State, e Event) {
 	if !c.headed && headIsOver(e.Body) {
 		c.headed = true
 		for _, l := range Header(s) {
@@ -36,8 +35,8 @@ func (c *plain) Event(s *State, e Event) {
 	}
 }
 
-// Tick prints nothing: a log has no clock.
-func (c *plain) Tick(*State, time.Duration) {}
+// tick prints nothing: a log has no clock.
+func (c *plain) tick(*State, time.Duration) {}
 
 // progress prints a line each time that another tenth of the suite is done.
 func (c *plain) progress(s *State, at time.Duration) {

@@ -30,6 +30,9 @@ type State struct {
 	outcomes   map[worker.Outcome]int
 }
 
+// NewState is a state of which nothing is known.
+func NewState() *State { return new(State) }
+
 // Apply folds one event in. Events that make no sense (an end without a
 // start) are taken for what they say; none is an error.
 func (s *State) Apply(e Event) {

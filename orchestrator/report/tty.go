@@ -11,8 +11,8 @@ import (
 // counts and the time left, and what each worker runs.
 type tty struct {
 	screen  Screen
-	plain   plain // for lines that stay
-	painted int   // live lines on the screen now
+	headed  bool
+	painted int // live lines on the screen now
 	step    string
 	said    string // the step's own last line
 	over    bool
@@ -21,13 +21,11 @@ type tty struct {
 // maxRunning is how many workers are shown; the rest is counted.
 const maxRunning = 8
 
-func newTTY(s Screen) *tty { return &tty{screen: s, plain: plain{screen: s}} }
-
-// Event prints what stays, and repaints.
-func (c *tty) Event(s *State, e Event) {
+// event prints what stays, and repaints.
+func (c *tty) event(s *State, e Event) {
 	var b strings.Builder
-	if !c.plain.headed && headIsOver(e.Body) {
-		c.plain.headed = true
+	if !c.headed && headIsOver(e.Body) {
+		c.headed = true
 		for _, l := range Header(s) {
 			b.WriteString(l + "\n")
 		}
@@ -45,8 +43,8 @@ func (c *tty) Event(s *State, e Event) {
 	}
 }
 
-// Tick repaints the live lines.
-func (c *tty) Tick(s *State, elapsed time.Duration) {
+// tick repaints the live lines.
+func (c *tty) tick(s *State, elapsed time.Duration) {
 	if !c.over {
 		c.repaint("", c.live(s, elapsed))
 	}
