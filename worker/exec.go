@@ -80,7 +80,7 @@ func command(ctx context.Context, e Exec) (*exec.Cmd, error) {
 	if len(e.Argv) == 0 || e.Argv[0] == "" {
 		return nil, errors.New("start command: no program is named")
 	}
-	var env []string
+	env := []string{} // nil would mean the agent's own
 	if !e.Clean {
 		env = os.Environ()
 	}
