@@ -19,7 +19,13 @@ type Command interface{ command() }
 
 type (
 	// TestsAdded extends the inventory: hinted by the last run, or discovered.
-	TestsAdded struct{ Tests []plan.Test }
+	// Tests that are known already are ignored. A hint is planned and handed
+	// out at once; what is discovered, once the inventory is complete, or when
+	// a worker would be idle.
+	TestsAdded struct {
+		Tests  []plan.Test
+		Hinted bool
+	}
 	// TestsDropped takes tests out that turned out not to exist.
 	TestsDropped struct{ Tests []worker.TestID }
 	// InventoryComplete says that no TestsAdded follows.
@@ -31,7 +37,8 @@ type (
 		Host   string
 		Exact  bool
 	}
-	// WorkerLost says that a worker is gone, for a cause that is not a test's.
+	// WorkerLost says that a worker is gone, or never came, for a cause that is
+	// not a test's.
 	WorkerLost struct {
 		Worker WorkerID
 		Cause  string
@@ -64,6 +71,9 @@ type (
 	TestsRejected struct{ Tests []worker.TestID }
 	// Stopped ends handing out: interrupted, --maxfail, pytest.exit, run timeout.
 	Stopped struct{ Reason string }
+	// Ticked says that time has passed. Sent every second or so, it lets idle
+	// workers take what waits behind a test that runs longer than expected.
+	Ticked struct{}
 )
 
 type (
@@ -80,8 +90,12 @@ type (
 	}
 	// Release says that a worker gets no more tests.
 	Release struct{ Worker WorkerID }
-	// Replace asks for one more worker. Exact: it must collect everything.
-	Replace struct{ Exact bool }
+	// Replace asks for one more worker, with the next number. Exact: it must
+	// collect everything. When it cannot be had, say WorkerLost.
+	Replace struct {
+		Worker WorkerID
+		Exact  bool
+	}
 	// Done says that every test has its verdict, or that nothing more can be done.
 	Done struct{}
 )
@@ -96,6 +110,7 @@ func (TestFinished) input()      {}
 func (TestsReturned) input()     {}
 func (TestsRejected) input()     {}
 func (Stopped) input()           {}
+func (Ticked) input()            {}
 
 func (Hand) command()     {}
 func (TakeBack) command() {}

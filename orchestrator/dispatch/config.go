@@ -1,0 +1,53 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/plan"
+)
+
+// Runner says how workers run what they are handed.
+type Runner int
+
+const (
+	// Stream runners are persistent: they take one test after the other, and
+	// only the running one is locked.
+	Stream Runner = iota
+	// Atomic runners start a process for each batch, all of which is locked.
+	Atomic
+)
+
+// Config is what a dispatcher is told at the start.
+type Config struct {
+	// Workers is the number of workers that are expected, numbered from 1.
+	Workers int
+	// Split says what must stay together besides groups.
+	Split plan.Split
+	// Fixtures is what opening a file costs, by file.
+	Fixtures map[string]time.Duration
+	// Hosts are the expected workers' hosts, Speeds the speeds of hosts; 1
+	// where one is missing.
+	Hosts  []string
+	Speeds map[string]float64
+	// Static keeps the plan as it was made: nothing is stolen, and only what a
+	// lost worker leaves is moved.
+	Static bool
+	Runner Runner
+	// BatchCost is the time that a handed batch costs besides its tests.
+	BatchCost time.Duration
+	// Window is how much work waits at a worker behind the test that runs
+	// there: at least one test, at most 64. Zero means 50 ms.
+	Window time.Duration
+	// Retries is how often a failed test is run again.
+	Retries int
+	// MaxReplacements is how many lost workers are replaced.
+	MaxReplacements int
+}
+
+const (
+	defaultWindow = 50 * time.Millisecond
+	maxWindow     = 64 // tests
+	// margin is the least time that must be won for a test to be taken back
+	// from a worker.
+	margin = 10 * time.Millisecond
+)

@@ -1,0 +1,249 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/plan"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// Dispatcher decides what every worker does. It is not for concurrent use: one
+// goroutine owns it.
+type Dispatcher struct {
+	cfg Config
+
+	entries  []entry
+	index    map[worker.TestID]int32
+	files    map[string]int32
+	fixtures []time.Duration // by file number
+
+	members []*member // by number
+	byID    map[WorkerID]*member
+	owner   map[string]*member // of what must stay together, by bond
+
+	token     worker.Token
+	open      int // tests without a verdict
+	queued    int // tests in queues
+	unstarted int // tests handed and not started
+	pace      pace
+
+	first    *plan.Plan
+	planned  bool
+	complete bool
+	stopped  string
+	done     bool
+	added    []int32 // tests not assigned to a worker yet
+	lanes    [4][]int32
+	legacies []*legacy // what lost workers of a static plan leave to their replacements
+
+	replaced int // lost workers
+	fresh    int // workers asked for to run failed tests again
+	confirms int // exact workers asked for
+	cause    string
+
+	out []Command
+}
+
+// New makes a dispatcher that waits for its inventory and its workers.
+func New(cfg Config) *Dispatcher {
+	cfg.Workers = max(cfg.Workers, 1)
+	if cfg.Window <= 0 {
+		cfg.Window = defaultWindow
+	}
+	d := &Dispatcher{
+		cfg:   cfg,
+		index: map[worker.TestID]int32{},
+		files: map[string]int32{},
+		byID:  map[WorkerID]*member{},
+		owner: map[string]*member{},
+	}
+	for i := range cfg.Workers {
+		m := d.join(WorkerID(i + 1))
+		if i < len(cfg.Hosts) {
+			d.settleOn(m, cfg.Hosts[i])
+		}
+	}
+	return d
+}
+
+// Handle takes what happened at time now, counted from the start of the run,
+// and says what to do. Time must not go backwards. Inputs about what is not
+// known, or is over, are ignored.
+func (d *Dispatcher) Handle(now time.Duration, in Input) []Command {
+	d.out = nil
+	switch in := in.(type) {
+	case TestsAdded:
+		d.add(in, now)
+	case TestsDropped:
+		d.drop(in.Tests)
+	case InventoryComplete:
+		d.complete = true
+	case WorkerReady:
+		d.arrive(in)
+	case WorkerLost:
+		d.lose(in, now)
+	case TestStarted:
+		d.start(in, now)
+	case TestFinished:
+		d.finish(in, now)
+	case TestsReturned:
+		d.takeBack(in, now)
+	case TestsRejected:
+		d.reject(in.Tests)
+	case Stopped:
+		d.stop(in.Reason)
+	case Ticked:
+	}
+	d.settle(now)
+	return d.out
+}
+
+func (d *Dispatcher) emit(c Command) { d.out = append(d.out, c) }
+
+// Plan is the first plan; false when there is none yet.
+func (d *Dispatcher) Plan() (plan.Plan, bool) {
+	if d.first == nil {
+		return plan.Plan{}, false
+	}
+	return *d.first, true
+}
+
+// join adds a worker that is expected.
+func (d *Dispatcher) join(id WorkerID) *member {
+	m := &member{id: id, speed: 1, running: -1, opened: map[int32]bool{}}
+	d.members = append(d.members, m)
+	d.byID[id] = m
+	return m
+}
+
+func (d *Dispatcher) settleOn(m *member, host string) {
+	m.host = host
+	if s := d.cfg.Speeds[host]; s > 0 {
+		m.speed = s
+	}
+}
+
+func (d *Dispatcher) arrive(in WorkerReady) {
+	m := d.byID[in.Worker]
+	if m == nil {
+		m = d.join(in.Worker)
+	}
+	if m.presence != expected {
+		return
+	}
+	m.presence, m.exact = ready, in.Exact
+	d.settleOn(m, in.Host)
+	if d.done || d.stopped != "" {
+		d.release(m)
+	}
+}
+
+func (d *Dispatcher) release(m *member) {
+	if m.presence == ready {
+		m.presence = released
+		d.emit(Release{Worker: m.id})
+	}
+}
+
+// stop ends handing out: what is not handed gets its verdict, what waits at a
+// worker is asked back, what runs may end.
+func (d *Dispatcher) stop(reason string) {
+	if d.stopped != "" || d.done {
+		return
+	}
+	if reason == "" {
+		reason = "stopped"
+	}
+	d.stopped = reason
+	for i := range d.entries {
+		switch e := &d.entries[i]; e.state {
+		case waiting, parked:
+			d.unqueue(e)
+			d.conclude(e, reason)
+		}
+	}
+	for _, m := range d.members {
+		m.queue = nil
+		d.recall(m, func(*entry) bool { return true })
+	}
+	d.added, d.lanes, d.legacies = nil, [4][]int32{}, nil
+}
+
+// conclude gives the test its verdict; reason is for one that has not run.
+func (d *Dispatcher) conclude(e *entry, reason string) {
+	e.state, e.reason = final, reason
+	d.open--
+}
+
+// settle does what is to do after any input.
+func (d *Dispatcher) settle(now time.Duration) {
+	if d.done {
+		return
+	}
+	if d.stopped == "" {
+		d.assignAdded(now)
+		if d.planned {
+			d.feedAll(now)
+			d.rescue()
+			d.feedAll(now)
+		}
+	}
+	d.finishUp()
+}
+
+// finishUp releases who is not needed any more, and ends the run.
+func (d *Dispatcher) finishUp() {
+	over := d.open == 0 && d.complete
+	if d.stopped != "" {
+		over = d.open == 0
+	}
+	if over {
+		for _, m := range d.members {
+			d.release(m)
+		}
+		d.done = true
+		d.emit(Done{})
+		return
+	}
+	if d.stopped != "" {
+		for _, m := range d.members {
+			if m.idle() {
+				d.release(m)
+			}
+		}
+		return
+	}
+	if !d.complete || d.unstarted > 0 || d.backlog() > 0 {
+		return
+	}
+	// All tests have started. One idle worker stays for what may yet go wrong,
+	// an exact one if there is one.
+	reserve := d.reserve()
+	for _, m := range d.members {
+		if m != reserve && m.idle() {
+			d.release(m)
+		}
+	}
+}
+
+// backlog is the number of tests that are not handed.
+func (d *Dispatcher) backlog() int {
+	n := d.queued + len(d.added)
+	for _, l := range d.lanes {
+		n += len(l)
+	}
+	for _, l := range d.legacies {
+		n += len(l.tests)
+	}
+	return n
+}
+
+func (d *Dispatcher) reserve() *member {
+	var best *member
+	for _, m := range d.members {
+		if m.idle() && (best == nil || m.exact && !best.exact) {
+			best = m
+		}
+	}
+	return best
+}

@@ -1,0 +1,128 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/shardyard/shardyard/worker"
+)
+
+// feedAll hands out what workers have room for. Only the workers that have
+// changed have any, so the common case is a look at each.
+func (d *Dispatcher) feedAll(now time.Duration) {
+	for _, m := range d.members {
+		d.feed(m)
+	}
+	if d.cfg.Static {
+		return
+	}
+	d.stealAll(now)
+	d.recallFor(now)
+}
+
+// stealAll lets idle workers steal. When a few of them find nothing worth
+// taking, the others would not either.
+func (d *Dispatcher) stealAll(now time.Duration) {
+	const failures = 4
+	failed := 0
+	for _, m := range d.members {
+		if d.queued == 0 || failed >= failures {
+			return
+		}
+		if !m.idle() {
+			continue
+		}
+		if d.steal(m, now) {
+			d.feed(m)
+		} else {
+			failed++
+		}
+	}
+}
+
+// feed hands the worker what it has room for, in one lease.
+func (d *Dispatcher) feed(m *member) {
+	if m.presence != ready || m.alone || !d.hungry(m) {
+		return
+	}
+	goal := d.goal(m)
+	var refs []worker.Ref
+	for d.room(m, goal, len(refs)) {
+		i := d.next(m)
+		if i < 0 {
+			break
+		}
+		if len(refs) == 0 {
+			d.token++
+		}
+		d.hold(m, i, d.token)
+		e := &d.entries[i]
+		refs = append(refs, worker.Ref{ID: e.test.ID, File: e.test.File})
+	}
+	if len(refs) > 0 {
+		d.emit(Hand{Worker: m.id, Token: d.token, Tests: refs})
+	}
+}
+
+// hungry says that it is worth a message to hand the worker more: the window
+// is half empty, or the batch is done.
+func (d *Dispatcher) hungry(m *member) bool {
+	if m.count == 0 && !(m.exact && len(d.lanes[confirm]) > 0) {
+		return false
+	}
+	if d.cfg.Runner == Atomic {
+		return len(m.held) == 0
+	}
+	behind := len(m.held) - 1
+	return behind < 1 || behind < maxWindow/2 && d.behind(m) < d.cfg.Window/2
+}
+
+// behind is the time that waits at the worker behind the running test.
+func (d *Dispatcher) behind(m *member) time.Duration {
+	if len(m.held) == 0 {
+		return 0
+	}
+	return scale(m.pending-d.entries[m.held[0]].cost, d.rate(m))
+}
+
+// goal is the size of an atomic batch: large at first, then a third of what is
+// left, never so small that its own cost outweighs it.
+func (d *Dispatcher) goal(m *member) time.Duration {
+	return max(4*d.cfg.BatchCost, m.load/3)
+}
+
+func (d *Dispatcher) room(m *member, goal time.Duration, handed int) bool {
+	if d.cfg.Runner == Stream {
+		behind := len(m.held) - 1
+		return behind < 1 || behind < maxWindow && d.behind(m) < d.cfg.Window
+	}
+	if handed == 0 || m.pending < goal {
+		return true
+	}
+	// The rest of a unit goes along when it is small, or must.
+	u := d.entries[m.held[len(m.held)-1]].unit
+	if u == nil || len(m.queue) == 0 || m.queue[0] != u {
+		return false
+	}
+	if u.whole {
+		return true
+	}
+	limit := max(d.cfg.BatchCost, d.fixtures[d.entries[m.held[0]].file])
+	var rest time.Duration
+	for _, i := range u.tests[u.next:] {
+		if d.waits(u, i) {
+			if rest += d.entries[i].test.Estimate; rest >= limit {
+				return false
+			}
+		}
+	}
+	return rest > 0
+}
+
+// next is the test that the worker should be handed now, or -1.
+func (d *Dispatcher) next(m *member) int32 {
+	if l := d.lanes[confirm]; m.exact && len(l) > 0 {
+		d.lanes[confirm] = l[1:]
+		return l[0]
+	}
+	return d.head(m)
+}

@@ -1,0 +1,226 @@
+package dispatch
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/shardyard/shardyard/worker"
+)
+
+// leased finds the test when the worker holds it under that token.
+func (d *Dispatcher) leased(w WorkerID, t worker.Token, id worker.TestID) (int32, *entry) {
+	i, ok := d.index[id]
+	if !ok {
+		return -1, nil
+	}
+	e := &d.entries[i]
+	if (e.state == held || e.state == running) && e.at.id == w && e.token == t {
+		return i, e
+	}
+	return i, nil
+}
+
+func (d *Dispatcher) start(in TestStarted, now time.Duration) {
+	i, e := d.leased(in.Worker, in.Token, in.Test)
+	if e == nil || e.state == running {
+		return
+	}
+	e.state = running
+	e.at.running, e.at.since = i, now
+	d.unstarted--
+}
+
+func (d *Dispatcher) finish(in TestFinished, now time.Duration) {
+	i, e := d.leased(in.Worker, in.Token, in.Test)
+	if e == nil {
+		if i >= 0 {
+			d.amend(i, in)
+		}
+		return
+	}
+	m := e.at
+	if e.lane == normal || e.lane == confirm {
+		m.ran++
+	}
+	d.measure(m, e, in.Setup+in.Call+in.Teardown)
+	e.attempts = append(e.attempts, Attempt{
+		Worker: in.Worker, Token: in.Token, At: now, Outcome: in.Outcome,
+		Setup: in.Setup, Call: in.Call, Teardown: in.Teardown,
+		Tentative: in.Tentative && !m.exact && failing(in.Outcome),
+	})
+	d.withdraw(i)
+	d.decide(i)
+}
+
+// amend changes the outcome of an attempt that is over, as when a fixture of
+// wider scope fails in its teardown. Anything else is evidence.
+func (d *Dispatcher) amend(i int32, in TestFinished) {
+	e := &d.entries[i]
+	for k := len(e.attempts) - 1; k >= 0; k-- {
+		a := &e.attempts[k]
+		if a.Worker != in.Worker || a.Token != in.Token || a.Outcome == "" {
+			continue
+		}
+		a.Outcome = in.Outcome
+		a.Setup, a.Call, a.Teardown = in.Setup, in.Call, in.Teardown
+		a.Tentative = in.Tentative && !d.byID[in.Worker].exact && failing(in.Outcome)
+		if e.state == final && !d.done && d.stopped == "" && a.Void == "" {
+			d.open++
+			d.decide(i)
+		}
+		return
+	}
+	if e.evidence < math.MaxUint16 {
+		e.evidence++
+	}
+}
+
+// decide says what becomes of a test after an attempt: its verdict, or another
+// attempt.
+func (d *Dispatcher) decide(i int32) {
+	e := &d.entries[i]
+	last := len(e.attempts) - 1
+	for last >= 0 && e.attempts[last].Void != "" {
+		last--
+	}
+	switch {
+	case last < 0 || d.stopped != "" || !failing(e.attempts[last].Outcome):
+		d.conclude(e, d.stopped)
+	case e.attempts[last].Tentative:
+		e.exact = true
+		d.park(i, confirm)
+	case e.failures() <= d.cfg.Retries:
+		d.park(i, again)
+	default:
+		d.conclude(e, "")
+	}
+}
+
+// park lets the test wait for a run apart from the queues.
+func (d *Dispatcher) park(i int32, l lane) {
+	e := &d.entries[i]
+	e.state, e.lane, e.unit = parked, l, nil
+	d.lanes[l] = append(d.lanes[l], i)
+}
+
+// maxReturns is how often a test may come back unasked and unrun before it is
+// given up, and maxRejections how often what ran may turn out to be something
+// else.
+const maxReturns, maxRejections = 3, 2
+
+func (d *Dispatcher) takeBack(in TestsReturned, now time.Duration) {
+	m := d.byID[in.Worker]
+	if m == nil {
+		return
+	}
+	var back, unasked []int32
+	for _, id := range in.Tests {
+		i, ok := d.index[id]
+		if !ok {
+			continue
+		}
+		e := &d.entries[i]
+		if e.state != held && e.state != running || e.at != m {
+			continue
+		}
+		asked := e.recalled
+		d.withdraw(i)
+		switch {
+		case d.stopped != "":
+			d.unkeep(e)
+			d.conclude(e, d.stopped)
+		case e.lane != normal:
+			d.park(i, e.lane)
+		case asked:
+			back = append(back, i)
+		default:
+			if e.returned++; e.returned >= maxReturns {
+				d.unkeep(e)
+				d.conclude(e, "its workers gave it back unrun")
+				continue
+			}
+			unasked = append(unasked, i)
+		}
+	}
+	d.requeue(m, back)
+	for _, i := range unasked {
+		d.unkeep(&d.entries[i])
+		d.entries[i].state = waiting
+	}
+	if len(unasked) > 0 {
+		d.assign(unasked, now)
+	}
+	// What was asked back is for an idle worker, before this one gets it again.
+	if d.stopped == "" && len(back) > 0 {
+		d.stealAll(now)
+	}
+}
+
+func (d *Dispatcher) unkeep(e *entry) {
+	if e.unit != nil {
+		e.unit.kept--
+		e.unit = nil
+	}
+}
+
+// requeue puts tests that the worker gave back at the head of its queue.
+func (d *Dispatcher) requeue(m *member, tests []int32) {
+	for len(tests) > 0 {
+		u := d.entries[tests[0]].unit
+		n := 0
+		for n < len(tests) && d.entries[tests[n]].unit == u {
+			n++
+		}
+		group := tests[:n]
+		tests = tests[n:]
+		u.tests = append(slices.Clone(group), u.tests[u.next:]...)
+		u.next = 0
+		u.kept -= n
+		for _, i := range group {
+			d.put(m, u, i)
+		}
+		if !slices.Contains(m.queue, u) {
+			m.queue = slices.Insert(m.queue, 0, u)
+		}
+	}
+}
+
+// reject voids what a worker ran: it was not what was discovered. The tests
+// run again, on an exact worker.
+func (d *Dispatcher) reject(ids []worker.TestID) {
+	const why = "what ran is not what was discovered"
+	var again []int32
+	for _, id := range ids {
+		i, ok := d.index[id]
+		if !ok || d.entries[i].state == dropped {
+			continue
+		}
+		e := &d.entries[i]
+		for k := range e.attempts {
+			if a := &e.attempts[k]; a.Void == "" {
+				a.Void = why
+			}
+		}
+		if e.state == final {
+			if d.done || d.stopped != "" {
+				e.reason = why
+				continue
+			}
+			d.open++
+		}
+		d.detach(i)
+		d.unkeep(e)
+		e.state, e.exact = final, true
+		again = append(again, i)
+	}
+	d.tidy(func(e *entry) bool { return e.state != final })
+	for _, i := range again {
+		e := &d.entries[i]
+		if e.rejected++; d.stopped != "" || e.rejected > maxRejections {
+			d.conclude(e, why)
+			continue
+		}
+		d.park(i, confirm)
+	}
+}

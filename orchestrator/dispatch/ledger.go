@@ -1,0 +1,192 @@
+package dispatch
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/plan"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// Verdict is the final word on a test.
+type Verdict string
+
+// The verdicts.
+const (
+	Passed  Verdict = "passed"
+	Failed  Verdict = "failed"
+	Skipped Verdict = "skipped"
+	// Flaky tests failed, and passed when they were run again.
+	Flaky Verdict = "flaky"
+	// NotRun tests have no result; Result.Reason says why.
+	NotRun Verdict = "not-run"
+)
+
+// An Attempt is one execution of a test, or what is known of it.
+type Attempt struct {
+	Worker WorkerID
+	Token  worker.Token
+	// At is when it ended.
+	At      time.Duration
+	Outcome worker.Outcome // "" when the worker was lost
+	Setup,
+	Call,
+	Teardown time.Duration
+	// Tentative says that it failed on a worker that is not exact. It does not
+	// count once the test has run on one that is.
+	Tentative bool
+	// Void says why the attempt does not count: the cause of the worker's
+	// loss, or that its worker ran something else.
+	Void string
+}
+
+// A Result is a test with its verdict and how it came about.
+type Result struct {
+	Test    plan.Test
+	Verdict Verdict
+	// Reason says why a test has not run.
+	Reason string
+	// Lost says that the reason is a lost worker.
+	Lost     bool
+	Attempts []Attempt
+	// Disproved says that the test failed on a worker that collects lazily,
+	// and did not on one that had collected everything.
+	Disproved bool
+	// Evidence counts results that came for withdrawn leases. They do not count.
+	Evidence int
+}
+
+// state is where a test is between discovery and verdict.
+type state uint8
+
+const (
+	waiting state = iota // in a worker's queue, or not assigned yet
+	parked               // in a lane: it will run apart from the queues
+	held                 // handed to a worker
+	running              // started there
+	final                // it has its verdict
+	dropped              // it does not exist
+)
+
+// lane says why a test runs apart from the queues.
+type lane uint8
+
+const (
+	normal  lane = iota
+	confirm      // on an exact worker: it failed on, or did not fit, a lazy one
+	again        // on a fresh worker: it failed
+	alone        // last, with nothing else: its worker was lost
+)
+
+// entry is a line of the ledger.
+type entry struct {
+	test     plan.Test
+	file     int32
+	state    state
+	lane     lane
+	exact    bool // only an exact worker may run it
+	recalled bool // asked back
+	lost     uint8
+	rejected uint8
+	returned uint8 // unasked
+	recalls  uint8
+	evidence uint16
+	token    worker.Token
+	at       *member // who holds it
+	unit     *unit   // of a queue, or nil
+	cost     time.Duration
+	attempts []Attempt
+	reason   string
+	infra    bool
+}
+
+func failing(o worker.Outcome) bool { return o == worker.Failing || o == worker.Errored }
+
+// failures counts the failures that are the test's own.
+func (e *entry) failures() int {
+	n := 0
+	for i, a := range e.attempts {
+		if a.Void == "" && failing(a.Outcome) && !e.superseded(i) {
+			n++
+		}
+	}
+	return n
+}
+
+// superseded says that a tentative attempt was followed by a real one.
+func (e *entry) superseded(i int) bool {
+	if !e.attempts[i].Tentative {
+		return false
+	}
+	for _, a := range e.attempts[i+1:] {
+		if a.Void == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// result derives the verdict from the attempts.
+func (e *entry) result() Result {
+	r := Result{Test: e.test, Verdict: NotRun, Reason: e.reason, Lost: e.infra, Attempts: e.attempts, Evidence: int(e.evidence)}
+	failed := false
+	for i, a := range e.attempts {
+		if a.Void != "" {
+			continue
+		}
+		if e.superseded(i) {
+			r.Disproved = true // unless the exact worker saw it fail too
+			continue
+		}
+		switch {
+		case failing(a.Outcome):
+			r.Verdict = Failed
+			failed = true
+		case a.Outcome == worker.Skipped:
+			if !failed {
+				r.Verdict = Skipped
+			}
+		case failed:
+			r.Verdict = Flaky
+		default:
+			r.Verdict = Passed
+		}
+	}
+	if failed {
+		r.Disproved = false
+	}
+	if r.Verdict != NotRun {
+		r.Reason, r.Lost = "", false
+	} else if r.Reason == "" {
+		r.Reason = "it has not run yet"
+	}
+	return r
+}
+
+// Results are all tests that exist, in the suite's order, each with exactly one
+// verdict. The attempts are shared with the dispatcher: do not change them.
+func (d *Dispatcher) Results() []Result {
+	out := make([]Result, 0, len(d.entries))
+	for i := range d.entries {
+		if d.entries[i].state != dropped {
+			out = append(out, d.entries[i].result())
+		}
+	}
+	slices.SortFunc(out, func(a, b Result) int {
+		return cmp.Or(cmp.Compare(a.Test.Index, b.Test.Index), cmp.Compare(a.Test.ID, b.Test.ID))
+	})
+	return out
+}
+
+// Result is the verdict on one test as it stands; false when it is not known.
+func (d *Dispatcher) Result(id worker.TestID) (Result, bool) {
+	i, ok := d.index[id]
+	if !ok || d.entries[i].state == dropped {
+		return Result{}, false
+	}
+	return d.entries[i].result(), true
+}
+
+// Remaining is the number of tests without a verdict.
+func (d *Dispatcher) Remaining() int { return d.open }

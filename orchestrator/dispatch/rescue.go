@@ -1,0 +1,295 @@
+package dispatch
+
+import (
+	"slices"
+	"time"
+
+	"github.com/shardyard/shardyard/worker"
+)
+
+// legacy is what a lost worker of a static plan leaves to its replacement.
+type legacy struct {
+	heir  WorkerID
+	tests []int32
+}
+
+func (d *Dispatcher) lose(in WorkerLost, now time.Duration) {
+	m := d.byID[in.Worker]
+	if m == nil {
+		m = d.join(in.Worker)
+	}
+	if m.presence == gone {
+		return
+	}
+	was := m.presence
+	m.presence = gone
+	d.cause = in.Cause
+	var left []int32
+	for _, i := range slices.Clone(m.held) {
+		e := &d.entries[i]
+		ran, l := e.state == running, e.lane
+		token := e.token
+		d.withdraw(i)
+		d.unkeep(e)
+		switch {
+		case ran:
+			d.bereave(i, m, token, in.Cause, now)
+		case d.stopped != "":
+			d.conclude(e, d.stopped)
+		case l != normal:
+			d.park(i, l)
+		default:
+			e.state = waiting
+			left = append(left, i)
+		}
+	}
+	left = append(left, d.drain(m)...)
+	if d.done || d.stopped != "" {
+		return
+	}
+	for _, l := range d.legacies {
+		if l.heir == m.id {
+			left = append(left, l.tests...)
+			l.tests = nil
+		}
+	}
+	var heir *member
+	if was != released && d.replaced < d.cfg.MaxReplacements && (d.open > 0 || !d.complete) {
+		d.replaced++
+		heir = d.ask(m.exact && !d.hopeFor(func(o *member) bool { return o.exact }))
+	}
+	switch {
+	case len(left) == 0:
+	case d.cfg.Static && heir != nil:
+		d.legacies = append(d.legacies, &legacy{heir.id, left})
+	default:
+		d.assign(left, now)
+	}
+}
+
+// bereave deals with the test that a worker ran when it was lost.
+func (d *Dispatcher) bereave(i int32, m *member, t worker.Token, cause string, now time.Duration) {
+	e := &d.entries[i]
+	e.attempts = append(e.attempts, Attempt{Worker: m.id, Token: t, At: now, Void: "worker lost: " + cause})
+	e.lost++
+	switch {
+	case d.stopped != "":
+		d.conclude(e, d.stopped)
+	case e.lost > 1:
+		d.forsake(i, "worker lost twice while it ran: "+cause)
+	default:
+		d.park(i, alone)
+	}
+}
+
+// forsake ends a test that no worker can run to its end.
+func (d *Dispatcher) forsake(i int32, reason string) {
+	e := &d.entries[i]
+	d.conclude(e, reason)
+	e.infra = true
+}
+
+// ask asks for one more worker.
+func (d *Dispatcher) ask(exact bool) *member {
+	id := WorkerID(1)
+	for _, m := range d.members {
+		id = max(id, m.id+1)
+	}
+	m := d.join(id)
+	m.exact = exact
+	d.emit(Replace{Worker: id, Exact: exact})
+	return m
+}
+
+// hopeFor says that a live worker is such a one.
+func (d *Dispatcher) hopeFor(such func(*member) bool) bool {
+	return slices.ContainsFunc(d.members, func(m *member) bool { return m.live() && such(m) })
+}
+
+// rescue finds workers for what does not go the usual way.
+func (d *Dispatcher) rescue() {
+	d.inherit()
+	d.confirm()
+	d.retry()
+	d.lonely()
+	d.giveUp()
+}
+
+// inherit gives replacements of a static plan what is theirs.
+func (d *Dispatcher) inherit() {
+	d.legacies = slices.DeleteFunc(d.legacies, func(l *legacy) bool {
+		m := d.byID[l.heir]
+		if m.presence != ready {
+			return len(l.tests) == 0
+		}
+		units := make(map[string]*unit)
+		for _, i := range l.tests {
+			e := &d.entries[i]
+			k := d.bond(e)
+			u := units[k]
+			if u == nil {
+				u = &unit{whole: k != ""}
+				units[k] = u
+				d.enqueue(m, u)
+			}
+			u.tests = append(u.tests, i)
+			d.put(m, u, i)
+		}
+		return true
+	})
+}
+
+// confirm sees to it that there is an exact worker for those that need one.
+// They take these tests before their queues.
+func (d *Dispatcher) confirm() {
+	need := func(i int32) bool { return d.entries[i].exact }
+	if !slices.ContainsFunc(d.lanes[confirm], need) && !slices.ContainsFunc(d.lanes[alone], need) {
+		return
+	}
+	if d.hopeFor(func(m *member) bool { return m.exact || m.presence == expected && int(m.id) <= d.cfg.Workers }) {
+		return
+	}
+	if d.confirms <= d.cfg.MaxReplacements {
+		d.confirms++
+		d.ask(true)
+		return
+	}
+	for _, l := range []lane{confirm, alone} {
+		d.lanes[l] = slices.DeleteFunc(d.lanes[l], func(i int32) bool {
+			if need(i) {
+				d.forsake(i, "no worker that has collected the whole suite is left")
+			}
+			return need(i)
+		})
+	}
+}
+
+// retry gives failed tests to workers that have run nothing, else to others
+// that have not run them, once those have nothing else to do.
+func (d *Dispatcher) retry() {
+	if len(d.lanes[again]) == 0 || d.reserve() == nil && d.hopeFor(func(*member) bool { return true }) {
+		return
+	}
+	var rest []int32
+	for _, i := range d.lanes[again] {
+		if m := d.retrier(i); m != nil {
+			d.handOne(m, i)
+			continue
+		}
+		rest = append(rest, i)
+	}
+	d.lanes[again] = nil
+	for _, i := range rest {
+		if d.awaits(i) {
+			d.lanes[again] = append(d.lanes[again], i)
+			continue
+		}
+		d.conclude(&d.entries[i], "") // its failure stands
+	}
+}
+
+// retrier is the idle worker that should run the test again, the one that has
+// run least.
+func (d *Dispatcher) retrier(i int32) *member {
+	var best *member
+	for _, m := range d.members {
+		if m.idle() && d.mayRetry(m, i) && (best == nil || m.ran < best.ran) {
+			best = m
+		}
+	}
+	if best != nil && best.ran > 0 && d.freshComing() {
+		return nil
+	}
+	return best
+}
+
+func (d *Dispatcher) mayRetry(m *member, i int32) bool {
+	e := &d.entries[i]
+	if e.exact && !m.exact && m.presence != expected {
+		return false
+	}
+	return !slices.ContainsFunc(e.attempts, func(a Attempt) bool { return a.Worker == m.id })
+}
+
+// freshComing says that a worker that was asked for is on its way, and asks
+// for one when some worker has nothing to do and there may be one more.
+func (d *Dispatcher) freshComing() bool {
+	coming := false
+	for _, m := range d.members {
+		if m.presence == expected && int(m.id) > d.cfg.Workers {
+			coming = true
+		}
+	}
+	if coming || d.fresh >= d.cfg.Retries*d.cfg.Workers {
+		return coming
+	}
+	d.fresh++
+	d.ask(slices.ContainsFunc(d.members, func(m *member) bool { return m.presence != expected && !m.exact }))
+	return true
+}
+
+// awaits says that a worker may yet run the test again.
+func (d *Dispatcher) awaits(i int32) bool {
+	if d.hopeFor(func(m *member) bool { return d.mayRetry(m, i) }) {
+		return true
+	}
+	// Only workers that it failed on are left. They stay busy, or are asked
+	// to wait for a fresh one.
+	if d.hopeFor(func(m *member) bool { return m.presence == ready && !m.idle() }) {
+		return true
+	}
+	return d.freshComing()
+}
+
+// lonely runs the tests whose workers were lost, last.
+func (d *Dispatcher) lonely() {
+	if len(d.lanes[alone]) == 0 || !d.complete || d.backlog() > len(d.lanes[alone]) {
+		return
+	}
+	var rest []int32
+	for _, i := range d.lanes[alone] {
+		var best *member
+		for _, m := range d.members {
+			if m.idle() && (m.exact || !d.entries[i].exact) && (best == nil || m.ran < best.ran) {
+				best = m
+			}
+		}
+		if best == nil {
+			rest = append(rest, i)
+			continue
+		}
+		best.alone = true
+		d.handOne(best, i)
+	}
+	d.lanes[alone] = rest
+}
+
+func (d *Dispatcher) handOne(m *member, i int32) {
+	e := &d.entries[i]
+	d.token++
+	d.hold(m, i, d.token)
+	d.emit(Hand{Worker: m.id, Token: d.token, Tests: []worker.Ref{{ID: e.test.ID, File: e.test.File}}})
+}
+
+// giveUp ends what no worker can run any more.
+func (d *Dispatcher) giveUp() {
+	if d.hopeFor(func(*member) bool { return true }) || d.backlog() == 0 {
+		return
+	}
+	if d.replaced < d.cfg.MaxReplacements {
+		d.replaced++
+		d.ask(false)
+		return
+	}
+	reason := "no worker is left"
+	if d.cause != "" {
+		reason += ": " + d.cause
+	}
+	for i := range d.entries {
+		if e := &d.entries[i]; e.state == waiting || e.state == parked {
+			d.unqueue(e)
+			d.forsake(int32(i), reason)
+		}
+	}
+	d.added, d.lanes, d.legacies = nil, [4][]int32{}, nil
+}

@@ -1,0 +1,281 @@
+package dispatch
+
+import (
+	"slices"
+	"time"
+
+	"github.com/shardyard/shardyard/worker"
+)
+
+// choices bounds how many victims, and units of one, a thief looks at.
+const choices = 6
+
+// steal moves a part of the tail of the queue that would end last to the
+// worker, so that both would end together. False: nothing is worth it.
+func (d *Dispatcher) steal(thief *member, now time.Duration) bool {
+	if d.queued == 0 {
+		return false
+	}
+	tried := make([]*member, 0, choices)
+	for range choices {
+		var victim *member
+		var most time.Duration
+		for _, m := range d.members {
+			if m == thief || m.count == 0 || !m.live() || slices.Contains(tried, m) {
+				continue
+			}
+			if r := d.remaining(m, now); victim == nil || r > most {
+				victim, most = m, r
+			}
+		}
+		if victim == nil {
+			return false
+		}
+		if loot := d.loot(thief, victim, most); len(loot) > 0 {
+			d.enqueue(thief, loot...)
+			return true
+		}
+		tried = append(tried, victim)
+	}
+	return false
+}
+
+// bargain weighs what a thief takes: the time it would need, and the time that
+// the victim would still need.
+type bargain struct {
+	d             *Dispatcher
+	thief, victim *member
+	rate, spares  float64 // time per estimate, at the thief and at the victim
+	takes, leaves time.Duration
+	opened        map[int32]bool // files that the thief would have open
+}
+
+// price is what test e would cost the thief.
+func (b *bargain) price(e *entry) time.Duration {
+	p := e.test.Estimate
+	if !b.opened[e.file] {
+		p += b.d.opening(b.thief, e)
+	}
+	return scale(p, b.rate)
+}
+
+func (b *bargain) take(e *entry) {
+	b.takes += b.price(e)
+	b.leaves -= scale(e.test.Estimate, b.spares)
+	if b.d.fixtures[e.file] > 0 {
+		b.opened[e.file] = true
+	}
+}
+
+// loot takes units, or tails of units, out of the victim's queue, from its
+// tail.
+func (d *Dispatcher) loot(thief, victim *member, remaining time.Duration) []*unit {
+	b := &bargain{d: d, thief: thief, victim: victim, rate: d.rate(thief), spares: d.rate(victim),
+		takes: d.cfg.BatchCost, leaves: remaining, opened: map[int32]bool{}}
+	var loot []*unit
+	looked := 0
+	for k := len(victim.queue) - 1; k >= 0 && looked < choices; k-- {
+		u := victim.queue[k]
+		if u.whole && u.kept > 0 {
+			continue
+		}
+		cut := d.cut(b, u, len(loot) == 0)
+		if len(cut) == 0 {
+			looked++
+			if len(loot) > 0 {
+				break
+			}
+			continue
+		}
+		part := &unit{whole: u.whole, tests: cut}
+		for _, i := range cut {
+			e := &d.entries[i]
+			part.key = max(part.key, e.test.Key, e.test.Estimate)
+			d.unqueue(e)
+		}
+		loot = append(loot, part)
+		if d.left(u) {
+			break
+		}
+	}
+	return loot
+}
+
+// left says that tests wait in the unit.
+func (d *Dispatcher) left(u *unit) bool {
+	for _, i := range u.tests[u.next:] {
+		if d.waits(u, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// cut is the part of the unit, from its tail, that the thief should take, in
+// the unit's order. The first one is taken also when both do not end
+// together, if only the thief ends it before the victim would end.
+func (d *Dispatcher) cut(b *bargain, u *unit, first bool) []int32 {
+	if u.whole {
+		return d.cutWhole(b, u, first)
+	}
+	var taken []int32
+	limit := b.leaves // before anything of this unit
+	for k := len(u.tests) - 1; k >= u.next; k-- {
+		i := u.tests[k]
+		if !d.waits(u, i) {
+			continue
+		}
+		e := &d.entries[i]
+		price := b.takes + b.price(e)
+		fair := price <= b.leaves-scale(e.test.Estimate, b.spares)
+		if !fair && !(first && len(taken) == 0 && b.sooner(price, limit)) {
+			break
+		}
+		b.take(e)
+		taken = append(taken, i)
+		if !fair {
+			break
+		}
+	}
+	slices.Reverse(taken)
+	return d.snap(b, u, taken)
+}
+
+// sooner says that the thief is done before the victim would be. A worker that
+// has not come may never do so.
+func (b *bargain) sooner(thief, victim time.Duration) bool {
+	return thief < victim || b.victim.presence == expected
+}
+
+// snap takes the small rest of an unopened unit along.
+func (d *Dispatcher) snap(b *bargain, u *unit, taken []int32) []int32 {
+	if len(taken) == 0 || u.kept > 0 {
+		return taken
+	}
+	limit := max(d.cfg.BatchCost, d.fixtures[d.entries[taken[0]].file])
+	var rest []int32
+	var time time.Duration
+	for _, i := range u.tests[u.next:] {
+		if i == taken[0] || time >= limit {
+			break
+		}
+		if d.waits(u, i) {
+			rest = append(rest, i)
+			time += d.entries[i].test.Estimate
+		}
+	}
+	if len(rest) == 0 || time >= limit {
+		return taken
+	}
+	for _, i := range rest {
+		b.take(&d.entries[i])
+	}
+	return append(rest, taken...)
+}
+
+// cutWhole takes all of the unit or nothing.
+func (d *Dispatcher) cutWhole(b *bargain, u *unit, first bool) []int32 {
+	trial := *b
+	trial.opened = map[int32]bool{}
+	for f := range b.opened {
+		trial.opened[f] = true
+	}
+	var all []int32
+	for _, i := range u.tests[u.next:] {
+		if d.waits(u, i) {
+			trial.take(&d.entries[i])
+			all = append(all, i)
+		}
+	}
+	if len(all) == 0 || trial.takes > trial.leaves && !(first && b.sooner(trial.takes, b.leaves)) {
+		return nil
+	}
+	*b = trial
+	return all
+}
+
+// recallFor asks for tests back that wait at a worker behind a long one while
+// another worker is idle.
+func (d *Dispatcher) recallFor(now time.Duration) {
+	if d.cfg.Runner == Atomic || d.unstarted == 0 {
+		return
+	}
+	asked := 0
+	for _, m := range d.members {
+		asked += min(m.recalls, 1)
+	}
+	for _, thief := range d.members {
+		if !thief.idle() {
+			continue
+		}
+		if asked > 0 {
+			asked-- // what this one will get is on its way
+			continue
+		}
+		var victim *member
+		var most time.Duration
+		for _, m := range d.members {
+			if m.recalls > 0 || m.presence != ready || m.alone || m.running < 0 || len(m.held) < 2 {
+				continue
+			}
+			if r := d.residual(m, now); r > most && d.recallable(thief, m, now) {
+				victim, most = m, r
+			}
+		}
+		if victim == nil {
+			return
+		}
+		d.recall(victim, func(e *entry) bool { return d.returnable(e) })
+	}
+}
+
+// recallable says that the thief would gain by what waits at the worker.
+func (d *Dispatcher) recallable(thief, m *member, now time.Duration) bool {
+	left := d.remaining(m, now)
+	for k := len(m.held) - 1; k >= 0; k-- {
+		e := &d.entries[m.held[k]]
+		if d.returnable(e) && d.cfg.BatchCost+scale(e.test.Estimate+d.opening(thief, e), d.rate(thief))+margin < left {
+			return true
+		}
+	}
+	return false
+}
+
+// returnable says that the test may be asked back: it waits, comes from a
+// queue, and does not belong to something whole that has begun.
+func (d *Dispatcher) returnable(e *entry) bool {
+	if e.state != held || e.recalled || e.lane != normal || e.unit == nil || e.recalls >= 3 {
+		return false
+	}
+	if !e.unit.whole {
+		return true
+	}
+	waits := 0
+	for _, i := range e.at.held {
+		if o := &d.entries[i]; o.unit == e.unit && o.state == held {
+			waits++
+		}
+	}
+	return waits == e.unit.kept
+}
+
+// recall asks the worker for the tests that wait there and that want allows.
+func (d *Dispatcher) recall(m *member, want func(*entry) bool) {
+	var ids []worker.TestID
+	for _, i := range m.held {
+		e := &d.entries[i]
+		if e.state != held || e.recalled || !want(e) {
+			continue
+		}
+		ids = append(ids, e.test.ID)
+		e.recalls++
+	}
+	if len(ids) == 0 {
+		return
+	}
+	for _, id := range ids {
+		d.entries[d.index[id]].recalled = true
+	}
+	m.recalls += len(ids)
+	d.emit(TakeBack{Worker: m.id, Tests: ids})
+}
