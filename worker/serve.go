@@ -65,7 +65,8 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, opts Options) error
 		err = errors.Join(err, ignoreClosed(c.Close()))
 	}
 	if err != nil {
-		return err // nobody reads any more: what waits is not written
+		a.conn.abort() // nobody reads any more
+		return err
 	}
 	return a.end()
 }

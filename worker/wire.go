@@ -232,6 +232,13 @@ func (c *Conn[In, Out]) unbound() {
 	c.room.Broadcast()
 }
 
+// abort is Close without writing what waits. It does not block: a write that
+// is under way ends when its stream is closed.
+func (c *Conn[In, Out]) abort() {
+	c.fail(ErrClosed)
+	c.work.Signal()
+}
+
 // counts are the messages received and sent so far. It is for the goroutine
 // that receives.
 func (c *Conn[In, Out]) counts() (received, sent int64) {
@@ -274,6 +281,8 @@ func (c *Conn[In, Out]) next(long bool) (line []byte, ok bool) {
 	defer c.mu.Unlock()
 	for {
 		switch {
+		case c.err != nil:
+			return nil, false
 		case len(c.express) > 0:
 			line, c.express = c.express[0], c.express[1:]
 			return line, true
@@ -319,6 +328,8 @@ func (c *Conn[In, Out]) writePart(long []byte) (rest []byte, err error) {
 func (c *Conn[In, Out]) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.err = err
+	if c.err == nil {
+		c.err = err
+	}
 	c.room.Broadcast()
 }

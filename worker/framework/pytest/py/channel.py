@@ -1,0 +1,106 @@
+"""The line to the agent: JSON lines over an inherited socket."""
+
+import fcntl
+import faulthandler
+import json
+import os
+import resource
+import signal
+
+ALL_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+
+
+class Channel:
+    """Messages to and from the agent.
+
+    The socket moves to a high descriptor, out of the way of tests that close
+    every low one, and is closed on exec. A forked child of a test says nothing
+    and hears nothing. Signals wait while a message is on its way, so that an
+    exception raised by a handler (a time limit, Ctrl-C) never cuts one short.
+    """
+
+    def __init__(self, descriptor):
+        self._pid = os.getpid()
+        self._fd = _raise(descriptor)
+        os.close(descriptor)
+        self._rest = b""
+        # The agent asks for the stacks of a test that hangs by this signal.
+        self._stderr = _raise(2)
+        dump = getattr(signal, "SIGRTMAX", signal.SIGUSR2) - (2 if hasattr(signal, "SIGRTMAX") else 0)
+        faulthandler.register(dump, file=self._stderr, all_threads=True)
+        self.send({"hello": {"dump": int(dump)}})
+
+    def here(self):
+        """Whether this is the process that the agent started, not a fork of it."""
+        return os.getpid() == self._pid
+
+    def send(self, message):
+        if not self.here():
+            return
+        data = encode(message)
+        with _Uninterrupted():
+            self._write(data)
+
+    def ask(self, message):
+        """Sends a message and waits for its answer; None in a forked child."""
+        if not self.here():
+            return None
+        data = encode(message)
+        with _Uninterrupted():
+            self._write(data)
+            return self._read()
+
+    def receive(self):
+        with _Uninterrupted():
+            return self._read()
+
+    def _write(self, data):
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._fd, view) :]
+
+    def _read(self):
+        while b"\n" not in self._rest:
+            data = os.read(self._fd, 1 << 16)
+            if not data:
+                # The agent is gone: nobody can hear of another test.
+                os._exit(70)
+            self._rest += data
+        line, self._rest = self._rest.split(b"\n", 1)
+        return json.loads(line.decode("utf-8"))
+
+
+class _Uninterrupted:
+    def __enter__(self):
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ALL_SIGNALS)
+
+    def __exit__(self, *exc):
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+
+def _raise(descriptor):
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if soft == resource.RLIM_INFINITY or soft > 4096:
+        soft = 4096
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, max(64, soft - 16))
+
+
+def encode(message):
+    """One line of JSON, of anything: what JSON cannot say travels as its str."""
+    try:
+        text = json.dumps(message, default=str, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError):
+        text = json.dumps(_plain(message), separators=(",", ":"))
+    return text.encode("ascii") + b"\n"
+
+
+def _plain(value):
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return str(value)

@@ -1,0 +1,99 @@
+"""The whole suite, collected by pytest as always, and published by file."""
+
+import time
+
+from . import identity
+
+
+class Collection:
+    """What pytest collected: tests by their file and id."""
+
+    mode = "full"
+
+    def __init__(self, wire):
+        self._wire = wire
+        self._owner = {}  # node id of a collector -> its file, or None
+        self._reports = []  # (file or None, serialised report)
+        self._deselected = 0
+        self._items = {}
+        self._start = time.perf_counter()
+
+    def collecting(self, collector):
+        """A collector starts: should the process end now, this is where."""
+        self._owner[collector.nodeid] = identity.file_of_collector(collector)
+        self._wire.send({"collecting": collector.nodeid or "the suite"})
+
+    def collected(self, report):
+        if not report.passed:
+            self._reports.append((self._owner.get(report.nodeid), self._wire.serialise(report)))
+
+    def deselected(self, items):
+        self._deselected += len(items)
+
+    def publish(self, session):
+        """Says what the suite holds. Returns the sentence that ends the run
+        when, as in pytest itself, errors mean that no test runs."""
+        self._index(session.items)
+        reports = self._reports_by_file()
+        for file, items in self._runs(session.items):
+            self._discovered(file, items, reports.pop(file, []))
+        for file, data in reports.items():
+            if file is not None:
+                self._discovered(file, [], data)
+        errors = session.testsfailed
+        stop = bool(errors) and not session.config.option.continue_on_collection_errors
+        self._wire.emit(
+            "collected",
+            tests=len(session.items),
+            deselected=self._deselected,
+            errors=errors,
+            stop=stop,
+            reports=reports.get(None, []),
+            duration_ms=round(1000 * (time.perf_counter() - self._start), 3),
+        )
+        return "%d error%s during collection" % (errors, "" if errors == 1 else "s") if stop else None
+
+    def holds(self, file):
+        """Whether the tests of the file are at hand."""
+        return True
+
+    def find(self, file, test_id):
+        """The test, or None when the suite has no such test."""
+        return self._items.get((file, test_id))
+
+    def _index(self, items):
+        files = {}
+        for item in items:
+            files.setdefault(identity.file_of(item), []).append(item)
+        for file, of_file in files.items():
+            for item, test_id in zip(of_file, identity.identify(of_file)):
+                self._items[file, test_id] = item
+
+    def _runs(self, items):
+        """The tests in the suite's order, cut where the file changes. A file
+        whose tests are apart comes more than once."""
+        ids = {}
+        for (file, test_id), item in self._items.items():
+            ids.setdefault(file, []).append((test_id, item))
+        place = dict.fromkeys(ids, 0)
+        file, run = None, []
+        for item in items:
+            of = identity.file_of(item)
+            if of != file:
+                if run:
+                    yield file, run
+                file, run = of, []
+            run.append(ids[of][place[of]])
+            place[of] += 1
+        if run:
+            yield file, run
+
+    def _discovered(self, file, items, reports):
+        described = [identity.describe(item, test_id) for test_id, item in items]
+        self._wire.emit("discovered", file=file, items=described, reports=reports)
+
+    def _reports_by_file(self):
+        by_file = {}
+        for file, data in self._reports:
+            by_file.setdefault(file, []).append(data)
+        return by_file

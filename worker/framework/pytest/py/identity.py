@@ -1,0 +1,72 @@
+"""What names a test: its id, its file, its group and its fingerprint."""
+
+import hashlib
+
+
+def file_of(item):
+    """The file that a test belongs to, as pytest spells it in ids."""
+    from _pytest import nodes
+
+    node = item.getparent(nodes.File) or item.parent or item
+    return utf8(node.nodeid or item.nodeid)
+
+
+def file_of_collector(collector):
+    """The file that a collector is, or is in; None for a folder."""
+    from _pytest import nodes, python
+
+    node = collector.getparent(nodes.File)
+    if node is None or isinstance(node, python.Package):
+        return None
+    return utf8(node.nodeid)
+
+
+def utf8(text):
+    """The text with lone surrogates escaped: ids travel as UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def identify(items):
+    """The ids of one file's tests, in order: the node id, and for the second
+    test of the same node id `<node id> #2`, and so on."""
+    nodeids = [utf8(item.nodeid) for item in items]
+    taken = set(nodeids)
+    count = {}
+    ids = []
+    for nodeid in nodeids:
+        n = count[nodeid] = count.get(nodeid, 0) + 1
+        if n == 1:
+            ids.append(nodeid)
+            continue
+        minted = "%s #%d" % (nodeid, n)
+        while minted in taken:
+            minted += "'"
+        taken.add(minted)
+        ids.append(minted)
+    return ids
+
+
+def describe(item, test_id):
+    """The test as worker.Item."""
+    described = {"id": test_id, "print": fingerprint(item)}
+    group = group_of(item)
+    if group:
+        described["group"] = group
+    return described
+
+
+def fingerprint(item):
+    """A digest of what else identifies the test: its line, its marks and its
+    fixtures. Arguments of marks are only counted: their repr can vary with
+    the hash seed."""
+    marks = [(mark.name, len(mark.args), sorted(mark.kwargs)) for mark in item.iter_markers()]
+    seen = (item.location[1], marks, list(getattr(item, "fixturenames", ())))
+    return hashlib.sha256(repr(seen).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
+def group_of(item):
+    """The group of the xdist_group marks, spelt as pytest-xdist spells it."""
+    names = set()
+    for mark in item.iter_markers("xdist_group"):
+        names.add(str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")))
+    return utf8("_".join(sorted(names)))

@@ -1,0 +1,110 @@
+"""The pytest plugin of a session: where pytest's hooks meet our parts."""
+
+import pytest
+
+from . import reports
+from .collection import Collection
+from .settings import Settings
+from .stream import Loop
+
+
+class Plugin:
+    """Registered with pytest.main. order is what the agent sent."""
+
+    def __init__(self, channel, order):
+        options = order["options"]
+        self._wire = reports.Wire(channel)
+        self._settings = Settings(int(options.get("seed") or 0), order["scratch"])
+        self._collection = None
+        self._loop = None
+        self._stop = ""
+
+    def ending(self):
+        """What is to be said when pytest has returned."""
+        return dict(self._wire.counts(), stop=self._stop)
+
+    # Configuration
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_load_initial_conftests(self, early_config):
+        self._settings.early(early_config.known_args_namespace)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_cmdline_main(self, config):
+        self._settings.apply(config)
+        yield
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config):
+        self._wire.config = config
+        self._settings.isolate(config)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session):
+        reports.silence(session.config.pluginmanager.getplugin("terminalreporter"))
+        self._collection = Collection(self._wire)
+        self._wire.reported("", "settings", self._settings.describe(session.config))
+
+    # Collection
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collectstart(self, collector):
+        self._collection.collecting(collector)
+
+    def pytest_collectreport(self, report):
+        self._collection.collected(report)
+
+    def pytest_deselected(self, items):
+        self._collection.deselected(items)
+
+    # Tests
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session):
+        self._settings.collected(session.config)
+        self._wire.emit("opened", mode=self._collection.mode, detail=reports.versions())
+        stop = self._collection.publish(session)
+        if stop:
+            raise session.Interrupted(stop)
+        self._loop = Loop(session, self._wire, self._collection)
+        self._loop.run()
+        return True
+
+    def _attempt(self):
+        return self._loop.attempt if self._loop is not None else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item, call):
+        # Here, so that the way to the agent and back is no part of what
+        # pytest measures for the teardown.
+        if self._attempt() and (call.when == "call" or (call.when == "setup" and call.excinfo is not None)):
+            self._loop.next.resolve()
+
+    def pytest_runtest_logstart(self, nodeid, location):
+        if self._attempt():
+            self._attempt().log("logstart", {"nodeid": nodeid, "location": location})
+
+    def pytest_runtest_logreport(self, report):
+        if self._attempt():
+            self._attempt().report(report)
+
+    def pytest_runtest_logfinish(self, nodeid, location):
+        if self._attempt():
+            self._attempt().log("logfinish", {"nodeid": nodeid, "location": location})
+
+    def pytest_warning_recorded(self, warning_message, when, nodeid, location):
+        data = {"warning": reports.warning(warning_message), "when": when, "nodeid": nodeid, "location": location}
+        attempt = self._attempt() if when == "runtest" else None
+        if attempt is not None:
+            attempt.log("warning", data)
+        else:
+            self._wire.reported("", "warning", data)
+
+    # The end
+
+    def pytest_keyboard_interrupt(self, excinfo):
+        self._stop = excinfo.exconly().split(": ", 1)[-1].strip() or excinfo.typename
+
+    def pytest_internalerror(self, excrepr):
+        self._stop = "internal error of pytest: " + str(excrepr).strip().splitlines()[-1]
+        self._wire.send({"failed": {"what": "session", "error": str(excrepr)}})

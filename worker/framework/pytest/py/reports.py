@@ -1,0 +1,75 @@
+"""pytest's own objects as data, and the way out for them."""
+
+import platform
+
+
+class Wire:
+    """Events of worker.Event on the channel. Every method is silent in a
+    forked child."""
+
+    def __init__(self, channel):
+        self._channel = channel
+        self._counts = {"started": 0, "finished": 0}
+        self.config = None
+        self.send = channel.send
+        self.ask = channel.ask
+
+    def emit(self, kind, **fields):
+        if kind in self._counts:
+            self._counts[kind] += 1
+        self.send({kind: fields})
+
+    def reported(self, test, kind, data):
+        self.send({"reported": {"test": test, "kind": kind, "data": data}})
+
+    def serialise(self, report):
+        return self.config.hook.pytest_report_to_serializable(config=self.config, report=report)
+
+    def counts(self):
+        return dict(self._counts)
+
+
+def warning(message):
+    """A warnings.WarningMessage as data: enough to make it again where its
+    class can be imported, and to show it where it cannot."""
+    text = message.message
+    cause = text if isinstance(text, Warning) else None
+    return {
+        "message": str(text),
+        "class": _name(type(cause)) if cause is not None else None,
+        "args": [arg if isinstance(arg, (str, int, float, bool, type(None))) else str(arg) for arg in cause.args] if cause is not None else None,
+        "category": _name(message.category) if message.category else None,
+        "filename": message.filename,
+        "lineno": message.lineno,
+        "line": message.line,
+    }
+
+
+def _name(cls):
+    return [cls.__module__, cls.__qualname__]
+
+
+def versions():
+    import pytest
+
+    return "pytest %s, Python %s" % (pytest.__version__, platform.python_version())
+
+
+class _Nowhere:
+    """A file for the terminal reporter, whose text is made by the replay."""
+
+    encoding = "utf-8"
+
+    def write(self, text):
+        return len(text)
+
+    def flush(self):
+        pass
+
+    def isatty(self):
+        return False
+
+
+def silence(reporter):
+    if reporter is not None:
+        reporter._tw._file = _Nowhere()

@@ -1,0 +1,125 @@
+"""Options that would fight with sharding: neutralised, made global, refused.
+
+They come from the command line, addopts and plugins alike, so this works on
+what pytest parsed, not on arguments. What was done is published once per
+session, so that the coordinator can count failures over the whole run, apply a
+coverage limit once, and tell the user.
+"""
+
+import os
+import platform
+import shutil
+
+
+class Settings:
+    """The options of one session. `seed` replaces random seeds."""
+
+    def __init__(self, seed, scratch):
+        self._seed = seed
+        self._scratch = scratch
+        self._notes = []
+        self._data = {"maxfail": 0, "cov_fail_under": None, "junitxml": None, "cov": False}
+        # Reasons why the whole suite must be collected at once.
+        self.full = []
+
+    def early(self, namespace):
+        """pytest-cov reads its options before pytest's own are parsed."""
+        self._data["cov"] = bool(getattr(namespace, "cov_source", None)) and not getattr(namespace, "no_cov", False)
+        self._data["cov_fail_under"] = getattr(namespace, "cov_fail_under", None)
+        if hasattr(namespace, "cov_report"):
+            namespace.cov_report = {}
+            namespace.cov_fail_under = None
+
+    def apply(self, config):
+        """Changes the options; raises pytest.UsageError for what is refused."""
+        option = config.option
+        self._refuse(option)
+        self._distribution(option)
+        self._randomness(config)
+        self._history(option)
+        if option.maxfail:
+            self._data["maxfail"] = option.maxfail
+            option.maxfail = 0
+        if getattr(option, "xmlpath", None):
+            self._data["junitxml"] = option.xmlpath
+            option.xmlpath = os.path.join(self._scratch, "junit.xml")
+        if getattr(option, "usepdb", False) or getattr(option, "trace", False):
+            option.usepdb = option.trace = False
+            self._note("--pdb and --trace are left out: a worker has no terminal")
+
+    def _refuse(self, option):
+        import pytest
+
+        if getattr(option, "splits", None) or getattr(option, "group", None):
+            raise pytest.UsageError(
+                "--splits and --group choose a part of the suite, which is shardyard's own work: remove them from "
+                "the arguments and from addopts (`shardyard plan --splits N --group K` prints one part)"
+            )
+        for name in ("collectonly", "setupplan", "setuponly"):
+            if getattr(option, name, False):
+                raise pytest.UsageError("--%s runs no test: use pytest itself" % name.replace("only", "-only").replace("plan", "-plan"))
+
+    def _distribution(self, option):
+        asked = getattr(option, "numprocesses", None) or getattr(option, "tx", None)
+        if asked or getattr(option, "dist", "no") != "no":
+            self._note("-n, --dist and --tx of pytest-xdist are left out: shardyard distributes the tests itself")
+        for name, value in (("numprocesses", None), ("dist", "no"), ("tx", []), ("looponfail", False)):
+            if hasattr(option, name):
+                setattr(option, name, value)
+        if getattr(option, "store_durations", False):
+            option.store_durations = False
+            self._note("--store-durations is left out: `shardyard history export` writes that file")
+
+    def _randomness(self, config):
+        option = config.option
+        for name, default in (("randomly_seed", "default"), ("random_order_seed", "default_")):
+            value = getattr(option, name, None)
+            if value is None or not str(value).startswith(default):
+                continue
+            if name == "randomly_seed":
+                option.randomly_seed = self._seed
+            else:
+                option.random_order_seed = default + str(self._seed)
+            self._note("the order of tests is random: every worker uses the seed %d" % self._seed)
+
+    def _history(self, option):
+        for name, spelt in (("lf", "--lf"), ("failedfirst", "--ff"), ("newfirst", "--nf"), ("stepwise", "--sw")):
+            if getattr(option, name, False):
+                self.full.append("%s looks at the whole suite" % spelt)
+                self._note("%s uses pytest's own cache as it is in the source tree" % spelt)
+        if getattr(option, "stepwise", False) or getattr(option, "stepwise_skip", False):
+            option.maxfail = 2 if getattr(option, "stepwise_skip", False) else 1
+
+    def collected(self, config):
+        """After collection: what only looks at single failures goes."""
+        stepwise = config.pluginmanager.getplugin("stepwiseplugin")
+        if stepwise is not None:
+            config.pluginmanager.unregister(stepwise)
+
+    def isolate(self, config):
+        """Gives the session a cache of its own that starts as the project's."""
+        cache = getattr(config, "cache", None)
+        if cache is None or not hasattr(cache, "_cachedir"):
+            return
+        private = os.path.join(self._scratch, "cache")
+        if os.path.isdir(str(cache._cachedir)):
+            shutil.copytree(str(cache._cachedir), private, ignore_dangling_symlinks=True)
+        cache._cachedir = type(cache._cachedir)(private)
+
+    def describe(self, config):
+        import pytest
+
+        plugins = sorted({"%s-%s" % (dist.project_name, dist.version) for _, dist in config.pluginmanager.list_plugin_distinfo()})
+        return dict(
+            self._data,
+            notes=self._notes,
+            rootdir=str(config.rootpath),
+            inifile=str(config.inipath) if config.inipath else None,
+            plugins=plugins,
+            pytest=pytest.__version__,
+            python=platform.python_version(),
+        )
+
+    def _note(self, sentence):
+        if sentence not in self._notes:
+            self._notes.append(sentence)

@@ -1,0 +1,79 @@
+"""Entry of a session: runs pytest in this process, with the plugin beside it.
+
+Started as `python shardyard_run.py` with the channel on descriptor 3, on which
+the agent sends one line that says what to run. By the time pytest is imported
+the process looks as if its console script had been started: sys.argv, sys.path
+and __main__.__file__ are that script's, and our modules live in a package of
+their own, so that none of their names can hide one of the project's.
+"""
+
+import os
+import shutil
+import sys
+import types
+
+
+def main():
+    here = os.path.dirname(os.path.abspath(__file__))
+    package = types.ModuleType("_shardyard")
+    package.__path__ = [here]
+    sys.modules["_shardyard"] = package
+    script = pytest_script()
+    sys.path[0] = os.path.dirname(script)
+
+    from _shardyard.channel import Channel
+
+    channel = Channel(3)
+    order = channel.receive()
+    sys.argv[:] = [script] + order["args"]
+    sys.modules["__main__"].__file__ = script
+    ending = run(channel, order)
+    code = ending["code"]
+    channel.send({"ending": ending})
+    sys.exit(code)
+
+
+def pytest_script():
+    """The path of the console script `pytest` of this interpreter."""
+    script = os.path.join(os.path.dirname(sys.executable), "pytest")
+    if not os.path.exists(script):
+        script = shutil.which("pytest") or script
+    return script
+
+
+def run(channel, order):
+    options = order["options"]
+    handle = None
+    if options.get("coverage") is not None:
+        from _shardyard import measure
+
+        handle = measure.start(options["coverage"], order["results"])
+    ending = {"code": 3, "started": 0, "finished": 0, "files": []}
+    try:
+        import pytest
+    except ModuleNotFoundError as error:
+        if error.name != "pytest":
+            raise
+        refuse(channel, "pytest is not installed for %s: add it to the project's test dependencies" % sys.executable)
+        ending["code"] = 4
+        return ending
+
+    from _shardyard.plugin import Plugin
+
+    plugin = Plugin(channel, order)
+    extra = [handle.plugin] if handle is not None and handle.plugin is not None else []
+    ending["code"] = int(pytest.main(sys.argv[1:], plugins=[plugin] + extra))
+    ending.update(plugin.ending())
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if handle is not None:
+        ending.update(handle.stop())
+    return ending
+
+
+def refuse(channel, sentence):
+    channel.send({"failed": {"what": "open", "error": sentence, "usage": True}})
+
+
+if __name__ == "__main__":
+    main()

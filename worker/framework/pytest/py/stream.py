@@ -1,0 +1,204 @@
+"""Tests as they arrive: pytest's loop, with the next test not yet known.
+
+pytest wants to know the next test before it tears the current one down, so
+that fixtures that both need stay up. Here the next test is asked for only
+when pytest looks, so that no more than the running test is locked.
+"""
+
+from . import verdict
+
+READY, EMPTY, ENDED = "ready", "empty", "ended"
+
+
+class Leased:
+    """A test that was handed out."""
+
+    def __init__(self, answer):
+        self.id = answer["test"]
+        self.file = answer["file"]
+        self.token = answer["token"]
+        self.item = None
+
+
+class Loop:
+    """Runs tests until no more come."""
+
+    def __init__(self, session, wire, collection):
+        self.session = session
+        self._wire = wire
+        self._collection = collection
+        self.attempt = None
+        self.next = None
+
+    def run(self):
+        leased = self._wait()
+        while leased is not None:
+            leased = self._run(leased)
+
+    def peek(self):
+        """Asks for the next test, without waiting. Its item is not set when
+        its file is still to be collected, which is not this test's time."""
+        while True:
+            state, leased = self._ask(wait=False)
+            if leased is None or not self._collection.holds(leased.file):
+                return state, leased
+            if self._resolve(leased):
+                return state, leased
+
+    def _wait(self):
+        while True:
+            _, leased = self._ask(wait=True)
+            if leased is None or self._resolve(leased):
+                return leased
+
+    def _resolve(self, leased):
+        """Sets the test's item; tells the agent when there is none."""
+        leased.item = self._collection.find(leased.file, leased.id)
+        if leased.item is None:
+            self._wire.emit("returned", tests=[], unknown=[leased.id])
+        return leased.item is not None
+
+    def _ask(self, wait):
+        answer = self._wire.ask({"next": {"wait": wait}})
+        if answer is None:  # a forked child: it runs no test but its own
+            return (ENDED if wait else EMPTY), None
+        leased = Leased(answer) if answer["state"] == READY else None
+        return answer["state"], leased
+
+    def _run(self, leased):
+        session, item = self.session, leased.item
+        self.next = Next(self, item)
+        self.attempt = Attempt(self._wire, leased, self.next)
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=self.next)
+        if session.shouldfail or session.shouldstop:
+            self.attempt.close()
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+            raise session.Interrupted(session.shouldstop)
+        following = self._following()
+        try:
+            self._finish_teardown(item, following)
+        finally:
+            self.attempt.close()
+        return following
+
+    def _following(self):
+        """The test after this one, once it is known for certain."""
+        following = self.next.leased
+        if following is not None and following.item is None and not self._resolve(following):
+            following = None
+        elif following is not None or self.next.state == ENDED:
+            return following
+        self.attempt.close()
+        return self._wait()
+
+    def _finish_teardown(self, item, following):
+        """Takes down what the stand-in kept up and the next test has no use
+        for. It is part of the teardown of the test before."""
+        from _pytest.logging import caplog_records_key
+        from _pytest.runner import call_and_report
+        from _pytest.warnings import catch_warnings_for_item
+
+        stack = list(self.session._setupstate.stack)
+        chain = following.item.listchain() if following else []
+        if stack == chain[: len(stack)]:
+            return
+        item.stash[caplog_records_key] = {}
+        with catch_warnings_for_item(config=item.config, ihook=item.ihook, when="runtest", item=item):
+            report = call_and_report(item, "teardown", log=False, nextitem=following.item if following else None)
+        self.attempt.amend(report)
+
+
+class Next:
+    """What pytest gets for the next test. It asks for it once, when it is
+    looked at. While none is known it stands for a neighbour of the current
+    test, so that only what is the current test's own is torn down."""
+
+    def __init__(self, loop, current):
+        self._loop = loop
+        self._current = current
+        self.state = None
+        self.leased = None
+
+    def resolve(self):
+        if self.state is None:
+            self.state, self.leased = self._loop.peek()
+
+    def stands_in(self):
+        """Whether pytest was told less than it will turn out to be."""
+        return self.state == EMPTY or (self.state == READY and self.leased.item is None)
+
+    def __bool__(self):
+        self.resolve()
+        return self.state != ENDED
+
+    def listchain(self):
+        self.resolve()
+        if self.state == ENDED:
+            return []
+        if self.stands_in():
+            return self._current.listchain()[:-1]
+        return self.leased.item.listchain()
+
+    def __getattr__(self, name):
+        self.resolve()
+        if self.state == ENDED:
+            return getattr(None, name)
+        return getattr(self._current.parent if self.stands_in() else self.leased.item, name)
+
+
+class Attempt:
+    """One execution of one test, as the agent hears of it."""
+
+    def __init__(self, wire, leased, following):
+        self._wire = wire
+        self._id = leased.id
+        self._token = leased.token
+        self._next = following
+        self._verdict = verdict.Verdict()
+        self._teardown = None  # the last report of a teardown
+        self._held = []  # messages that wait for the rest of the teardown
+        self._closed = False
+        wire.emit("started", test=self._id, token=self._token)
+
+    def log(self, kind, data):
+        """A call of pytest's logging hooks."""
+        self._send(kind, data)
+
+    def report(self, report):
+        self._verdict.add(report)
+        if getattr(report, "when", None) == "teardown":
+            self._teardown = report
+            if self._next.stands_in():
+                self._held.append(("report", report))
+                return
+        self._send("report", self._wire.serialise(report))
+
+    def amend(self, report):
+        """The rest of the teardown. When the attempt was closed before that,
+        only a failure is worth another word."""
+        self._verdict.add(report)
+        if self._teardown is not None:
+            report = verdict.merge(self._teardown, report)
+        if not self._closed:
+            self._held = [(kind, report if data is self._teardown else data) for kind, data in self._held]
+        elif report.failed:
+            self._wire.reported(self._id, "amend", self._wire.serialise(report))
+            self._finished()
+
+    def close(self):
+        if self._closed:
+            return
+        self._closed = True
+        for kind, data in self._held:
+            self._wire.reported(self._id, kind, self._wire.serialise(data) if kind == "report" else data)
+        self._finished()
+
+    def _send(self, kind, data):
+        if self._held:
+            self._held.append((kind, data))
+        else:
+            self._wire.reported(self._id, kind, data)
+
+    def _finished(self):
+        self._wire.emit("finished", test=self._id, token=self._token, **self._verdict.finished())

@@ -1,0 +1,103 @@
+"""From pytest's reports of one test to the outcome of the attempt."""
+
+LIMIT = 500  # characters of a message
+
+
+class Verdict:
+    """Folds the reports of one attempt. The outcome, in order of precedence:
+
+    failed   the call failed, or a subtest did
+    error    setup or teardown failed
+    xpassed  passed, though marked xfail
+    xfailed  failed, as marked
+    skipped
+    passed
+
+    A report with the outcome "rerun" forgets what came before it: the last
+    attempt of a rerun plugin counts. Times add up over all attempts.
+    """
+
+    def __init__(self):
+        self._ms = {"setup": 0.0, "call": 0.0, "teardown": 0.0}
+        self._seen = {}
+
+    def add(self, report):
+        when = getattr(report, "when", None)
+        if when in self._ms:
+            self._ms[when] += 1000 * (getattr(report, "duration", 0) or 0)
+        if report.outcome == "rerun":
+            self._seen.clear()
+            return
+        outcome = outcome_of(report)
+        if outcome is not None:
+            self._seen.setdefault(outcome, message_of(report))
+
+    def finished(self):
+        """The fields of worker.Finished that reports decide."""
+        outcome, message = "error", "pytest gave no report of the test"
+        for candidate in ("failed", "error", "xpassed", "xfailed", "skipped", "passed"):
+            if candidate in self._seen:
+                outcome, message = candidate, self._seen[candidate]
+                break
+        result = {"outcome": outcome}
+        if message:
+            result["message"] = message
+        for when, ms in self._ms.items():
+            result[when + "_ms"] = round(ms, 3)
+        return result
+
+
+def outcome_of(report):
+    """The outcome that one report argues for; None: it says nothing."""
+    subtest = type(report).__name__.lower() == "subtestreport"
+    when = getattr(report, "when", None)
+    if hasattr(report, "wasxfail"):
+        if report.skipped:
+            return None if subtest else "xfailed"
+        if report.passed:
+            return None if subtest else "xpassed"
+    if report.failed:
+        return "failed" if when == "call" or subtest else "error"
+    if subtest:
+        return None
+    if report.skipped:
+        return "skipped"
+    return "passed" if when == "call" else None
+
+
+def message_of(report):
+    """The report in one line."""
+    if report.passed and not hasattr(report, "wasxfail"):
+        return ""
+    text = getattr(report, "wasxfail", "")
+    longrepr = report.longrepr
+    if report.failed or not text:
+        crash = getattr(longrepr, "reprcrash", None)
+        if crash is not None:
+            text = crash.message
+        elif isinstance(longrepr, tuple) and len(longrepr) == 3:
+            text = longrepr[2]
+        elif hasattr(longrepr, "errorstring"):
+            text = longrepr.errorstring
+        elif longrepr is not None:
+            text = str(longrepr)
+    for line in str(text).splitlines():
+        if line.strip():
+            line = line.strip()
+            return line if len(line) <= LIMIT else line[: LIMIT - 1] + "…"
+    return ""
+
+
+def merge(first, second):
+    """One teardown report out of two: the function's fixtures went down
+    first, those of wider scope later. `second` is spent."""
+    keep = first if first.failed else second
+    sections = {}
+    for title, text in list(first.sections) + [s for s in second.sections if s not in first.sections]:
+        sections[title] = sections.get(title, "") + text
+    keep.sections = list(sections.items())
+    keep.duration = first.duration + second.duration
+    for attribute, source in (("start", first), ("stop", second)):
+        if hasattr(source, attribute):
+            setattr(keep, attribute, getattr(source, attribute))
+    return keep
