@@ -1,0 +1,203 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// Options choose what a snapshot holds.
+type Options struct {
+	// Rev is a commit, tag or branch whose content is taken instead of the
+	// working tree's. "" is the working tree.
+	Rev string
+	// Include are patterns, relative to the project's directory, of files
+	// that git ignores and the tests need. A directory includes what is in
+	// it; "!" before a pattern excludes again.
+	Include []string
+	// Temp is where a commit is checked out until Close; "" is the system's
+	// directory for temporary files.
+	Temp string
+}
+
+// A Source is a snapshot of a source tree. It can be read concurrently, until
+// it is closed.
+type Source struct {
+	// ID is the tree id: a SHA-256, in hexadecimal, over every file's path,
+	// mode and content. Equal ids mean equal trees.
+	ID string
+	// Root is the absolute directory that the tree was taken from.
+	Root string
+	// Sub is the project's directory below Root, with slashes; "" for Root.
+	Sub string
+	// Files are sorted by path.
+	Files []File
+	// Git says that the tree was taken from a repository.
+	Git bool
+	// Commit is the full id of the commit checked out or asked for; "" outside
+	// git and before the first commit.
+	Commit string
+	// Branch is "" outside git and on a detached head.
+	Branch string
+	// Dirty says that the tree differs from Commit.
+	Dirty bool
+	// Version says that the tree carries a small .git from which build
+	// backends derive the version.
+	Version bool
+	// Notes are for the user: what was left out, and why.
+	Notes []string
+
+	temp string // holds a checkout; "" for none
+}
+
+// Close removes what the snapshot kept on the disk for itself. The manifest
+// stays valid, contents can no longer be read.
+func (s *Source) Close() error {
+	if s.temp == "" {
+		return nil
+	}
+	return os.RemoveAll(s.temp)
+}
+
+// A File is one entry of the manifest.
+type File struct {
+	Path string      // relative to Root, with slashes
+	Mode fs.FileMode // 0644, 0755, fs.ModeSymlink|0777, or fs.ModeDir|0755 for an empty directory
+	Size int64       // bytes; of a link, the length of its target
+	Hash [sha256.Size]byte
+	body body
+}
+
+// A body gives a file's content.
+type body interface {
+	open(ctx context.Context) (io.ReadCloser, error)
+}
+
+// disk is a file of the working tree.
+type disk string
+
+func (d disk) open(context.Context) (io.ReadCloser, error) { return os.Open(string(d)) }
+
+// link is a symbolic link's target.
+type link string
+
+func (l link) open(context.Context) (io.ReadCloser, error) {
+	return io.NopCloser(strings.NewReader(string(l))), nil
+}
+
+// memory is content that was made here.
+type memory []byte
+
+func (m memory) open(context.Context) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(m)), nil
+}
+
+// String says what was taken, for a person: "main 1a2b3c4d5e with changes, 512 files, 3.1 MB".
+func (s *Source) String() string {
+	var parts []string
+	if s.Branch != "" {
+		parts = append(parts, s.Branch)
+	}
+	if len(s.Commit) >= 10 {
+		parts = append(parts, s.Commit[:10])
+	}
+	if s.Dirty {
+		parts = append(parts, "with changes")
+	}
+	var size int64
+	for _, f := range s.Files {
+		size += f.Size
+	}
+	files := fmt.Sprintf("%d files, %.1f MB", len(s.Files), float64(size)/1e6)
+	if len(parts) == 0 {
+		return files
+	}
+	return strings.Join(parts, " ") + ", " + files
+}
+
+// Read gives the content of files by their paths relative to the project's
+// directory. A name may be a glob pattern (path.Match). A name that matches no
+// file is an error.
+func (s *Source) Read(names []string) (map[string][]byte, error) {
+	found := map[string][]byte{}
+	for _, name := range names {
+		matched := false
+		for i := range s.Files {
+			f := &s.Files[i]
+			rel, below := s.relative(f.Path)
+			if !below {
+				continue
+			}
+			ok, err := path.Match(path.Clean(name), rel)
+			if err != nil {
+				return nil, fmt.Errorf("key file %q: %w", name, err)
+			}
+			if !ok {
+				continue
+			}
+			matched = true
+			if found[rel], err = s.content(f); err != nil {
+				return nil, fmt.Errorf("read key file %s: %w", rel, err)
+			}
+		}
+		if !matched {
+			return nil, fmt.Errorf("key file %s is not in the source tree of %s: "+
+				"git may ignore it; commit it, name it under source.include, or take it out of key", name, filepath.Join(s.Root, s.Sub))
+		}
+	}
+	return found, nil
+}
+
+// relative is a path below the project's directory.
+func (s *Source) relative(p string) (string, bool) {
+	if s.Sub == "" {
+		return p, true
+	}
+	return strings.CutPrefix(p, s.Sub+"/")
+}
+
+// content reads a file, through links that stay inside the tree.
+func (s *Source) content(f *File) ([]byte, error) {
+	for hops := 0; f.Mode&fs.ModeSymlink != 0; hops++ {
+		target := path.Join(path.Dir(f.Path), string(f.body.(link)))
+		i := sort.Search(len(s.Files), func(i int) bool { return s.Files[i].Path >= target })
+		if hops > 8 || i == len(s.Files) || s.Files[i].Path != target {
+			return nil, fmt.Errorf("link to %s leads out of the tree", f.body.(link))
+		}
+		f = &s.Files[i]
+	}
+	r, err := f.body.open(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	if sha256.Sum256(data) != f.Hash {
+		return nil, changed(f.Path)
+	}
+	return data, nil
+}
+
+// identify sorts the files and computes the tree id. The form hashed is one
+// line for each file: mode in octal, content hash, length of the path, path.
+func (s *Source) identify() {
+	sort.Slice(s.Files, func(i, j int) bool { return s.Files[i].Path < s.Files[j].Path })
+	h := sha256.New()
+	fmt.Fprintf(h, "shardyard tree 1\n")
+	for _, f := range s.Files {
+		fmt.Fprintf(h, "%o %x %d %s\n", uint32(f.Mode), f.Hash, len(f.Path), f.Path)
+	}
+	s.ID = hex.EncodeToString(h.Sum(nil))
+}

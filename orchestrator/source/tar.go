@@ -1,0 +1,96 @@
+package source
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"time"
+)
+
+// ErrChanged says that a file changed between the snapshot and its reading.
+var ErrChanged = errors.New("changed while the snapshot was being taken")
+
+func changed(name string) error {
+	return fmt.Errorf("%s %w: save your work, then run again", name, ErrChanged)
+}
+
+// stamp is the time of every file: after 1980, so that zip archives and wheels
+// can hold it, and one for all, so that equal trees give equal archives and no
+// generated file is older than its source.
+var stamp = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// WriteTar writes the tree as a tar archive with paths relative to its root:
+// directories before what is in them, the same bytes for the same id. A file
+// that changed since the snapshot is ErrChanged, and the archive is then
+// unusable.
+func (s *Source) WriteTar(ctx context.Context, w io.Writer) error {
+	tw := tar.NewWriter(w)
+	made := map[string]bool{".": true}
+	for i := range s.Files {
+		f := &s.Files[i]
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		if err := parents(tw, path.Dir(f.Path), made); err != nil {
+			return fmt.Errorf("archive %s: %w", f.Path, err)
+		}
+		if err := f.write(ctx, tw, made); err != nil {
+			return fmt.Errorf("archive %s: %w", f.Path, err)
+		}
+	}
+	return tw.Close()
+}
+
+// parents writes the directories above a file that were not written yet.
+func parents(tw *tar.Writer, dir string, made map[string]bool) error {
+	if made[dir] {
+		return nil
+	}
+	if err := parents(tw, path.Dir(dir), made); err != nil {
+		return err
+	}
+	return directory(tw, dir, made)
+}
+
+func directory(tw *tar.Writer, dir string, made map[string]bool) error {
+	made[dir] = true
+	return tw.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755, ModTime: stamp})
+}
+
+func (f *File) write(ctx context.Context, tw *tar.Writer, made map[string]bool) error {
+	switch {
+	case f.Mode.IsDir():
+		if made[f.Path] {
+			return nil
+		}
+		return directory(tw, f.Path, made)
+	case f.Mode&fs.ModeSymlink != 0:
+		return tw.WriteHeader(&tar.Header{
+			Typeflag: tar.TypeSymlink, Name: f.Path, Linkname: string(f.body.(link)), Mode: 0o777, ModTime: stamp,
+		})
+	}
+	r, err := f.body.open(ctx)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return changed(f.Path)
+		}
+		return err
+	}
+	defer r.Close()
+	h := &tar.Header{Typeflag: tar.TypeReg, Name: f.Path, Mode: int64(f.Mode.Perm()), Size: f.Size, ModTime: stamp}
+	if err := tw.WriteHeader(h); err != nil {
+		return err
+	}
+	sum := sha256.New()
+	n, err := io.Copy(io.MultiWriter(tw, sum), r)
+	if errors.Is(err, tar.ErrWriteTooLong) || err == nil && (n != f.Size || !bytes.Equal(sum.Sum(nil), f.Hash[:])) {
+		return changed(f.Path)
+	}
+	return err
+}

@@ -1,0 +1,127 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// worktree takes the files as they are in the working tree.
+func (r *repository) worktree(ctx context.Context, dir string, o Options) (*Source, error) {
+	sub, err := below(r.root, dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{Root: r.root, Sub: sub, Git: true, Commit: r.commit, Branch: r.branch}
+	var files listing
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		files, err = list(groupCtx, r.root, "")
+		return err
+	})
+	group.Go(func() (err error) {
+		s.Dirty, err = r.dirty(groupCtx)
+		return err
+	})
+	var extra []string
+	group.Go(func() (err error) {
+		extra, err = include(groupCtx, r.root, sub, o.Include)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	s.Notes = files.notes
+	if s.Files, err = scan(ctx, r.root, unique(files.paths, extra)); err != nil {
+		return nil, err
+	}
+	return s, s.finish(ctx, r)
+}
+
+// dirty says whether the working tree differs from the commit. Untracked files
+// count: the commit alone does not give this tree.
+func (r *repository) dirty(ctx context.Context) (bool, error) {
+	out, err := r.output(ctx, "status", "--porcelain", "-z", "--untracked-files=normal")
+	return len(out) > 0, err
+}
+
+// A listing is the files of a working tree, by path below the root.
+type listing struct {
+	paths []string
+	notes []string
+}
+
+// list gives a repository's tracked files, and untracked ones that it does not
+// ignore. It goes on into submodules and into repositories that are nested
+// without being submodules. Files deleted from the working tree may be listed.
+func list(ctx context.Context, root, prefix string) (listing, error) {
+	g := git(filepath.Join(root, filepath.FromSlash(prefix)))
+	var l listing
+	tracked, err := g.output(ctx, "ls-files", "-z", "--stage")
+	if err != nil {
+		return l, err
+	}
+	untracked, err := g.output(ctx, "ls-files", "-z", "--others", "--exclude-standard")
+	if err != nil {
+		return l, err
+	}
+	var nested []string
+	for _, record := range fields(tracked) {
+		info, name, ok := strings.Cut(record, "\t")
+		if !ok {
+			return l, fmt.Errorf("git ls-files printed %q", record)
+		}
+		if strings.HasPrefix(info, "160000 ") {
+			nested = append(nested, name)
+			continue
+		}
+		l.paths = append(l.paths, path.Join(prefix, name))
+	}
+	for _, name := range fields(untracked) {
+		if dir, ok := strings.CutSuffix(name, "/"); ok {
+			nested = append(nested, dir)
+			continue
+		}
+		l.paths = append(l.paths, path.Join(prefix, name))
+	}
+	for _, name := range nested {
+		dir := path.Join(prefix, name)
+		if _, err := os.Lstat(filepath.Join(root, filepath.FromSlash(dir), ".git")); err != nil {
+			l.notes = append(l.notes, absent(dir))
+			continue
+		}
+		inner, err := list(ctx, root, dir)
+		if err != nil {
+			return l, fmt.Errorf("submodule %s: %w", dir, err)
+		}
+		l.paths = append(l.paths, inner.paths...)
+		l.notes = append(l.notes, inner.notes...)
+	}
+	return l, nil
+}
+
+// unique joins lists of paths without duplicates (a file in conflict is
+// tracked three times) and without what earlier runs wrote.
+func unique(lists ...[]string) []string {
+	seen := map[string]bool{}
+	var all []string
+	for _, list := range lists {
+		for _, p := range list {
+			if !seen[p] && !ours(p) {
+				seen[p] = true
+				all = append(all, p)
+			}
+		}
+	}
+	return all
+}
+
+// ours says that a path is the result of a run.
+func ours(p string) bool {
+	return strings.HasPrefix(p, ".shardyard/runs/") || strings.Contains(p, "/.shardyard/runs/")
+}
