@@ -1,0 +1,172 @@
+package history
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/shardyard/shardyard/worker"
+)
+
+// Samples is all that is known of a suite's durations. A suite that never ran
+// has none, which is no error; the maps are never nil.
+func (d *DB) Samples(ctx context.Context, suite string) (s Samples, err error) {
+	err = d.do(ctx, "read samples", func(db *sql.DB) error {
+		s, err = samples(ctx, db, suite)
+		return err
+	})
+	return s, err
+}
+
+// querier is a *sql.DB or a *sql.Tx.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// each calls scan for every row.
+func each(ctx context.Context, q querier, query string, args []any, scan func(*sql.Rows) error) (err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func loadSamples(ctx context.Context, q querier, suite int64) (map[worker.TestID][]Sample, error) {
+	known := map[worker.TestID][]Sample{}
+	err := each(ctx, q, `SELECT test, samples FROM test WHERE suite = ?`, []any{suite}, func(rows *sql.Rows) error {
+		var id, text string
+		if err := rows.Scan(&id, &text); err != nil {
+			return err
+		}
+		s, err := decodeSamples(nil, text)
+		known[worker.TestID(id)] = s
+		return err
+	})
+	return known, err
+}
+
+func samples(ctx context.Context, db *sql.DB, suite string) (Samples, error) {
+	s := Samples{Tests: map[worker.TestID][]Sample{}, Files: map[string]Fixture{}, Hosts: map[string]float64{}}
+	setups := map[string]*setup{}
+	err := each(ctx, db, `SELECT test, file, samples FROM test WHERE suite = (SELECT id FROM suite WHERE name = ?)`,
+		[]any{suite}, func(rows *sql.Rows) error {
+			var id, file, text string
+			if err := rows.Scan(&id, &file, &text); err != nil {
+				return err
+			}
+			list, err := decodeSamples(nil, text)
+			if err != nil {
+				return fmt.Errorf("test %q: %w", id, err)
+			}
+			s.Tests[worker.TestID(id)] = list
+			if setups[file] == nil {
+				setups[file] = new(setup)
+			}
+			setups[file].add(list)
+			return nil
+		})
+	if err != nil {
+		return Samples{}, err
+	}
+	for file, f := range setups {
+		s.Files[file] = f.fixture()
+	}
+	err = each(ctx, db, `SELECT host, speed FROM host WHERE suite = (SELECT id FROM suite WHERE name = ?)`,
+		[]any{suite}, func(rows *sql.Rows) error {
+			var host string
+			var speed float64
+			if err := rows.Scan(&host, &speed); err != nil {
+				return err
+			}
+			s.Hosts[host] = speed
+			return nil
+		})
+	return s, err
+}
+
+// setup gathers a file's setups.
+type setup struct{ first, other, teardown []time.Duration }
+
+func (f *setup) add(samples []Sample) {
+	for _, s := range samples {
+		switch {
+		case s.Tentative, s.Outcome == worker.Skipped: // no fixture was made
+			continue
+		case s.First:
+			f.first = append(f.first, s.Setup)
+		default:
+			f.other = append(f.other, s.Setup)
+		}
+		f.teardown = append(f.teardown, s.Teardown)
+	}
+}
+
+func (f *setup) fixture() Fixture {
+	return Fixture{
+		First: median(f.first), FirstN: len(f.first), Other: median(f.other), OtherN: len(f.other),
+		Teardown: median(f.teardown),
+	}
+}
+
+// Inventory is the list of tests that the last run with this selection
+// discovered: a hint, not the truth. nil when there was none.
+func (d *DB) Inventory(ctx context.Context, suite, selection string) (files []File, err error) {
+	err = d.do(ctx, "read the list of tests", func(db *sql.DB) error {
+		var text string
+		err := db.QueryRowContext(ctx, `SELECT files FROM inventory
+			WHERE suite = (SELECT id FROM suite WHERE name = ?) AND selection = ?`, suite, selection).Scan(&text)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal([]byte(text), &files)
+	})
+	return files, err
+}
+
+// Remember keeps a small fact of a suite ("mode" = "full").
+func (d *DB) Remember(ctx context.Context, suite, key, value string) error {
+	return d.do(ctx, "remember "+key, func(db *sql.DB) (err error) {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer rollback(tx, &err)
+		id, err := suiteID(ctx, tx, suite)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO fact (suite, key, value) VALUES (?, ?, ?)
+			ON CONFLICT DO UPDATE SET value = excluded.value`, id, key, value)
+		if err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
+}
+
+// Recall is what was remembered last; false when nothing was.
+func (d *DB) Recall(ctx context.Context, suite, key string) (value string, ok bool, err error) {
+	err = d.do(ctx, "recall "+key, func(db *sql.DB) error {
+		err := db.QueryRowContext(ctx, `SELECT value FROM fact
+			WHERE suite = (SELECT id FROM suite WHERE name = ?) AND key = ?`, suite, key).Scan(&value)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		ok = err == nil
+		return err
+	})
+	return value, ok, err
+}

@@ -1,0 +1,250 @@
+package history
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shardyard/shardyard/worker"
+)
+
+const (
+	// KeepSamples is how many samples of each test are kept.
+	KeepSamples = 20
+	// KeepRuns is how long runs, and tests that no longer run, are kept.
+	KeepRuns = 90 * 24 * time.Hour
+	// keepInventories is how many selections of a suite are remembered.
+	keepInventories = 20
+)
+
+// Record adds a run, in one transaction. Recording the same run id of the same
+// suite again is an error.
+func (d *DB) Record(ctx context.Context, run Run) error {
+	if run.ID == "" || run.Suite == "" {
+		return errors.New("record a run: it has no id or no suite")
+	}
+	return d.do(ctx, "record run "+run.ID, func(db *sql.DB) (err error) {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer rollback(tx, &err)
+		r := recording{ctx: ctx, tx: tx, run: run, now: d.now()}
+		if err := r.all(); err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
+}
+
+// A recording is one transaction of Record.
+type recording struct {
+	ctx   context.Context //nolint:containedctx // lives as long as the call
+	tx    *sql.Tx
+	run   Run
+	now   time.Time
+	suite int64
+	id    int64 // of the run
+}
+
+func (r *recording) all() (err error) {
+	if r.suite, err = suiteID(r.ctx, r.tx, r.run.Suite); err != nil {
+		return err
+	}
+	if err := r.insertRun(); err != nil {
+		return err
+	}
+	if err := r.samples(); err != nil {
+		return err
+	}
+	if r.run.Inventory != nil {
+		if err := r.inventory(); err != nil {
+			return err
+		}
+	}
+	return r.retain()
+}
+
+// suiteID finds a suite, or makes it.
+func suiteID(ctx context.Context, tx *sql.Tx, name string) (id int64, err error) {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO suite (name) VALUES (?) ON CONFLICT DO NOTHING`, name); err != nil {
+		return 0, err
+	}
+	err = tx.QueryRowContext(ctx, `SELECT id FROM suite WHERE name = ?`, name).Scan(&id)
+	return id, err
+}
+
+func (r *recording) insertRun() error {
+	last := map[worker.TestID]worker.Outcome{}
+	for _, a := range r.run.Attempts {
+		if !a.Tentative {
+			last[a.Test] = a.Outcome
+		}
+	}
+	failed := 0
+	for _, o := range last {
+		if o == worker.Failing || o == worker.Errored {
+			failed++
+		}
+	}
+	at := r.run.StartedAt
+	if at.IsZero() {
+		at = r.now
+	}
+	res, err := r.tx.ExecContext(r.ctx, `
+		INSERT INTO run (suite, run, tree, workers, host, started_at, duration_us, exit, tests, failed)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		r.suite, r.run.ID, r.run.Tree, r.run.Workers, r.run.Host, at.UnixMilli(), r.run.Duration.Microseconds(),
+		r.run.Exit, len(last), failed)
+	if err != nil {
+		return err
+	}
+	r.id, err = res.LastInsertId()
+	return err
+}
+
+// samples adds the attempts to what is known of each test.
+func (r *recording) samples() error {
+	known, err := loadSamples(r.ctx, r.tx, r.suite)
+	if err != nil {
+		return err
+	}
+	if err := r.speeds(known); err != nil {
+		return err
+	}
+	fresh := map[worker.TestID]Attempt{} // the last attempt at each
+	var order []worker.TestID
+	for _, a := range r.run.Attempts {
+		if _, ok := fresh[a.Test]; !ok {
+			order = append(order, a.Test)
+		}
+		fresh[a.Test] = a
+		known[a.Test] = append(known[a.Test], r.sample(a))
+	}
+	rows := make([][]any, 0, len(order))
+	for _, id := range order {
+		a, all := fresh[id], known[id]
+		all = all[max(len(all)-KeepSamples, 0):]
+		rows = append(rows, []any{r.suite, string(id), a.File, a.Index, r.now.UnixMilli(), encodeSamples(all)})
+	}
+	return upsertTests(r.ctx, r.tx, rows)
+}
+
+func (r *recording) sample(a Attempt) Sample {
+	return Sample{
+		Run: r.id, Worker: max(a.Worker, 0), Attempt: max(a.Attempt, 1), Outcome: a.Outcome,
+		Setup: max(a.Setup, 0), Call: max(a.Call, 0), Teardown: max(a.Teardown, 0),
+		First: a.First, Tentative: a.Tentative, Host: r.host(a),
+	}
+}
+
+func (r *recording) host(a Attempt) string {
+	if a.Host != "" {
+		return a.Host
+	}
+	return r.run.Host
+}
+
+// upsertTests writes rows of the table test, many in one statement: most of
+// the time of a statement is its overhead.
+func upsertTests(ctx context.Context, tx *sql.Tx, rows [][]any) error {
+	const many = 100
+	var stmt *sql.Stmt
+	for chunk := range slices.Chunk(rows, many) {
+		if stmt == nil || len(chunk) < many {
+			s, err := tx.PrepareContext(ctx, `INSERT INTO test (suite, test, file, place, seen_at, samples) VALUES `+
+				strings.TrimSuffix(strings.Repeat(`(?, ?, ?, ?, ?, ?), `, len(chunk)), ", ")+`
+				ON CONFLICT DO UPDATE SET file = excluded.file, place = excluded.place, seen_at = excluded.seen_at, samples = excluded.samples`)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = s.Close() }() // ends with the transaction anyway
+			stmt = s
+		}
+		if _, err := stmt.ExecContext(ctx, slices.Concat(chunk...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// speeds compares each host's attempts with what the tests took before.
+func (r *recording) speeds(known map[worker.TestID][]Sample) error {
+	expected, actual := map[string]time.Duration{}, map[string]time.Duration{}
+	for _, a := range r.run.Attempts {
+		if a.Outcome != worker.Passed || a.Tentative {
+			continue
+		}
+		if e, ok := typical(known[a.Test]); ok {
+			expected[r.host(a)] += e
+			actual[r.host(a)] += a.Call
+		}
+	}
+	for host, e := range expected {
+		if e < 100*time.Millisecond || actual[host] <= 0 {
+			continue // too little to tell
+		}
+		speed := min(max(float64(e)/float64(actual[host]), 0.05), 20)
+		_, err := r.tx.ExecContext(r.ctx, `INSERT INTO host (suite, host, speed) VALUES (?, ?, ?)
+			ON CONFLICT DO UPDATE SET speed = (speed + excluded.speed) / 2`, r.suite, host, speed)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// typical is the median call of the passed samples.
+func typical(samples []Sample) (time.Duration, bool) {
+	var calls []time.Duration
+	for _, s := range samples {
+		if s.Outcome == worker.Passed && !s.Tentative {
+			calls = append(calls, s.Call)
+		}
+	}
+	return median(calls), len(calls) > 0
+}
+
+func median(d []time.Duration) time.Duration {
+	if len(d) == 0 {
+		return 0
+	}
+	slices.Sort(d)
+	n := len(d)
+	return (d[(n-1)/2] + d[n/2]) / 2
+}
+
+func (r *recording) inventory() error {
+	files, err := json.Marshal(r.run.Inventory)
+	if err != nil {
+		return fmt.Errorf("encode the list of tests: %w", err)
+	}
+	_, err = r.tx.ExecContext(r.ctx, `INSERT INTO inventory (suite, selection, seen_at, files) VALUES (?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at, files = excluded.files`,
+		r.suite, r.run.Selection, r.now.UnixMilli(), string(files))
+	return err
+}
+
+// retain removes what is too old.
+func (r *recording) retain() error {
+	old := r.now.Add(-KeepRuns).UnixMilli()
+	for _, s := range []struct {
+		query string
+		args  []any
+	}{
+		{`DELETE FROM run WHERE suite = ? AND started_at < ? AND id <> ?`, []any{r.suite, old, r.id}},
+		{`DELETE FROM test WHERE suite = ? AND seen_at < ?`, []any{r.suite, old}},
+		{`DELETE FROM inventory WHERE suite = ?1 AND selection NOT IN
+			(SELECT selection FROM inventory WHERE suite = ?1 ORDER BY seen_at DESC LIMIT ?2)`, []any{r.suite, keepInventories}},
+	} {
+		if _, err := r.tx.ExecContext(r.ctx, s.query, s.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
