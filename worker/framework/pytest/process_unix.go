@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"syscall"
-
 )
 
 // socketpair returns two ends of a socket: ours, which has deadlines, and the
@@ -43,4 +42,3 @@ func signalName(code int) string {
 	}
 	return names[syscall.Signal(code-128)]
 }
-

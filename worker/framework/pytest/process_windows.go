@@ -3,7 +3,6 @@ package pytest
 import (
 	"errors"
 	"os"
-
 )
 
 func socketpair() (ours, theirs *os.File, err error) {
@@ -13,4 +12,3 @@ func socketpair() (ours, theirs *os.File, err error) {
 func nudge(p *os.Process, _ int) error { return p.Kill() }
 
 func signalName(int) string { return "" }
-

@@ -1,0 +1,247 @@
+package pytest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/shardyard/shardyard/worker"
+)
+
+// Run implements [worker.Framework]: it runs one pytest process.
+func (*Framework) Run(ctx context.Context, open worker.Open, s worker.Stream) (exit worker.Exit, err error) {
+	options, err := parseOptions(open.Options)
+	if err != nil {
+		return worker.Exit{}, err
+	}
+	scratch, err := os.MkdirTemp("", "shardyard-")
+	if err != nil {
+		return worker.Exit{}, fmt.Errorf("make a directory for the pytest plugin: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	py, err := unpack(scratch)
+	if err != nil {
+		return worker.Exit{}, err
+	}
+	p, err := start(ctx, open, options, py, s.Emit)
+	if err != nil {
+		return worker.Exit{}, err
+	}
+	first := order{Args: open.Args, Mode: open.Mode, Options: open.Options, Results: open.Results, Scratch: scratch}
+	if len(first.Options) == 0 {
+		first.Options = json.RawMessage("{}")
+	}
+	if first.Args == nil {
+		first.Args = []string{}
+	}
+	session := newSession(p, s, time.Duration(open.TestTimeoutMS)*time.Millisecond)
+	exit, err = session.run(ctx, first)
+	if closeErr := p.close(); closeErr != nil {
+		err = errors.Join(err, closeErr)
+	}
+	if err == nil {
+		session.bury(&exit)
+		err = session.fault(exit)
+	}
+	return exit, err
+}
+
+// A session follows one process. Its loop owns all of it.
+type session struct {
+	*process
+	stream   worker.Stream
+	messages chan message
+	stop     chan struct{} // closed when nobody receives messages any more
+	broken   chan error    // how the listener ended
+	replies  chan answer   // of Next calls that wait
+	waiting  bool          // such a call is under way
+
+	watch  watch
+	track  track
+	dump   int // the signal for it
+	ending *ending
+	failed *worker.Failed
+}
+
+func newSession(p *process, s worker.Stream, limit time.Duration) *session {
+	return &session{
+		process: p, stream: s, watch: watch{limit: limit},
+		messages: make(chan message), stop: make(chan struct{}),
+		broken: make(chan error, 1), replies: make(chan answer, 1),
+	}
+}
+
+// run serves the process until it has ended and everything that it said was
+// heard.
+func (s *session) run(ctx context.Context, first order) (worker.Exit, error) {
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { s.broken <- listen(s.socket, s.messages, s.stop) }()
+	err := say(s.socket, first)
+	messages := s.messages
+	for err == nil && messages != nil {
+		select {
+		case m, ok := <-messages:
+			if !ok {
+				messages = nil
+				break
+			}
+			err = s.handle(inner, m)
+		case a := <-s.replies:
+			s.waiting = false
+			err = s.answer(a)
+		case <-s.watch.expired():
+			s.expire()
+		}
+	}
+	close(s.stop)
+	cancel()
+	if s.waiting {
+		if a := <-s.replies; a.State == "ready" {
+			s.stream.Unlock(worker.Leased{Ref: worker.Ref{ID: a.Test, File: a.File}, Token: a.Token})
+		}
+	}
+	if !s.watch.fired {
+		// The socket is closed: a process that lives on has nothing to say.
+		s.grace()
+	}
+	s.kill()
+	<-s.ended
+	s.watch.disarm()
+	if broken := drain(s.messages, s.broken); broken != nil && err == nil {
+		err = broken
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	} else if errors.Is(err, os.ErrClosed) || isPipe(err) {
+		err = nil // the process ended while it was spoken to
+	}
+	return worker.Exit{Code: s.code, Signal: s.signal}, err
+}
+
+// grace lets a process that ended its pytest end itself.
+func (s *session) grace() {
+	limit := linger
+	if s.ending != nil {
+		limit = 60 * time.Second
+	}
+	select {
+	case <-s.ended:
+	case <-time.After(limit):
+	}
+}
+
+// drain waits for the listener.
+func drain(messages <-chan message, broken <-chan error) error {
+	for range messages {
+	}
+	return <-broken
+}
+
+func (s *session) handle(ctx context.Context, m message) error {
+	switch {
+	case m.Hello != nil:
+		s.dump = m.Hello.Dump
+	case m.Collecting != nil:
+		s.track.collecting = *m.Collecting
+	case m.Next != nil:
+		return s.next(ctx, m.Next.Wait)
+	case m.Ending != nil:
+		s.ending = m.Ending
+		s.watch.disarm()
+	case m.Failed != nil:
+		s.failed = m.Failed
+	default:
+		if e := m.event(); e != nil {
+			s.follow(e)
+			s.stream.Emit(*e)
+		}
+	}
+	return nil
+}
+
+// follow keeps track of what runs, and of its time.
+func (s *session) follow(e *worker.Event) {
+	s.track.follow(e)
+	if e.Started != nil || e.Finished != nil {
+		s.watch.arm()
+	}
+}
+
+func (s *session) next(ctx context.Context, wait bool) error {
+	if !wait {
+		return s.answer(reply(s.stream.Next(ctx, false)))
+	}
+	s.watch.disarm()
+	s.waiting, s.track.idle = true, true
+	go func() { s.replies <- reply(s.stream.Next(ctx, true)) }()
+	return nil
+}
+
+// answer tells the plugin. From now on it is at work again.
+func (s *session) answer(a answer) error {
+	s.watch.resume()
+	err := say(s.socket, a)
+	s.track.idle = s.track.idle && err != nil
+	return err
+}
+
+func reply(t worker.Leased, state worker.State) answer {
+	switch state {
+	case worker.Ready:
+		return answer{State: "ready", Test: t.ID, File: t.File, Token: t.Token}
+	case worker.Empty:
+		return answer{State: "empty"}
+	default:
+		return answer{State: "ended"}
+	}
+}
+
+// expire ends a process whose test ran out of time; first the stacks of its
+// threads go to its stderr.
+func (s *session) expire() {
+	if s.watch.fired {
+		s.kill()
+		return
+	}
+	s.watch.fire()
+	s.output.allow(64 << 10)
+	if s.dump == 0 || nudge(s.cmd.Process, s.dump) != nil {
+		s.kill()
+	}
+}
+
+// fault is the error of a session that could not do its work: the user's
+// mistake, or an internal error of pytest.
+func (s *session) fault(exit worker.Exit) error {
+	switch {
+	case s.failed != nil && s.failed.Usage:
+		return usageError(s.failed.Error)
+	case s.failed != nil:
+		return fmt.Errorf("pytest: %s", s.failed.Error)
+	case s.track.opened:
+		return nil
+	case s.ending == nil && s.track.collecting != "":
+		return fmt.Errorf("pytest's process ended while it collected %s: %s", s.track.collecting, endOf(exit))
+	case s.ending == nil:
+		return fmt.Errorf("pytest's process ended before it collected tests: %s%s", endOf(exit), quoted(s.output.stderr()))
+	case s.ending.Code == exitUsage:
+		return usageError(strings.TrimSpace(s.output.stderr()))
+	default:
+		return fmt.Errorf("pytest ended without running tests, with status %d%s", s.ending.Code, quoted(s.output.stderr()))
+	}
+}
+
+// exitUsage is pytest.ExitCode.USAGE_ERROR.
+const exitUsage = 4
+
+func quoted(stderr string) string {
+	if stderr = strings.TrimSpace(stderr); stderr == "" {
+		return ""
+	}
+	return "; it said: " + stderr
+}
