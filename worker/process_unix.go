@@ -24,6 +24,16 @@ func Group(cmd *exec.Cmd) {
 	}
 }
 
+// Separate makes a command the leader of a process group that neither the
+// terminal's signals nor this process's end reach. It is for the agent itself,
+// which ends when its stream does.
+func Separate(cmd *exec.Cmd) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true
+}
+
 // KillGroup ends a started command of Group, with everything in its group. It
 // returns os.ErrProcessDone when nothing is left of it.
 func KillGroup(cmd *exec.Cmd) error {

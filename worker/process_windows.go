@@ -15,6 +15,10 @@ func Group(cmd *exec.Cmd) {
 	cmd.SysProcAttr.CreationFlags |= syscall.CREATE_NEW_PROCESS_GROUP
 }
 
+// Separate makes a command the leader of a process group, which the console's
+// signals do not reach.
+func Separate(cmd *exec.Cmd) { Group(cmd) }
+
 // KillGroup ends a started command of Group.
 func KillGroup(cmd *exec.Cmd) error { return cmd.Process.Kill() }
 

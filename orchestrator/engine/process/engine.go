@@ -1,0 +1,150 @@
+// Package process is the engine for machines without Docker: a worker is the
+// same agent, started as a child process, with no isolation. It owns
+// directories and processes of this machine, and refuses to know any framework
+// and any plan.
+//
+// # Places
+//
+// An editable install and a virtual environment hold absolute paths, so what
+// prepare saw must lie at the same path when workers run. The engine therefore
+// works in numbered slots: a slot has an environment and a source tree at a
+// path that never changes. A run takes a free slot for each combination of
+// layer and tree, under a file lock, and brings it to the pristine state; its
+// workers share it, and two runs never do. When a layer was sealed in another
+// slot, which happens when runs overlap, the copy is rewritten to name the new
+// path in its text files.
+//
+// Workers of one run therefore see each other's writes to the tree. Each has
+// its own HOME and TMPDIR. The network, limits and the user of a Spec mean
+// nothing here.
+//
+// # What stays
+//
+// Beneath the cache directory: sealed layers, loaded trees and the package
+// cache. Beneath the state directory: slots, locks, and the directories of live
+// runs. Everything of a run goes with Instance.Remove, or, when its coordinator
+// died, with the next Sweep.
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
+)
+
+// Expiry is how long layers and trees are kept that nobody uses.
+const Expiry = 14 * 24 * time.Hour
+
+// Options say where the engine works. Project, CacheDir and StateDir are
+// needed.
+type Options struct {
+	// Project names the project: one path element, the same for every run.
+	Project  string
+	CacheDir string // what may be lost: layers, trees, package cache
+	StateDir string // slots, locks and live runs
+	// Executable is the program whose subcommand "agent" is the agent; "" is
+	// this program.
+	Executable string
+	Expiry     time.Duration // 0 means Expiry
+	Logger     hclog.Logger  // nil: none
+}
+
+// Engine implements engine.Engine with processes of this machine.
+type Engine struct {
+	executable string
+	cache      string // of the project
+	state      string
+	expiry     time.Duration
+	log        hclog.Logger
+
+	mu     sync.Mutex
+	places map[placeKey]*place
+	runs   map[string]*run
+}
+
+var _ engine.Engine = (*Engine)(nil)
+
+// New makes the project's directories. It fails on a system where a file lock
+// or a process group is not what this engine needs.
+func New(o Options) (*Engine, error) {
+	if !supported {
+		return nil, fmt.Errorf("process engine: it does not work on %s, which has no process groups to end a worker with; use --engine docker", runtime.GOOS)
+	}
+	if o.Project == "" || o.Project != filepath.Base(o.Project) || o.Project == "." || o.Project == ".." {
+		return nil, fmt.Errorf("process engine: project %q is not a name for a directory", o.Project)
+	}
+	if o.CacheDir == "" || o.StateDir == "" {
+		return nil, errors.New("process engine: a cache and a state directory are needed")
+	}
+	executable := o.Executable
+	if executable == "" {
+		var err error
+		if executable, err = os.Executable(); err != nil {
+			return nil, fmt.Errorf("process engine: find own program: %w", err)
+		}
+	}
+	e := &Engine{
+		executable: executable,
+		expiry:     o.Expiry,
+		log:        o.Logger,
+		places:     map[placeKey]*place{},
+		runs:       map[string]*run{},
+	}
+	if e.expiry == 0 {
+		e.expiry = Expiry
+	}
+	if e.log == nil {
+		e.log = hclog.NewNullLogger()
+	}
+	for dir, parent := range map[*string]string{&e.cache: o.CacheDir, &e.state: o.StateDir} {
+		abs, err := filepath.Abs(filepath.Join(parent, o.Project))
+		if err != nil {
+			return nil, fmt.Errorf("process engine: %w", err)
+		}
+		*dir = abs
+	}
+	for _, dir := range []string{e.dir("layers"), e.dir("trees"), e.dir("packages"), e.dir("slots"), e.dir("runs"), e.dir("locks")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, fmt.Errorf("process engine: %w; choose another directory, or make this one writable", err)
+		}
+	}
+	return e, nil
+}
+
+// dir is one of the project's directories.
+func (e *Engine) dir(name string) string {
+	switch name {
+	case "layers", "trees", "packages":
+		return filepath.Join(e.cache, name)
+	default:
+		return filepath.Join(e.state, name)
+	}
+}
+
+// Info implements engine.Engine.
+func (e *Engine) Info(context.Context) (engine.Info, error) {
+	memory, err := memory()
+	if err != nil {
+		return engine.Info{}, fmt.Errorf("process engine: %w", err)
+	}
+	return engine.Info{
+		Name:     "process",
+		Version:  runtime.GOOS,
+		Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		CPUs:     runtime.NumCPU(),
+		Memory:   memory,
+		Local:    true,
+	}, nil
+}
+
+// Close implements engine.Engine. There is no connection to release.
+func (e *Engine) Close() error { return nil }

@@ -1,0 +1,78 @@
+package process_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/engine/enginetest"
+	"github.com/shardyard/shardyard/orchestrator/engine/process"
+	"github.com/shardyard/shardyard/worker"
+)
+
+const dirVariable = "PROCESS_ENGINE_DIR"
+
+func TestMain(m *testing.M) {
+	enginetest.Main(func() (engine.Engine, error) { return open(os.Getenv(dirVariable)) })
+	goleak.VerifyTestMain(m)
+}
+
+func open(dir string) (*process.Engine, error) {
+	return process.New(process.Options{
+		Project:  "project",
+		CacheDir: filepath.Join(dir, "cache"),
+		StateDir: filepath.Join(dir, "state"),
+	})
+}
+
+func TestConformance(t *testing.T) {
+	dir := t.TempDir()
+	enginetest.Run(t, enginetest.Config{
+		Engine: func(t *testing.T) engine.Engine {
+			e, err := open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return e
+		},
+		Leftovers: func(t *testing.T, run string) []string { return leftovers(t, dir, run) },
+		Kill: func(t *testing.T, _ engine.Spec, agent worker.Greeting) {
+			if err := syscall.Kill(agent.PID, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		},
+		Abandon: func(t *testing.T, spec engine.Spec) {
+			enginetest.Abandon(t, []string{dirVariable + "=" + dir}, spec)
+		},
+	})
+}
+
+// leftovers lists a run's directory, its lock, and on Linux the processes that
+// have the run's directory in their environment or work in it.
+func leftovers(t *testing.T, dir, run string) (left []string) {
+	state := filepath.Join(dir, "state", "project")
+	for _, path := range []string{filepath.Join(state, "runs", run), filepath.Join(state, "locks", "run-"+run)} {
+		if _, err := os.Lstat(path); err == nil {
+			left = append(left, path)
+		}
+	}
+	pids, _ := filepath.Glob("/proc/[0-9]*")
+	for _, proc := range pids {
+		if pid, err := strconv.Atoi(filepath.Base(proc)); err != nil || pid == os.Getpid() {
+			continue
+		}
+		environ, err := os.ReadFile(filepath.Join(proc, "environ"))
+		if err == nil && strings.Contains(string(environ), filepath.Join(state, "runs", run)) {
+			cmdline, _ := os.ReadFile(filepath.Join(proc, "cmdline"))
+			left = append(left, fmt.Sprintf("%s %q", proc, cmdline))
+		}
+	}
+	return left
+}

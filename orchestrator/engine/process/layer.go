@@ -1,0 +1,101 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
+)
+
+// A sealed layer is a directory with an environment in env, the tree as
+// prepare left it in src when there was one, and this in layer.json, which is
+// touched when the layer is used.
+type sealed struct {
+	Key  string `json:"key"`
+	Slot string `json:"slot"` // the path at which it was made
+	// Tree and TreeName are those of src.
+	Tree     engine.Tree `json:"tree,omitempty"`
+	TreeName string      `json:"tree_name,omitempty"`
+}
+
+const sealFile = "layer.json"
+
+func (e *Engine) layerDir(key string) string { return filepath.Join(e.dir("layers"), element(key)) }
+
+// Find implements engine.Layers.
+func (e *Engine) Find(ctx context.Context, key string) (engine.Layer, bool, error) {
+	release, err := e.share(ctx, "layer", key)
+	if err != nil {
+		return "", false, fmt.Errorf("find environment %s: %w", key, err)
+	}
+	defer release()
+	if _, err := e.layer(engine.Layer(key)); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", false, nil
+		}
+		return "", false, fmt.Errorf("find environment %s: %w", key, err)
+	}
+	return engine.Layer(key), true, nil
+}
+
+// layer reads what a layer says of itself, and marks it as used.
+func (e *Engine) layer(l engine.Layer) (sealed, error) {
+	var s sealed
+	path := filepath.Join(e.layerDir(string(l)), sealFile)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(content, &s); err != nil {
+		return s, fmt.Errorf("read %s: %w", path, err)
+	}
+	now := time.Now()
+	return s, os.Chtimes(path, now, now)
+}
+
+// seal copies a place into a layer. The layer appears whole or not at all;
+// when another of the same key is there already, that one is kept.
+func (e *Engine) seal(ctx context.Context, p *place, key string, withTree bool) (err error) {
+	unlock, err := e.exclude(ctx, "layer", key, nil)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	dir := e.layerDir(key)
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	work, err := os.MkdirTemp(e.dir("layers"), tempPrefix)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, removeAll(work))
+		}
+	}()
+	s := sealed{Key: key, Slot: p.slot}
+	if err := mirror(ctx, p.env(), filepath.Join(work, "env"), time.Time{}); err != nil {
+		return err
+	}
+	if withTree {
+		s.Tree, s.TreeName = p.key.tree, p.key.treeName
+		if err := mirror(ctx, p.source(), filepath.Join(work, "src"), time.Time{}); err != nil {
+			return err
+		}
+	}
+	content, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(work, sealFile), content, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(work, dir)
+}

@@ -1,0 +1,77 @@
+package process
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// lockPoll is how often a lock that is held elsewhere is tried again.
+const lockPoll = 100 * time.Millisecond
+
+var plain = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$`)
+
+// element makes a path element of a key or an id, the same one each time.
+func element(key string) string {
+	if plain.MatchString(key) {
+		return key
+	}
+	sum := sha256.Sum256([]byte(key))
+	return "sha256-" + hex.EncodeToString(sum[:])
+}
+
+// lock names a lock file; its kind keeps keys of different things apart. Lock
+// files stay: to remove one is to race with who is about to lock it.
+func (e *Engine) lock(kind, key string) *flock.Flock {
+	return flock.New(filepath.Join(e.dir("locks"), kind+"-"+element(key)))
+}
+
+// Lock implements engine.Layers.
+func (e *Engine) Lock(ctx context.Context, key string, notify func()) (func(), error) {
+	unlock, err := e.exclude(ctx, "build", key, notify)
+	if err != nil {
+		return nil, fmt.Errorf("lock environment %s: %w", key, err)
+	}
+	return unlock, nil
+}
+
+// exclude takes a lock exclusively, and waits for it.
+func (e *Engine) exclude(ctx context.Context, kind, key string, notify func()) (func(), error) {
+	lock := e.lock(kind, key)
+	ok, err := lock.TryLock()
+	if err == nil && !ok {
+		if notify != nil {
+			notify()
+		}
+		ok, err = lock.TryLockContext(ctx, lockPoll)
+	}
+	if err != nil || !ok {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return func() { e.unlock(lock) }, nil
+}
+
+// unlock releases a lock. Its file was open until now, and closing releases it
+// in any case.
+func (e *Engine) unlock(lock *flock.Flock) {
+	if err := lock.Close(); err != nil {
+		e.log.Warn("lock not released", "path", lock.Path(), "error", err)
+	}
+}
+
+// share takes a lock that keeps Sweep from removing a layer or a tree that is
+// being read.
+func (e *Engine) share(ctx context.Context, kind, key string) (func(), error) {
+	lock := e.lock(kind, key)
+	if ok, err := lock.TryRLockContext(ctx, lockPoll); err != nil || !ok {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return func() { e.unlock(lock) }, nil
+}
