@@ -1,0 +1,128 @@
+package configs
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+var (
+	suiteName    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$`)
+	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	userName     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?$`)
+	capability   = regexp.MustCompile(`^(CAP_)?[A-Z_]+$`)
+)
+
+// check finds what is well formed and still cannot be meant. at gives the node
+// of a value, or of the nearest thing above it.
+func (r *reader) check(c *Config, root *yaml.Node) {
+	fail := func(path, format string, args ...any) { r.fail(find(root, path), format, args...) }
+	if c.Version != 1 {
+		fail("version", "version %d is not known to this shardyard: write version: 1, or update it", c.Version)
+	}
+	r.checkCoverage(&c.Coverage, "coverage", fail)
+	r.checkEnv(&c.Env, "env", fail)
+	r.checkEnv(&c.Builder.Env, "builder.env", fail)
+	r.checkLimits(&c.Limits, "limits", fail)
+	if c.User != "" && !userName.MatchString(c.User) {
+		fail("user", "user %q: write a name, a number, or uid:gid", c.User)
+	}
+	for i, name := range c.CapAdd {
+		if !capability.MatchString(name) {
+			fail(fmt.Sprintf("cap_add[%d]", i), "cap_add: %q is no capability: write for example NET_ADMIN", name)
+		}
+	}
+	for i := range c.Suites {
+		r.checkSuite(&c.Suites[i], fail)
+	}
+}
+
+type failer func(path, format string, args ...any)
+
+func (r *reader) checkSuite(s *Suite, fail failer) {
+	at := "suites." + s.Name
+	if !suiteName.MatchString(s.Name) {
+		fail(at, "suite %q: a name is letters, digits, and - _ . inside", s.Name)
+	}
+	for i, p := range s.Paths {
+		if strings.HasPrefix(p, "/") || p == ".." || strings.HasPrefix(p, "../") {
+			fail(fmt.Sprintf("%s.paths[%d]", at, i), "%s.paths: %q must be below the project's directory", at, p)
+		}
+	}
+	if s.Coverage != nil {
+		r.checkCoverage(s.Coverage, at+".coverage", fail)
+	}
+	if s.Env != nil {
+		r.checkEnv(s.Env, at+".env", fail)
+	}
+	if s.Limits != nil {
+		r.checkLimits(s.Limits, at+".limits", fail)
+	}
+}
+
+func (r *reader) checkCoverage(c *Coverage, at string, fail failer) {
+	if c.FailUnder != nil && (*c.FailUnder < 0 || *c.FailUnder > 100) {
+		fail(at+".fail_under", "%s.fail_under is a percentage: write a number from 0 to 100", at)
+	}
+}
+
+func (r *reader) checkEnv(e *Env, at string, fail failer) {
+	for name := range e.Set {
+		if !variableName.MatchString(name) {
+			fail(at+".set."+name, "%s.set: %q is no name of a variable", at, name)
+		}
+	}
+	for i, name := range e.Pass {
+		where := fmt.Sprintf("%s.pass[%d]", at, i)
+		if before, _, ok := strings.Cut(name, "="); ok {
+			fail(where, "%s.pass takes names: a value goes to %s.set (%s: ...)", at, at, before)
+		} else if !variableName.MatchString(name) {
+			fail(where, "%s.pass: %q is no name of a variable", at, name)
+		}
+	}
+}
+
+func (r *reader) checkLimits(l *Limits, at string, fail failer) {
+	if l.Memory != 0 && l.Memory < 32<<20 {
+		fail(at+".memory", "%s.memory: %s is less than an interpreter needs: write for example 2g", at, l.Memory)
+	}
+	if _, given := r.origins[at+".pids"]; given && l.PIDs < 8 {
+		fail(at+".pids", "%s.pids: %d is less than a worker needs: write for example 4096", at, l.PIDs)
+	}
+}
+
+// find gives the node at a path like "suites.unit.paths[0]", or the nearest
+// one above it.
+func find(n *yaml.Node, path string) *yaml.Node {
+	for n.Kind == yaml.AliasNode && n.Alias != nil {
+		n = n.Alias
+	}
+	if path == "" {
+		return n
+	}
+	if strings.HasPrefix(path, "[") && n.Kind == yaml.SequenceNode {
+		var i int
+		if _, err := fmt.Sscanf(path, "[%d]", &i); err == nil && i < len(n.Content) {
+			return n.Content[i]
+		}
+		return n
+	}
+	if n.Kind != yaml.MappingNode {
+		return n
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		rest, ok := strings.CutPrefix(path, n.Content[i].Value)
+		switch {
+		case !ok:
+		case rest == "":
+			return n.Content[i+1]
+		case rest[0] == '.':
+			return find(n.Content[i+1], rest[1:])
+		case rest[0] == '[':
+			return find(n.Content[i+1], rest)
+		}
+	}
+	return n
+}

@@ -1,0 +1,140 @@
+package configs
+
+import "time"
+
+// FileName is what a project's configuration is called.
+const FileName = "shardyard.yaml"
+
+// Config is one shardyard.yaml. The field tags are the schema: the key, and
+// after it what a value must be one of.
+type Config struct {
+	Version int `yaml:"version"`
+	// Image is a name, "auto" or "host".
+	Image string `yaml:"image"`
+	// Setup, Prepare and Key are nil when the file leaves them to detection; an
+	// empty list says "none".
+	Setup   []string `yaml:"setup"`
+	Prepare []string `yaml:"prepare"`
+	Key     []string `yaml:"key"`
+	// Suites are in the file's order.
+	Suites Suites `yaml:"suites"`
+
+	Workers  Workers  `yaml:"workers"`
+	Schedule string   `yaml:"schedule,dynamic|static"`
+	SplitBy  string   `yaml:"split_by,time|file|directory"`
+	Retries  int      `yaml:"retries"`
+	Coverage Coverage `yaml:"coverage"`
+	Env      Env      `yaml:"env"`
+	Builder  Builder  `yaml:"builder"`
+	Limits   Limits   `yaml:"limits"`
+	Source   Source   `yaml:"source"`
+	// Network is "" for the engine's default, "none", "bridge", or the
+	// engine's own name for one.
+	Network string `yaml:"network"`
+	// User is "" for an unprivileged one, "root", a name or uid[:gid].
+	User     string   `yaml:"user"`
+	CapAdd   []string `yaml:"cap_add"`
+	Services Reserved `yaml:"services"`
+
+	// File is where it was read from; "" for none.
+	File string `yaml:"-"`
+
+	origins map[string]Origin
+}
+
+// Suites are the named suites of a project.
+type Suites []Suite
+
+// Suite is one named suite. A nil pointer, an empty string or an empty list
+// means that the value of the whole file holds.
+type Suite struct {
+	Name      string   `yaml:"-"`
+	Framework string   `yaml:"framework,pytest"`
+	Args      []string `yaml:"args"`
+	// Paths are what the framework is told to test, relative to the project.
+	Paths    []string  `yaml:"paths"`
+	Workers  *Workers  `yaml:"workers"`
+	Schedule string    `yaml:"schedule,dynamic|static"`
+	SplitBy  string    `yaml:"split_by,time|file|directory"`
+	Retries  *int      `yaml:"retries"`
+	Coverage *Coverage `yaml:"coverage"`
+	Env      *Env      `yaml:"env"`
+	Limits   *Limits   `yaml:"limits"`
+}
+
+// Workers is a number of workers; 0 is "auto".
+type Workers int
+
+// Coverage says whether and how coverage is measured.
+type Coverage struct {
+	// Enabled is nil when the project's own configuration and --cov decide.
+	Enabled *bool `yaml:"enabled"`
+	// FailUnder is in percent; nil leaves it to the project's own configuration.
+	FailUnder *float64 `yaml:"fail_under"`
+	// Sources are packages or directories to measure.
+	Sources []string `yaml:"sources"`
+}
+
+// Env is what tests see of an environment.
+type Env struct {
+	Set  map[string]string `yaml:"set"`
+	Pass []string          `yaml:"pass"` // names of this machine's variables
+}
+
+// Builder is what only the builder of environments gets.
+type Builder struct {
+	// CA is "host" (this machine's bundle, when it names one), "none", or the
+	// path of a PEM file.
+	CA  string `yaml:"ca"`
+	Env Env    `yaml:"env"`
+}
+
+// Limits bound one worker and the run.
+type Limits struct {
+	Memory Size     `yaml:"memory"` // of one worker
+	PIDs   int      `yaml:"pids"`   // processes and threads of one worker
+	Test   Duration `yaml:"test"`   // one test; 0: none
+	Run    Duration `yaml:"run"`    // the whole run; 0: none
+	Output Size     `yaml:"output"` // of one worker
+}
+
+// Source changes what belongs to the source tree.
+type Source struct {
+	Include []string `yaml:"include"`
+}
+
+// Size is a number of bytes.
+type Size int64
+
+// Duration is a time.Duration that is written like one.
+type Duration time.Duration
+
+// Reserved is a key whose meaning comes later: using it is an error.
+type Reserved struct{}
+
+// Defaults, where they are not the zero value.
+const (
+	DefaultPIDs   = 4096
+	DefaultRun    = time.Hour
+	DefaultTest   = 5 * time.Minute
+	DefaultOutput = 1 << 20
+)
+
+// Default is the configuration of an empty file.
+func Default() *Config {
+	return &Config{
+		Version: 1, Image: "auto", Schedule: "dynamic", SplitBy: "time",
+		Builder: Builder{CA: "host"},
+		Limits: Limits{
+			PIDs: DefaultPIDs, Test: Duration(DefaultTest), Run: Duration(DefaultRun), Output: DefaultOutput,
+		},
+		origins: map[string]Origin{},
+	}
+}
+
+// Origin says where a value came from: "" by default, a place in the file
+// ("shardyard.yaml:3"), or what was detected and why.
+type Origin string
+
+// Origin of the value at a path like "limits.memory".
+func (c *Config) Origin(path string) Origin { return c.origins[path] }

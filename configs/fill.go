@@ -1,0 +1,177 @@
+package configs
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Fill adds what was detected for what the file left open.
+func (c *Config) Fill(d Detection) {
+	because := Origin("detected")
+	if len(d.Evidence) > 0 {
+		because = Origin("detected: " + d.Evidence[0].String())
+	}
+	fill := func(name string, into *[]string, found []string) {
+		if *into == nil && len(found) > 0 {
+			*into = slices.Clone(found)
+			c.origins[name] = because
+		}
+	}
+	given := c.Setup != nil
+	fill("setup", &c.Setup, d.Setup)
+	fill("prepare", &c.Prepare, d.Prepare)
+	// The key files of a detected setup say nothing about another one, but they
+	// are all that there is to go by.
+	if given && c.Key == nil {
+		because = "detected; setup is yours: check that these are what it reads"
+	}
+	fill("key", &c.Key, d.Key)
+}
+
+// SuiteNames are the names of the suites, in the file's order.
+func (c *Config) SuiteNames() []string {
+	names := make([]string, len(c.Suites))
+	for i, s := range c.Suites {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// Effective is one suite with everything that it takes from the whole file.
+type Effective struct {
+	Name      string // "" for a project without named suites
+	Framework string
+	Args      []string
+	Paths     []string
+	Workers   Workers
+	Schedule  string
+	SplitBy   string
+	Retries   int
+	Coverage  Coverage
+	Env       Env
+	Limits    Limits
+}
+
+// Suite gives a suite by its name. The name may be empty when there is one
+// suite or none. The error names those that there are.
+func (c *Config) Suite(name string) (Effective, error) {
+	e := Effective{
+		Framework: "pytest", Workers: c.Workers, Schedule: c.Schedule, SplitBy: c.SplitBy, Retries: c.Retries,
+		Coverage: c.Coverage, Env: c.Env, Limits: c.Limits,
+	}
+	if len(c.Suites) == 0 && name == "" {
+		return e, nil
+	}
+	s, err := c.suite(name)
+	if err != nil {
+		return Effective{}, err
+	}
+	e.Name, e.Framework, e.Args, e.Paths = s.Name, s.Framework, s.Args, s.Paths
+	if s.Workers != nil {
+		e.Workers = *s.Workers
+	}
+	if s.Schedule != "" {
+		e.Schedule = s.Schedule
+	}
+	if s.SplitBy != "" {
+		e.SplitBy = s.SplitBy
+	}
+	if s.Retries != nil {
+		e.Retries = *s.Retries
+	}
+	if s.Coverage != nil {
+		e.Coverage = e.Coverage.with(*s.Coverage)
+	}
+	if s.Env != nil {
+		e.Env = e.Env.with(*s.Env)
+	}
+	if s.Limits != nil {
+		e.Limits = c.limits(s.Name, *s.Limits)
+	}
+	return e, nil
+}
+
+func (c *Config) suite(name string) (Suite, error) {
+	if name == "" && len(c.Suites) == 1 {
+		return c.Suites[0], nil
+	}
+	for _, s := range c.Suites {
+		if s.Name == name && name != "" {
+			return s, nil
+		}
+	}
+	names := strings.Join(c.SuiteNames(), ", ")
+	switch {
+	case name == "":
+		return Suite{}, fmt.Errorf("there are several suites, say which: %s", names)
+	case len(c.Suites) == 0:
+		return Suite{}, fmt.Errorf("there is no suite %q: %s names no suites; to pass it to the framework, put -- before it", name, FileName)
+	}
+	if meant := nearest(name, c.SuiteNames()); meant != "" {
+		return Suite{}, fmt.Errorf("there is no suite %q: did you mean %s?", name, meant)
+	}
+	return Suite{}, fmt.Errorf("there is no suite %q: there are %s", name, names)
+}
+
+func (c Coverage) with(over Coverage) Coverage {
+	if over.Enabled != nil {
+		c.Enabled = over.Enabled
+	}
+	if over.FailUnder != nil {
+		c.FailUnder = over.FailUnder
+	}
+	if over.Sources != nil {
+		c.Sources = over.Sources
+	}
+	return c
+}
+
+func (e Env) with(over Env) Env {
+	set := maps.Clone(e.Set)
+	if set == nil {
+		set = map[string]string{}
+	}
+	maps.Copy(set, over.Set)
+	pass := slices.Concat(e.Pass, over.Pass)
+	slices.Sort(pass)
+	return Env{Set: set, Pass: slices.Compact(pass)}
+}
+
+// limits takes those of a suite that were given: 0 is a value of some.
+func (c *Config) limits(suite string, over Limits) Limits {
+	l, given := c.Limits, func(key string) bool { _, ok := c.origins["suites."+suite+".limits."+key]; return ok }
+	if given("memory") {
+		l.Memory = over.Memory
+	}
+	if given("pids") {
+		l.PIDs = over.PIDs
+	}
+	if given("test") {
+		l.Test = over.Test
+	}
+	if given("run") {
+		l.Run = over.Run
+	}
+	if given("output") {
+		l.Output = over.Output
+	}
+	return l
+}
+
+// Values resolves the environment that tests see: Set, and those variables of
+// lookup (os.LookupEnv) that Pass names and that are set. missing are those
+// that are not.
+func (e Env) Values(lookup func(string) (string, bool)) (values map[string]string, missing []string) {
+	values = map[string]string{}
+	for _, name := range e.Pass {
+		if value, ok := lookup(name); ok {
+			values[name] = value
+		} else {
+			missing = append(missing, name)
+		}
+	}
+	maps.Copy(values, e.Set)
+	return values, missing
+}

@@ -1,0 +1,125 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Find looks for shardyard.yaml in dir and upwards, as far as the root of the
+// git repository, or of the file system's tree where there is none. ok is false
+// when there is none.
+func Find(dir string) (path string, ok bool, err error) {
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return "", false, fmt.Errorf("find %s: %w", FileName, err)
+	}
+	for {
+		path = filepath.Join(dir, FileName)
+		info, err := os.Stat(path)
+		switch {
+		case err == nil && info.IsDir():
+			return "", false, fmt.Errorf("%s is a directory: it must be a file", path)
+		case err == nil:
+			return path, true, nil
+		case !errors.Is(err, fs.ErrNotExist):
+			return "", false, fmt.Errorf("find %s: %w", FileName, err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "shardyard.yml")); err == nil {
+			return "", false, fmt.Errorf("%s: the file must be called %s: rename it", filepath.Join(dir, "shardyard.yml"), FileName)
+		}
+		parent := filepath.Dir(dir)
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil || parent == dir {
+			return "", false, nil
+		}
+		dir = parent
+	}
+}
+
+// maxFile is more than any configuration needs, and little enough to parse.
+const maxFile = 1 << 20
+
+// Load reads a file over the defaults. Mistakes in it are Errors, all of them.
+func Load(path string) (*Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read config: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read config %s: %w", path, err)
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("read config %s: larger than 1 MiB", path)
+	}
+	c, err := Parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	c.File = path
+	return c, nil
+}
+
+// Parse is Load for a file's content. name is how errors call the file.
+func Parse(name string, data []byte) (*Config, error) {
+	r := &reader{file: name}
+	c := Default()
+	r.document(c, data)
+	if len(r.errs) > 0 {
+		r.errs.sort()
+		return nil, r.errs
+	}
+	c.origins = r.origins
+	return c, nil
+}
+
+// document parses the file's one document into c.
+func (r *reader) document(c *Config, data []byte) {
+	r.origins = map[string]Origin{}
+	var documents []yaml.Node
+	if err := yaml.Load(data, &documents, yaml.WithAllDocuments(), yaml.WithUniqueKeys(false)); err != nil {
+		r.syntax(err)
+		return
+	}
+	switch {
+	case len(documents) == 0:
+		return
+	case len(documents) > 1:
+		r.fail(&documents[1], "a second document: write one, without ---")
+		return
+	}
+	root := &documents[0]
+	if root.Kind == yaml.DocumentNode {
+		if len(root.Content) == 0 {
+			return
+		}
+		root = root.Content[0]
+	}
+	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
+		return
+	}
+	r.config(c, root)
+}
+
+// syntax turns the parser's errors into ours.
+func (r *reader) syntax(err error) {
+	var many *yaml.LoadErrors
+	if errors.As(err, &many) {
+		for _, e := range many.Errors {
+			r.syntax(e)
+		}
+		return
+	}
+	var one *yaml.LoadError
+	if errors.As(err, &one) {
+		r.errs = append(r.errs, &Error{File: r.file, Line: max(one.Mark.Line, 1), Column: max(one.Mark.Column, 1), Text: "not YAML: " + one.Message})
+		return
+	}
+	r.errs = append(r.errs, &Error{File: r.file, Line: 1, Column: 1, Text: "not YAML: " + err.Error()})
+}

@@ -1,0 +1,82 @@
+package configs
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ParseSize reads a size as container engines do: "512m", "2g", "1MiB",
+// "1.5g"; a unit is a power of 1024, and a number alone is bytes.
+func ParseSize(s string) (Size, error) {
+	number := strings.TrimRight(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
+	unit := strings.ToLower(strings.TrimSpace(s[len(number):]))
+	shift, known := map[string]uint{
+		"": 0, "b": 0, "k": 10, "kb": 10, "kib": 10, "m": 20, "mb": 20, "mib": 20,
+		"g": 30, "gb": 30, "gib": 30, "t": 40, "tb": 40, "tib": 40,
+	}[unit]
+	n, err := strconv.ParseFloat(number, 64)
+	bytes := n * float64(uint64(1)<<shift)
+	if err != nil || !known || n < 0 || bytes >= math.MaxInt64 {
+		return 0, fmt.Errorf("%q is no size: write for example 512m, 2g or 1MiB", s)
+	}
+	return Size(bytes), nil
+}
+
+// String writes the size in its largest whole unit.
+func (s Size) String() string {
+	for _, u := range []struct {
+		shift uint
+		name  string
+	}{{40, "TiB"}, {30, "GiB"}, {20, "MiB"}, {10, "KiB"}} {
+		if unit := Size(1) << u.shift; s != 0 && s%unit == 0 {
+			return strconv.FormatInt(int64(s/unit), 10) + u.name
+		}
+	}
+	return strconv.FormatInt(int64(s), 10)
+}
+
+// ParseDuration reads "90s", "5m", "1h30m"; "0" is none.
+func ParseDuration(s string) (Duration, error) {
+	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
+		return Duration(d), nil
+	}
+	if n, err := strconv.ParseFloat(s, 64); err == nil && n > 0 {
+		return 0, fmt.Errorf("%q has no unit: write %ss for seconds or %sm for minutes", s, s, s)
+	}
+	return 0, fmt.Errorf("%q is no duration: write for example 90s, 5m or 1h30m", s)
+}
+
+// String writes the duration without zero parts: "5m".
+func (d Duration) String() string {
+	s := time.Duration(d).String()
+	if t, ok := strings.CutSuffix(s, "m0s"); ok {
+		s = t + "m"
+	}
+	if t, ok := strings.CutSuffix(s, "h0m"); ok {
+		s = t + "h"
+	}
+	return s
+}
+
+// ParseWorkers reads "auto" or a number from 1 up.
+func ParseWorkers(s string) (Workers, error) {
+	if s == "auto" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%q is no number of workers: write auto, or a number from 1 up", s)
+	}
+	return Workers(n), nil
+}
+
+// String writes "auto" for 0.
+func (w Workers) String() string {
+	if w == 0 {
+		return "auto"
+	}
+	return strconv.Itoa(int(w))
+}
