@@ -125,10 +125,13 @@ func TestRetention(t *testing.T) {
 		})
 		now = now.Add(time.Second)
 	}
+	_, list, err := d.Show(t.Context(), "s", "a.py::t")
+	if err != nil || len(list) != KeepSamples || list[0].Call != 5*ms || list[0].In.ID != "5" || list[KeepSamples-1].Call != 24*ms {
+		t.Errorf("kept %d samples: %v, %v", len(list), list, err)
+	}
 	s := samplesOf(t, d, "s")
-	list := s.Tests["a.py::t"]
-	if len(list) != KeepSamples || list[0].Call != 5*ms || list[KeepSamples-1].Call != 24*ms {
-		t.Errorf("kept %d samples: %v", len(list), list)
+	if list := s.Tests["a.py::t"]; len(list) != Window || list[0].Call != (25-Window)*ms || list[Window-1].Call != 24*ms {
+		t.Errorf("gave %d samples: %v", len(list), list)
 	}
 	if len(s.Tests) != 2 {
 		t.Errorf("a test was dropped before its time: %v", s.Tests)
@@ -235,8 +238,8 @@ func TestConcurrentRuns(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if got := len(samplesOf(t, reopen(t, path), "s").Tests["a.py::t"]); got != 18 {
-		t.Errorf("%d of 18 samples survived", got)
+	if _, got, err := reopen(t, path).Show(t.Context(), "s", "a.py::t"); len(got) != 18 || err != nil {
+		t.Errorf("%d of 18 samples survived, %v", len(got), err)
 	}
 }
 
@@ -296,6 +299,23 @@ func TestBrokenFileIsSetAside(t *testing.T) {
 				t.Errorf("what was set aside is not what was there: %v", err)
 			}
 		})
+	}
+}
+
+func TestUnreadableSamplesAreForgotten(t *testing.T) {
+	d := open(t)
+	record(t, d, Run{ID: "1", Suite: "s", Attempts: []Attempt{attempt("a.py::bad", ms), attempt("a.py::good", ms)}})
+	for _, text := range []string{`[[1,2`, `[[1,1,1,7,1,1,1,0,0,""]]`, `[[1,1,1,"passed",-4,1,1,0,0,""]]`, ``, `null x`} {
+		if _, err := d.db.Exec(`UPDATE test SET samples = ? WHERE test = 'a.py::bad'`, text); err != nil {
+			t.Fatal(err)
+		}
+		if s := samplesOf(t, d, "s"); len(s.Tests) != 1 {
+			t.Errorf("%q gave %v", text, s.Tests)
+		}
+		record(t, d, Run{ID: "after " + text, Suite: "s", Attempts: []Attempt{attempt("a.py::bad", ms)}})
+		if s := samplesOf(t, d, "s"); len(s.Tests["a.py::bad"]) != 1 {
+			t.Errorf("after %q: %v", text, s.Tests)
+		}
 	}
 }
 

@@ -99,7 +99,7 @@ func (d *DB) Show(ctx context.Context, suite string, id worker.TestID) (file str
 	if err != nil {
 		return "", nil, err
 	}
-	list, err := decodeSamples(nil, text)
+	list, err := decodeSamples(text)
 	for _, s := range list {
 		r := Record{Sample: s}
 		if i := slices.IndexFunc(runs, func(r RunInfo) bool { return r.ID == numbers[s.Run] }); i >= 0 {
@@ -136,7 +136,7 @@ func (d *DB) Slowest(ctx context.Context, suite string, n int) ([]Summary, error
 			if err := rows.Scan(&id, &file, &text); err != nil {
 				return err
 			}
-			list, err := decodeSamples(nil, text)
+			list, err := decodeSamples(text)
 			all = append(all, summary(worker.TestID(id), file, list))
 			return err
 		})

@@ -5,17 +5,20 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/shardyard/shardyard/worker"
 )
 
-// Samples is all that is known of a suite's durations. A suite that never ran
+// Window is how many samples of each test Samples gives: with a smoothing of
+// one half, older ones weigh less than a hundredth.
+const Window = 8
+
+// Samples is what is known of a suite's durations. A suite that never ran
 // has none, which is no error; the maps are never nil.
 func (d *DB) Samples(ctx context.Context, suite string) (s Samples, err error) {
 	err = d.do(ctx, "read samples", func(db *sql.DB) error {
-		s, err = samples(ctx, db, suite)
+		s, err = d.samples(ctx, db, suite)
 		return err
 	})
 	return s, err
@@ -41,32 +44,22 @@ func each(ctx context.Context, q querier, query string, args []any, scan func(*s
 	return rows.Err()
 }
 
-func loadSamples(ctx context.Context, q querier, suite int64) (map[worker.TestID][]Sample, error) {
-	known := map[worker.TestID][]Sample{}
-	err := each(ctx, q, `SELECT test, samples FROM test WHERE suite = ?`, []any{suite}, func(rows *sql.Rows) error {
-		var id, text string
-		if err := rows.Scan(&id, &text); err != nil {
-			return err
-		}
-		s, err := decodeSamples(nil, text)
-		known[worker.TestID(id)] = s
-		return err
-	})
-	return known, err
-}
-
-func samples(ctx context.Context, db *sql.DB, suite string) (Samples, error) {
+func (d *DB) samples(ctx context.Context, db *sql.DB, suite string) (Samples, error) {
 	s := Samples{Tests: map[worker.TestID][]Sample{}, Files: map[string]Fixture{}, Hosts: map[string]float64{}}
 	setups := map[string]*setup{}
-	err := each(ctx, db, `SELECT test, file, samples FROM test WHERE suite = (SELECT id FROM suite WHERE name = ?)`,
+	var bad []int64
+	err := each(ctx, db, `SELECT id, test, file, samples FROM test WHERE suite = (SELECT id FROM suite WHERE name = ?)`,
 		[]any{suite}, func(rows *sql.Rows) error {
+			var row int64
 			var id, file, text string
-			if err := rows.Scan(&id, &file, &text); err != nil {
+			if err := rows.Scan(&row, &id, &file, &text); err != nil {
 				return err
 			}
-			list, err := decodeSamples(nil, text)
+			list, err := decodeSamples(lastSamples(text, Window))
 			if err != nil {
-				return fmt.Errorf("test %q: %w", id, err)
+				d.logger.Warn("the samples of a test cannot be read: forgotten", "test", id, "error", err)
+				bad = append(bad, row)
+				return nil
 			}
 			s.Tests[worker.TestID(id)] = list
 			if setups[file] == nil {
@@ -75,6 +68,10 @@ func samples(ctx context.Context, db *sql.DB, suite string) (Samples, error) {
 			setups[file].add(list)
 			return nil
 		})
+	for _, row := range bad {
+		_, e := db.ExecContext(ctx, `DELETE FROM test WHERE id = ?`, row)
+		err = errors.Join(err, e)
+	}
 	if err != nil {
 		return Samples{}, err
 	}

@@ -84,7 +84,7 @@ func connect(ctx context.Context, path string) (*sql.DB, error) {
 	}
 	u.RawQuery = url.Values{
 		"_txlock": {"immediate"},
-		"_pragma": {"busy_timeout(15000)", "journal_mode(wal)", "synchronous(normal)", "foreign_keys(on)"},
+		"_pragma": {"busy_timeout(15000)", "journal_mode(wal)", "synchronous(normal)", "foreign_keys(on)", "cache_size(-65536)"},
 	}.Encode()
 	db, err := sql.Open("sqlite", u.String())
 	if err != nil {
@@ -178,7 +178,7 @@ func rename(path string, now time.Time) (string, error) {
 func broken(err error) bool {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
-		return errors.Is(err, errSample)
+		return false
 	}
 	code := e.Code() & 0xff
 	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB

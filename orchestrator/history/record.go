@@ -108,32 +108,71 @@ func (r *recording) insertRun() error {
 	return err
 }
 
+// A known test is one that the database has.
+type known struct {
+	id      int64
+	samples string
+	call    sql.NullInt64 // microseconds
+}
+
+func (r *recording) known() (map[worker.TestID]known, error) {
+	tests := map[worker.TestID]known{}
+	err := each(r.ctx, r.tx, `SELECT test, id, samples, call_us FROM test WHERE suite = ?`, []any{r.suite}, func(rows *sql.Rows) error {
+		var name string
+		var k known
+		err := rows.Scan(&name, &k.id, &k.samples, &k.call)
+		tests[worker.TestID(name)] = k
+		return err
+	})
+	return tests, err
+}
+
 // samples adds the attempts to what is known of each test.
 func (r *recording) samples() error {
-	known, err := loadSamples(r.ctx, r.tx, r.suite)
+	tests, err := r.known()
 	if err != nil {
 		return err
 	}
-	if err := r.speeds(known); err != nil {
+	if err := r.speeds(tests); err != nil {
 		return err
 	}
-	fresh := map[worker.TestID]Attempt{} // the last attempt at each
+	attempts := map[worker.TestID][]Attempt{}
 	var order []worker.TestID
 	for _, a := range r.run.Attempts {
-		if _, ok := fresh[a.Test]; !ok {
+		if attempts[a.Test] == nil {
 			order = append(order, a.Test)
 		}
-		fresh[a.Test] = a
-		known[a.Test] = append(known[a.Test], r.sample(a))
+		attempts[a.Test] = append(attempts[a.Test], a)
 	}
 	rows := make([][]any, 0, len(order))
-	for _, id := range order {
-		a, all := fresh[id], known[id]
-		all = all[max(len(all)-KeepSamples, 0):]
-		rows = append(rows, []any{r.suite, string(id), a.File, a.Index, r.now.UnixMilli(), encodeSamples(all)})
+	for _, name := range order {
+		rows = append(rows, r.row(name, attempts[name], tests[name]))
 	}
-	return upsertTests(r.ctx, r.tx, rows)
+	return upsert(r.ctx, r.tx, rows)
 }
+
+// row is what the table test holds of a test after its attempts.
+func (r *recording) row(name worker.TestID, attempts []Attempt, k known) []any {
+	var more []Sample
+	for _, a := range attempts {
+		more = append(more, r.sample(a))
+		if us := a.Call.Microseconds(); counts(a) {
+			if k.call.Valid {
+				us = (us + k.call.Int64) / 2
+			}
+			k.call = sql.NullInt64{Int64: us, Valid: true}
+		}
+	}
+	last := attempts[len(attempts)-1]
+	id := any(nil)
+	if k.id != 0 {
+		id = k.id
+	}
+	return []any{id, r.suite, string(name), last.File, last.Index, r.now.UnixMilli(), k.call, addSamples(k.samples, more, KeepSamples)}
+}
+
+// counts says that an attempt tells how long the test takes.
+func counts(a Attempt) bool { return a.Outcome == worker.Passed && !a.Tentative }
 
 func (r *recording) sample(a Attempt) Sample {
 	return Sample{
@@ -150,38 +189,42 @@ func (r *recording) host(a Attempt) string {
 	return r.run.Host
 }
 
-// upsertTests writes rows of the table test, many in one statement: most of
-// the time of a statement is its overhead.
-func upsertTests(ctx context.Context, tx *sql.Tx, rows [][]any) error {
+// upsert writes rows of the table test, many in one statement: most of the
+// time of a statement is its overhead.
+func upsert(ctx context.Context, tx *sql.Tx, rows [][]any) (err error) {
 	const many = 100
-	var stmt *sql.Stmt
+	full, err := tx.PrepareContext(ctx, upsertQuery(many))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, full.Close()) }()
 	for chunk := range slices.Chunk(rows, many) {
-		if stmt == nil || len(chunk) < many {
-			s, err := tx.PrepareContext(ctx, `INSERT INTO test (suite, test, file, place, seen_at, samples) VALUES `+
-				strings.TrimSuffix(strings.Repeat(`(?, ?, ?, ?, ?, ?), `, len(chunk)), ", ")+`
-				ON CONFLICT DO UPDATE SET file = excluded.file, place = excluded.place, seen_at = excluded.seen_at, samples = excluded.samples`)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = s.Close() }() // ends with the transaction anyway
-			stmt = s
+		args := slices.Concat(chunk...)
+		if len(chunk) == many {
+			_, err = full.ExecContext(ctx, args...)
+		} else {
+			_, err = tx.ExecContext(ctx, upsertQuery(len(chunk)), args...)
 		}
-		if _, err := stmt.ExecContext(ctx, slices.Concat(chunk...)...); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+func upsertQuery(rows int) string {
+	return `INSERT INTO test (id, suite, test, file, place, seen_at, call_us, samples) VALUES ` +
+		strings.TrimSuffix(strings.Repeat(`(?, ?, ?, ?, ?, ?, ?, ?), `, rows), ", ") + `
+		ON CONFLICT (id) DO UPDATE SET file = excluded.file, place = excluded.place, seen_at = excluded.seen_at,
+			call_us = excluded.call_us, samples = excluded.samples`
+}
+
 // speeds compares each host's attempts with what the tests took before.
-func (r *recording) speeds(known map[worker.TestID][]Sample) error {
+func (r *recording) speeds(tests map[worker.TestID]known) error {
 	expected, actual := map[string]time.Duration{}, map[string]time.Duration{}
 	for _, a := range r.run.Attempts {
-		if a.Outcome != worker.Passed || a.Tentative {
-			continue
-		}
-		if e, ok := typical(known[a.Test]); ok {
-			expected[r.host(a)] += e
+		if k := tests[a.Test]; k.call.Valid && counts(a) {
+			expected[r.host(a)] += micros(k.call.Int64)
 			actual[r.host(a)] += a.Call
 		}
 	}
@@ -197,17 +240,6 @@ func (r *recording) speeds(known map[worker.TestID][]Sample) error {
 		}
 	}
 	return nil
-}
-
-// typical is the median call of the passed samples.
-func typical(samples []Sample) (time.Duration, bool) {
-	var calls []time.Duration
-	for _, s := range samples {
-		if s.Outcome == worker.Passed && !s.Tentative {
-			calls = append(calls, s.Call)
-		}
-	}
-	return median(calls), len(calls) > 0
 }
 
 func median(d []time.Duration) time.Duration {

@@ -14,11 +14,8 @@ import (
 // errSample says that a column of samples is not what this package writes.
 var errSample = errors.New("samples cannot be read")
 
-// appendSample adds one sample to a JSON array without its brackets.
+// appendSample adds one sample, as a JSON array.
 func appendSample(b []byte, s Sample) []byte {
-	if len(b) > 0 {
-		b = append(b, ',')
-	}
 	b = append(b, '[')
 	b = strconv.AppendInt(b, s.Run, 10)
 	b = appendInt(b, int64(s.Worker))
@@ -58,24 +55,45 @@ func appendText(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-func encodeSamples(samples []Sample) string {
-	var b []byte
-	for _, s := range samples {
+// addSamples adds to the text of a test's samples ("" for none) and drops the
+// oldest beyond keep. Each sample is a line, and a line feed stands nowhere
+// else in JSON, so that nothing has to be decoded.
+func addSamples(text string, more []Sample, keep int) string {
+	b := []byte(strings.TrimSuffix(text, "]"))
+	for _, s := range more {
+		if len(b) == 0 {
+			b = append(b, '[')
+		} else {
+			b = append(b, ",\n"...)
+		}
 		b = appendSample(b, s)
 	}
-	return "[" + string(b) + "]"
+	return lastSamples(string(append(b, ']')), keep)
 }
 
-// decodeSamples appends to into what encodeSamples wrote. It reads that form
-// itself, because a suite has a quarter of a million of them; any other JSON
-// of the same shape is read the slow way.
-func decodeSamples(into []Sample, text string) ([]Sample, error) {
+// lastSamples drops all but the newest.
+func lastSamples(text string, keep int) string {
+	drop := strings.Count(text, "\n") + 1 - keep
+	if drop <= 0 {
+		return text
+	}
+	for ; drop > 0; drop-- {
+		text = text[strings.IndexByte(text, '\n')+1:]
+	}
+	return "[" + text
+}
+
+// decodeSamples reads what addSamples wrote. It reads that form itself,
+// because a suite has a quarter of a million of them; any other JSON of the
+// same shape is read the slow way.
+func decodeSamples(text string) ([]Sample, error) {
 	r := reader{rest: text}
-	out := into
+	out := make([]Sample, 0, strings.Count(text, "\n")+1)
 	r.expect('[')
 	for n := 0; !r.bad && r.peek() != ']'; n++ {
 		if n > 0 {
 			r.expect(',')
+			r.expect('\n')
 		}
 		out = append(out, r.sample())
 	}
@@ -83,10 +101,11 @@ func decodeSamples(into []Sample, text string) ([]Sample, error) {
 	if !r.bad && r.rest == "" {
 		return out, nil
 	}
-	return decodeAny(into, text)
+	return decodeAny(text)
 }
 
-func decodeAny(into []Sample, text string) ([]Sample, error) {
+func decodeAny(text string) ([]Sample, error) {
+	var out []Sample
 	var rows [][10]any
 	if err := json.Unmarshal([]byte(text), &rows); err != nil {
 		return nil, fmt.Errorf("%w: %w", errSample, err)
@@ -105,9 +124,9 @@ func decodeAny(into []Sample, text string) ([]Sample, error) {
 		if !ok1 || !ok2 {
 			return nil, fmt.Errorf("%w: outcome and host must be text", errSample)
 		}
-		into = append(into, sampleOf(n, outcome, host))
+		out = append(out, sampleOf(n, outcome, host))
 	}
-	return into, nil
+	return out, nil
 }
 
 func sampleOf(n [10]int64, outcome, host string) Sample {

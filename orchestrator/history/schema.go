@@ -35,14 +35,16 @@ CREATE TABLE run (
 );
 CREATE INDEX run_started ON run (suite, started_at);
 CREATE TABLE test (
-	suite    INTEGER NOT NULL REFERENCES suite,
-	test     TEXT NOT NULL,
-	file     TEXT NOT NULL,
-	place    INTEGER NOT NULL, -- in the suite's order, when it ran last
-	seen_at  INTEGER NOT NULL, -- Unix time in milliseconds
-	samples  TEXT NOT NULL,    -- [[run, worker, attempt, outcome, setup, call, teardown, first, tentative, host], ...]
-	PRIMARY KEY (suite, test)
-) WITHOUT ROWID;
+	id      INTEGER PRIMARY KEY,
+	suite   INTEGER NOT NULL REFERENCES suite,
+	test    TEXT NOT NULL,
+	file    TEXT NOT NULL,
+	place   INTEGER NOT NULL, -- in the suite's order, when it ran last
+	seen_at INTEGER NOT NULL, -- Unix time in milliseconds
+	call_us INTEGER,          -- of passed attempts, smoothed
+	samples TEXT NOT NULL,    -- [[run, worker, attempt, outcome, setup, call, teardown, first, tentative, host], ...]
+	UNIQUE (suite, test)
+);
 CREATE VIEW attempt AS
 	SELECT suite.name AS suite, test.test, test.file, run.run, run.started_at,
 		s.value ->> 1 AS worker, s.value ->> 2 AS attempt, s.value ->> 3 AS outcome,

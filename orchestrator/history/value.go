@@ -64,7 +64,7 @@ func (s Sample) Total() time.Duration { return s.Setup + s.Call + s.Teardown }
 
 // Samples is what estimates are made of.
 type Samples struct {
-	// Tests has the last samples of each test, oldest first.
+	// Tests has the last samples of each test, oldest first, at most Window.
 	Tests map[worker.TestID][]Sample
 	// Files has what is known of the fixtures of each file.
 	Files map[string]Fixture
