@@ -19,7 +19,7 @@ type Dispatcher struct {
 
 	members []*member // by number
 	byID    map[WorkerID]*member
-	owner   map[string]*member // of what must stay together, by bond
+	owner   map[bond]*member // of what must stay together, by bond
 
 	token     worker.Token
 	open      int // tests without a verdict
@@ -55,7 +55,7 @@ func New(cfg Config) *Dispatcher {
 		index: map[worker.TestID]int32{},
 		files: map[string]int32{},
 		byID:  map[WorkerID]*member{},
-		owner: map[string]*member{},
+		owner: map[bond]*member{},
 	}
 	for i := range cfg.Workers {
 		m := d.join(WorkerID(i + 1))
@@ -184,7 +184,7 @@ func (d *Dispatcher) settle(now time.Duration) {
 		d.assignAdded(now)
 		if d.planned {
 			d.feedAll(now)
-			d.rescue()
+			d.rescue(now)
 			d.feedAll(now)
 		}
 	}

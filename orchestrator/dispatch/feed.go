@@ -124,5 +124,5 @@ func (d *Dispatcher) next(m *member) int32 {
 		d.lanes[confirm] = l[1:]
 		return l[0]
 	}
-	return d.head(m)
+	return d.pop(m)
 }

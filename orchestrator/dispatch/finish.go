@@ -210,7 +210,6 @@ func (d *Dispatcher) reject(ids []worker.TestID) {
 			d.open++
 		}
 		d.detach(i)
-		d.unkeep(e)
 		e.state, e.exact = final, true
 		again = append(again, i)
 	}

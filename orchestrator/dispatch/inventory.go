@@ -86,11 +86,14 @@ func (d *Dispatcher) detach(i int32) {
 	case waiting:
 		d.unqueue(e)
 	case held, running:
-		if e.state == held && !e.recalled {
+		begun := e.state == running
+		if !begun && !e.recalled {
 			d.emit(TakeBack{Worker: e.at.id, Tests: []worker.TestID{e.test.ID}})
 		}
 		d.withdraw(i)
-		d.unkeep(e)
+		if !begun {
+			d.unkeep(e)
+		}
 	}
 }
 
@@ -107,17 +110,44 @@ func (d *Dispatcher) tidy(stays func(*entry) bool) {
 	}
 }
 
-// bond names what the test must stay together with; "" for nothing.
-func (d *Dispatcher) bond(e *entry) string {
-	switch {
-	case e.test.Group != "":
-		return "group " + e.test.Group
-	case d.cfg.Split == plan.ByFile:
-		return "file " + e.test.File
-	case d.cfg.Split == plan.ByDirectory:
-		return "directory " + path.Dir(e.test.File)
+// A bond is something that tests must stay together with.
+type bond struct {
+	kind byte // 'g'roup, 'f'ile, 'd'irectory; 0 for none
+	name string
+}
+
+// bonds are what the test must stay together with, the group first.
+func (d *Dispatcher) bonds(e *entry) (b [2]bond) {
+	if e.test.Group != "" {
+		b[0] = bond{'g', e.test.Group}
 	}
-	return ""
+	switch d.cfg.Split {
+	case plan.ByFile:
+		b[1] = bond{'f', e.test.File}
+	case plan.ByDirectory:
+		b[1] = bond{'d', path.Dir(e.test.File)}
+	}
+	return b
+}
+
+// own notes that the worker has what the test must stay together with.
+func (d *Dispatcher) own(m *member, e *entry) {
+	for _, b := range d.bonds(e) {
+		if b.kind != 0 {
+			d.owner[b] = m
+		}
+	}
+}
+
+// home is the worker that the test's company is or was at, and what they have
+// in common; nil when there is none.
+func (d *Dispatcher) home(e *entry) (*member, bond) {
+	for _, b := range d.bonds(e) {
+		if m := d.owner[b]; m != nil && m.live() && !m.alone {
+			return m, b
+		}
+	}
+	return nil, bond{}
 }
 
 // plan makes the first plan, over the expected workers.
@@ -150,12 +180,9 @@ func (d *Dispatcher) assignAdded(now time.Duration) {
 // Without any it keeps them for later.
 func (d *Dispatcher) assign(tests []int32, now time.Duration) *plan.Plan {
 	var to []*member
-	p := plan.Params{Split: d.cfg.Split, Fixtures: d.cfg.Fixtures}
 	for _, m := range d.members {
 		if m.live() && !m.alone {
 			to = append(to, m)
-			p.Speeds = append(p.Speeds, m.speed)
-			p.Loads = append(p.Loads, d.remaining(m, now))
 		}
 	}
 	tests = d.rejoin(tests)
@@ -163,7 +190,16 @@ func (d *Dispatcher) assign(tests []int32, now time.Duration) *plan.Plan {
 		d.added = append(d.added, tests...)
 		return nil
 	}
-	p.Workers = len(to)
+	return d.spread(tests, to, now)
+}
+
+// spread plans tests over these workers.
+func (d *Dispatcher) spread(tests []int32, to []*member, now time.Duration) *plan.Plan {
+	p := plan.Params{Workers: len(to), Split: d.cfg.Split, Fixtures: d.cfg.Fixtures}
+	for _, m := range to {
+		p.Speeds = append(p.Speeds, m.speed)
+		p.Loads = append(p.Loads, d.remaining(m, now))
+	}
 	list := make([]plan.Test, len(tests))
 	for at, i := range tests {
 		list[at] = d.entries[i].test
@@ -193,19 +229,25 @@ func (d *Dispatcher) rejoin(tests []int32) []int32 {
 	if len(d.owner) == 0 {
 		return tests
 	}
+	for d.spreadHomes(tests) {
+	}
 	rest := tests[:0:0]
-	units := map[string]*unit{}
+	type place struct {
+		m *member
+		b bond
+	}
+	found := map[place]*unit{}
 	for _, i := range tests {
-		b := d.bond(&d.entries[i])
-		m := d.owner[b]
-		if m == nil || !m.live() || m.alone {
+		e := &d.entries[i]
+		m, b := d.home(e)
+		if m == nil {
 			rest = append(rest, i)
 			continue
 		}
-		u := units[b]
+		u := found[place{m, b}]
 		if u == nil {
-			u = d.bonded(m, b)
-			units[b] = u
+			u = d.company(m, b)
+			found[place{m, b}] = u
 		}
 		u.tests = append(u.tests, i)
 		d.put(m, u, i)
@@ -213,20 +255,52 @@ func (d *Dispatcher) rejoin(tests []int32) []int32 {
 	return rest
 }
 
-// bonded is the unit of the worker's queue with that bond. Where the worker
-// has taken all of it already, it is a new one, which cannot be stolen.
-func (d *Dispatcher) bonded(m *member, bond string) *unit {
-	for _, u := range m.queue {
-		for _, i := range u.tests[u.next:] {
-			if d.waits(u, i) {
-				if d.bond(&d.entries[i]) == bond {
-					return u
-				}
-				break
+// spreadHomes gives a home to what has none but a test in common with what
+// has, and says whether it did.
+func (d *Dispatcher) spreadHomes(tests []int32) bool {
+	changed := false
+	for _, i := range tests {
+		m, _ := d.home(&d.entries[i])
+		if m == nil {
+			continue
+		}
+		for _, b := range d.bondsOf(i) {
+			if o := d.owner[b]; b.kind != 0 && (o == nil || !o.live() || o.alone) {
+				d.owner[b] = m
+				changed = true
 			}
+		}
+	}
+	return changed
+}
+
+// company is the unit with such tests that waits at the worker, handed or not.
+// Where all of them have run already, it is a new one, which cannot be stolen.
+func (d *Dispatcher) company(m *member, b bond) *unit {
+	for _, u := range m.queue {
+		if !u.whole {
+			continue
+		}
+		for _, i := range u.tests[u.next:] {
+			if d.waits(u, i) && slices.Contains(d.bondsOf(i), b) {
+				return u
+			}
+		}
+	}
+	for _, i := range m.held {
+		if u := d.entries[i].unit; u != nil && u.whole && slices.Contains(d.bondsOf(i), b) {
+			if !slices.Contains(m.queue, u) {
+				d.enqueue(m, u)
+			}
+			return u
 		}
 	}
 	u := &unit{whole: true, kept: 1}
 	d.enqueue(m, u)
 	return u
+}
+
+func (d *Dispatcher) bondsOf(i int32) []bond {
+	b := d.bonds(&d.entries[i])
+	return b[:]
 }

@@ -142,9 +142,7 @@ func (d *Dispatcher) put(m *member, u *unit, i int32) {
 	m.count++
 	d.queued++
 	m.load += e.test.Estimate
-	if b := d.bond(e); b != "" {
-		d.owner[b] = m
-	}
+	d.own(m, e)
 }
 
 // unqueue takes a waiting test out of its queue's count. The unit still lists
@@ -164,12 +162,13 @@ func (d *Dispatcher) waits(u *unit, i int32) bool {
 	return d.entries[i].unit == u && d.entries[i].state == waiting
 }
 
-// head is the next test of the worker's queue, or -1.
-func (d *Dispatcher) head(m *member) int32 {
+// pop takes the next test of the worker's queue, to be handed, or returns -1.
+func (d *Dispatcher) pop(m *member) int32 {
 	for len(m.queue) > 0 {
 		u := m.queue[0]
-		for ; u.next < len(u.tests); u.next++ {
-			if i := u.tests[u.next]; d.waits(u, i) {
+		for u.next < len(u.tests) {
+			u.next++
+			if i := u.tests[u.next-1]; d.waits(u, i) {
 				return i
 			}
 		}

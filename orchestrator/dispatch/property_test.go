@@ -33,6 +33,8 @@ type world struct {
 	late     []dispatch.Input // results of withdrawn leases
 	closed   []dispatch.TestFinished
 	rejects  int
+	home     map[string]*fake       // of a group
+	again    map[worker.TestID]bool // tests that did not only wait and run
 }
 
 // fake is a worker.
@@ -45,7 +47,7 @@ type fake struct {
 	queue    []leased
 	running  bool // queue[0] runs
 	asked    []worker.TestID
-	did      map[string]bool // groups
+	begun    map[string]bool // groups of which a test has started here
 }
 
 type leased struct {
@@ -69,11 +71,13 @@ func newWorld(t *rapid.T) *world {
 		tests:    map[worker.TestID]plan.Test{},
 		handedTo: map[worker.TestID]dispatch.WorkerID{},
 		tokens:   map[worker.Token]bool{},
+		home:     map[string]*fake{},
+		again:    map[worker.TestID]bool{},
 	}
 	w.cfg.Fixtures = map[string]time.Duration{"a/1": time.Duration(rapid.IntRange(0, 2000).Draw(t, "fixture")) * time.Millisecond}
 	for i := range w.cfg.Workers {
 		id := dispatch.WorkerID(i + 1)
-		w.here[id] = &fake{id: id, did: map[string]bool{}}
+		w.here[id] = &fake{id: id, begun: map[string]bool{}}
 	}
 	for i := range rapid.IntRange(0, 40).Draw(t, "tests") {
 		test := plan.Test{
@@ -87,13 +91,16 @@ func newWorld(t *rapid.T) *world {
 		w.unsaid = append(w.unsaid, test)
 	}
 	w.d = dispatch.New(w.cfg)
+	t.Logf("%+v", w.cfg)
 	return w
 }
 
 func (w *world) send(in dispatch.Input) {
 	w.steps++
 	w.now += time.Duration(rapid.IntRange(0, 500).Draw(w.t, "pass")) * time.Millisecond
+	w.t.Logf("%v %T%+v", w.now, in, in)
 	for _, c := range w.d.Handle(w.now, in) {
+		w.t.Logf("    %T%+v", c, c)
 		w.obey(c)
 	}
 }
@@ -120,6 +127,7 @@ func (w *world) obey(c dispatch.Command) {
 				w.t.Fatalf("%s is handed to worker %d while worker %d has it", r.ID, c.Worker, other)
 			}
 			w.handedTo[r.ID] = c.Worker
+			w.keepTogether(f, r.ID)
 			f.queue = append(f.queue, leased{r.ID, c.Token})
 		}
 		if w.cfg.Runner == dispatch.Stream && len(f.queue) > 65 {
@@ -137,11 +145,23 @@ func (w *world) obey(c dispatch.Command) {
 		if w.here[c.Worker] != nil {
 			w.t.Fatalf("worker %d is asked for twice", c.Worker)
 		}
-		w.here[c.Worker] = &fake{id: c.Worker, exact: c.Exact, did: map[string]bool{}}
+		w.here[c.Worker] = &fake{id: c.Worker, exact: c.Exact, begun: map[string]bool{}}
 		w.replaced++
 	case dispatch.Done:
 		w.done = true
 	}
+}
+
+// keepTogether checks that a group is not cut, but for tests that run again.
+func (w *world) keepTogether(f *fake, id worker.TestID) {
+	g := w.tests[id].Group
+	if g == "" || w.again[id] {
+		return
+	}
+	if home := w.home[g]; home != nil && home != f && !home.gone && home.begun[g] {
+		w.t.Fatalf("%s of group %s is handed to worker %d, the group has begun on worker %d", id, g, f.id, home.id)
+	}
+	w.home[g] = f
 }
 
 // pick returns one of the workers that qualify, or nil.
@@ -176,6 +196,10 @@ func (w *world) work() bool {
 		w.giveBack(f)
 	case !f.running:
 		f.running = true
+		if id := f.queue[0].id; !w.again[id] {
+			w.again[id] = true
+			f.begun[w.tests[id].Group] = true
+		}
 		w.send(dispatch.TestStarted{Worker: f.id, Token: f.queue[0].token, Test: f.queue[0].id})
 	default:
 		w.end(f)
@@ -238,6 +262,7 @@ func (w *world) trouble() {
 		f := w.pick(func(f *fake) bool { return len(f.queue) > 0 && !f.running })
 		if f != nil { // a session ends before its time
 			f.asked = []worker.TestID{f.queue[len(f.queue)-1].id}
+			w.again[f.asked[0]] = true
 			w.giveBack(f)
 		}
 	case 5:
@@ -276,7 +301,7 @@ func TestEveryTestHasOneVerdictWhateverHappens(t *testing.T) {
 		complete := false
 		for !w.done {
 			if w.steps > 5000 {
-				t.Fatalf("the run does not end: %d tests remain", w.d.Remaining())
+				t.Fatalf("the run does not end, %d tests remain\n%s", w.d.Remaining(), w.d.Dump())
 			}
 			switch what := rapid.IntRange(0, 9).Draw(t, "what"); {
 			case what == 0:
@@ -291,7 +316,7 @@ func TestEveryTestHasOneVerdictWhateverHappens(t *testing.T) {
 				}
 			default:
 				if !w.work() && complete && !w.done && !w.stopped {
-					t.Fatalf("nobody has anything to do, and %d tests remain", w.d.Remaining())
+					t.Fatalf("nobody has anything to do, and %d tests remain\n%s", w.d.Remaining(), w.d.Dump())
 				}
 			}
 		}

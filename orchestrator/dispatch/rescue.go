@@ -62,6 +62,9 @@ func (d *Dispatcher) lose(in WorkerLost, now time.Duration) {
 	case len(left) == 0:
 	case d.cfg.Static && heir != nil:
 		d.legacies = append(d.legacies, &legacy{heir.id, left})
+		for _, i := range left {
+			d.own(heir, &d.entries[i])
+		}
 	default:
 		d.assign(left, now)
 	}
@@ -107,8 +110,8 @@ func (d *Dispatcher) hopeFor(such func(*member) bool) bool {
 }
 
 // rescue finds workers for what does not go the usual way.
-func (d *Dispatcher) rescue() {
-	d.inherit()
+func (d *Dispatcher) rescue(now time.Duration) {
+	d.inherit(now)
 	d.confirm()
 	d.retry()
 	d.lonely()
@@ -116,25 +119,13 @@ func (d *Dispatcher) rescue() {
 }
 
 // inherit gives replacements of a static plan what is theirs.
-func (d *Dispatcher) inherit() {
+func (d *Dispatcher) inherit(now time.Duration) {
 	d.legacies = slices.DeleteFunc(d.legacies, func(l *legacy) bool {
 		m := d.byID[l.heir]
 		if m.presence != ready {
 			return len(l.tests) == 0
 		}
-		units := make(map[string]*unit)
-		for _, i := range l.tests {
-			e := &d.entries[i]
-			k := d.bond(e)
-			u := units[k]
-			if u == nil {
-				u = &unit{whole: k != ""}
-				units[k] = u
-				d.enqueue(m, u)
-			}
-			u.tests = append(u.tests, i)
-			d.put(m, u, i)
-		}
+		d.spread(l.tests, []*member{m}, now)
 		return true
 	})
 }
