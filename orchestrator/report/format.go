@@ -24,6 +24,14 @@ func Clock(d time.Duration) string {
 	return fmt.Sprintf("%dh%02dm", m/60, m%60)
 }
 
+// Span is a duration in running text: "48 s", from a minute on as Clock.
+func Span(d time.Duration) string {
+	if s := d.Round(time.Second); s >= time.Second && s < time.Minute {
+		return fmt.Sprintf("%d s", s/time.Second)
+	}
+	return Clock(d)
+}
+
 // Number is n in groups of three: "1 284".
 func Number(n int) string {
 	s := strconv.Itoa(n)

@@ -1,0 +1,142 @@
+package report
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/shardyard/shardyard/worker"
+)
+
+// script makes a record by hand, one event a line; at is in milliseconds.
+type script struct{ events []Event }
+
+func (s *script) at(ms float64, bodies ...Body) {
+	for _, b := range bodies {
+		s.events = append(s.events, Event{Seq: int64(len(s.events) + 1), At: Millis(ms).Std(), Body: b})
+	}
+}
+
+func (s *script) end(ms float64) {
+	code, reasons := fold(s.events).Exit()
+	s.at(ms, RunFinished{Exit: code, Reasons: reasons, Duration: Millis(ms)})
+}
+
+// head is how every scripted run begins.
+func (s *script) head(cached bool) {
+	s.at(0, RunStarted{
+		Run: "20260301T120000-7f3a", Version: "0.3.0", Suite: "unit", Project: "shop", Args: []string{"-m", "not db"},
+		StartedAt: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), FailOn: []string{"flaky"},
+	})
+	s.at(1, Note{Text: "detected a uv project: uv.lock"})
+	s.at(2, StepStarted{Name: "snapshot"})
+	s.at(120, StepFinished{Name: "snapshot", Duration: 118e6, Detail: "5 204 files, 63 MB"},
+		RunStarted{Tree: "sha256:ab12cd34ef56ab12cd34ef56", Commit: "0123456789abcdef0123", Dirty: true})
+	s.at(130, RunStarted{
+		Engine: "docker 20.10.24", Image: "host", ImageNote: "python:3.12-slim cannot be pulled: no route to the registry",
+		Workers: 3, Python: "3.12.4", Framework: "pytest 8.4.1",
+	})
+	s.at(140, StepStarted{Name: "environment"})
+	if cached {
+		s.at(150, StepFinished{Name: "environment", Cached: true, Duration: 10e6, Saved: 48_010e6})
+	} else {
+		s.at(1140, StepProgress{Name: "environment", Text: "Resolved 41 packages in 0.9s"})
+		s.at(1150, StepProgress{Name: "environment", Text: "not printed: too soon"})
+		s.at(31000, StepProgress{Name: "environment", Text: "Installed 41 packages\x1b[2K in 12s\r\n"})
+		s.at(48150, StepFinished{Name: "environment", Duration: 48_010e6, Detail: "41 packages"})
+	}
+}
+
+func (s *script) test(start, took float64, on int, id string, o worker.Outcome, message string) {
+	s.at(start, TestStarted{Worker: on, Test: id, Attempt: 1, File: "tests/a.py"})
+	s.at(start+took, TestFinished{
+		Worker: on, Test: id, Attempt: 1, Outcome: o, Message: message, Setup: Millis(took / 4), Call: Millis(took / 2), Teardown: Millis(took / 4),
+	})
+}
+
+func failing() *script {
+	s := new(script)
+	s.head(true)
+	s.at(160, StepStarted{Name: "start"})
+	s.at(600, WorkerStarted{Worker: 1, Mode: "full", Detail: "pytest 8.4.1, Python 3.12.4", Host: "box"},
+		StepFinished{Name: "start", Duration: 440e6})
+	s.at(700, WorkerStarted{Worker: 2, Mode: "lazy", Host: "box"}, WorkerStarted{Worker: 3, Mode: "lazy", Host: "box"})
+	s.at(900, Discovered{Tests: 9, Deselected: 4, Duration: 300e6},
+		Planned{Workers: 3, Predicted: 7000e6, Makespan: 5800e6, Serial: 17_000e6, Unknown: 2})
+	s.test(1000, 2000, 1, "tests/a.py::test_one", worker.Passed, "")
+	s.test(1010, 500, 2, "tests/a.py::test_ünïcode[日本語-\x1b[31m-é\n]", worker.Failing, "AssertionError: 'ß' != 'ss'\nsecond line")
+	s.at(1300, Output{Worker: 2, Text: "noise\n"})
+	s.test(1520, 480, 2, "tests/a.py::test_skipped", worker.Skipped, "no database")
+	s.test(2010, 490, 2, "tests/a.py::test_xfail", worker.XFailed, "")
+	s.at(2600, TestStarted{Worker: 3, Test: "tests/b.py::test_exits", Attempt: 1})
+	s.at(2700, TestFinished{Worker: 3, Test: "tests/b.py::test_exits", Attempt: 1, Outcome: worker.Failing, Cause: "exited", Call: 100e6})
+	s.test(2710, 290, 3, "tests/b.py::test_flaky", worker.Failing, "ConnectionError")
+	s.at(3100, TestStarted{Worker: 3, Test: "tests/b.py::test_lost"})
+	s.at(3500, WorkerLost{Worker: 3, Cause: "killed from outside", Code: 137, OOM: true, Test: "tests/b.py::test_lost"},
+		WorkerStarted{Worker: 4, Mode: "full", Host: "box"})
+	s.test(4000, 1000, 4, "tests/b.py::test_lost", worker.Passed, "")
+	s.at(5100, TestStarted{Worker: 4, Test: "tests/b.py::test_flaky", Attempt: 2})
+	s.at(5300, TestFinished{Worker: 4, Test: "tests/b.py::test_flaky", Attempt: 2, Outcome: worker.Passed, Call: 200e6})
+	s.test(5310, 100, 4, "tests/b.py::test_teardown", worker.Passed, "")
+	s.at(5500, TestFinished{ // amended: a module's fixture fails later
+		Worker: 4, Test: "tests/b.py::test_teardown", Attempt: 1, Outcome: worker.Errored, Message: "OSError in teardown",
+		Setup: 25e6, Call: 50e6, Teardown: 125e6, File: "tests/b.py", Line: 7,
+	})
+	s.at(5600, TestStarted{Worker: 1, Test: "tests/b.py::test_tentative"})
+	s.at(5700, TestFinished{Worker: 1, Test: "tests/b.py::test_tentative", Attempt: 1, Outcome: worker.Failing, Message: "lazy only", Tentative: true})
+	s.test(5800, 100, 4, "tests/b.py::test_tentative", worker.Passed, "")
+	s.at(6000, WorkerClosed{Worker: 1}, WorkerClosed{Worker: 2, Code: 1}, WorkerClosed{Worker: 4, Code: 1})
+	s.at(6100, StepStarted{Name: "conclude"}, Covered{Percent: 79.96, FailUnder: 85, Complete: true},
+		Concluded{Code: 1, Files: []string{"junit.xml"}}, StepFinished{Name: "conclude", Duration: 300e6})
+	s.end(6500)
+	return s
+}
+
+func green() *script {
+	s := new(script)
+	s.head(false)
+	s.at(48200, Planned{Workers: 1, Unknown: 2}, WorkerStarted{Worker: 1, Mode: "full", Host: "box"})
+	s.at(48300, Discovered{Tests: 2, Duration: 50e6})
+	s.test(48400, 4000, 1, "tests/a.py::test_one", worker.Passed, "")
+	s.test(52500, 40, 1, "tests/a.py::test_two", worker.XPassed, "")
+	s.at(52600, Judged{Test: "tests/a.py::test_one", Verdict: Pass, Attempts: 1}, Judged{Test: "tests/a.py::test_two", Verdict: Pass, Attempts: 1},
+		WorkerClosed{Worker: 1}, Covered{Percent: 99.97, Complete: true}, Concluded{Files: []string{"junit.xml"}})
+	s.end(53000)
+	return s
+}
+
+func interrupted() *script {
+	s := new(script)
+	s.head(true)
+	s.at(600, WorkerStarted{Worker: 1, Mode: "full"}, Discovered{Tests: 3, Errors: 1})
+	s.test(1000, 100, 1, "tests/a.py::test_one", worker.Failing, "assert 0")
+	s.at(1200, TestStarted{Worker: 1, Test: "tests/a.py::test_two"}, Stopped{Reason: "interrupted", Signal: "interrupt"})
+	s.at(1300, Judged{Test: "tests/a.py::test_two", Verdict: NotRun, Reason: "interrupted"},
+		Judged{Test: "tests/a.py::test_three", Verdict: NotRun, Reason: "interrupted"})
+	s.at(1310, Covered{Percent: 41, Complete: false, Reason: "worker-1 left no data"},
+		Fault{Kind: Infrastructure, Text: "worker-1 could not be removed"},
+		Unknown{Name: "of_a_later_version", Data: []byte(`{"x":1}`)})
+	s.end(1400)
+	return s
+}
+
+// TestScripts keeps the recorded streams what the scripts say.
+func TestScripts(t *testing.T) {
+	for name, s := range map[string]*script{"failing": failing(), "green": green(), "interrupted": interrupted()} {
+		var b bytes.Buffer
+		w := NewWriter(nopCloser{&b})
+		for _, e := range s.events {
+			if err := w.Write(e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name+".jsonl", b.String())
+	}
+}
+
+type nopCloser struct{ *bytes.Buffer }
+
+func (nopCloser) Close() error { return nil }
