@@ -1,0 +1,133 @@
+package pytest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/shardyard/shardyard/worker"
+)
+
+// replayFile is what replay.py leaves for us below out.
+const replayFile = "replay.json"
+
+// maxText is the data of one Output: it fits into a frame.
+const maxText = 45 << 10
+
+// A finish is one call of Conclude.
+type finish struct {
+	worker.Conclude
+	options ConcludeOptions
+	py      string // where the Python files are
+	emit    func(worker.Event)
+}
+
+// replay runs one pytest over all reports. It is told apart from a pytest that
+// died by the file that it leaves: an exit status says nothing.
+func (f finish) replay(ctx context.Context) (tests map[string]int, exit int, err error) {
+	args := f.Args
+	if args == nil {
+		args = []string{}
+	}
+	request := map[string]any{"args": args, "dir": f.Dir, "color": f.options.Color}
+	ended, err := f.python(ctx, "replay.py", request, writer(func(p []byte) { f.print("stdout", p) }))
+	if err != nil {
+		return nil, -1, fmt.Errorf("replay the reports: %w", err)
+	}
+	var result struct {
+		Exit  int            `json:"exit"`
+		Tests map[string]int `json:"tests"`
+		Error string         `json:"error"`
+	}
+	if err := readJSON(filepath.Join(f.Dir, "out", replayFile), &result); err != nil {
+		return nil, -1, fmt.Errorf("replay the reports: pytest ended before its end, %s (%w)", ended, err)
+	}
+	if result.Error != "" {
+		return result.Tests, result.Exit, fmt.Errorf("replay the reports: %s", result.Error)
+	}
+	return result.Tests, result.Exit, nil
+}
+
+// combine makes one coverage of all; table is what there is to print of it.
+// Data that is missing or broken is no error: the result says so.
+func (f finish) combine(ctx context.Context) (_ *CoverageSummary, table []byte, err error) {
+	var text bytes.Buffer
+	request := map[string]any{"dir": f.Dir, "coverage": f.options.Coverage}
+	ended, err := f.python(ctx, "combine.py", request, &text)
+	if err != nil {
+		return nil, nil, fmt.Errorf("combine coverage: %w", err)
+	}
+	var c CoverageSummary
+	if err := readJSON(filepath.Join(f.Dir, "out", "coverage", "total.json"), &c); err != nil {
+		c = CoverageSummary{Reason: "coverage.py ended before it had combined the data, " + ended}
+		return &c, text.Bytes(), fmt.Errorf("combine coverage: %s (%w)", c.Reason, err)
+	}
+	return &c, text.Bytes(), nil
+}
+
+// python runs one of our files to its end, which is described; an error means
+// that it could not be run.
+func (f finish) python(ctx context.Context, file string, request any, stdout io.Writer) (ended string, err error) {
+	options, err := parseOptions(worker.Raw(Options{Python: f.options.Python, HashSeed: f.options.HashSeed}))
+	if err != nil {
+		return "", err
+	}
+	env := environ(f.Env, options)
+	interpreter, err := lookPath(options.Python, f.Source, env)
+	if err != nil {
+		return "", err
+	}
+	stdin, err := json.Marshal(request)
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, interpreter, filepath.Join(f.py, file))
+	cmd.Dir, cmd.Env, cmd.Stdin = f.Source, env, bytes.NewReader(stdin)
+	cmd.Stdout, cmd.Stderr = stdout, writer(func(p []byte) { f.print("stderr", p) })
+	cmd.WaitDelay = linger
+	worker.Group(cmd)
+	if err := cmd.Start(); err != nil {
+		return "", fmt.Errorf("start %s: %w", interpreter, err)
+	}
+	// How it ended is in its state; that a child of a plugin holds its output
+	// open is no matter.
+	_ = cmd.Wait()
+	code, signal := worker.ExitStatus(cmd.ProcessState)
+	if signal != "" {
+		return "killed by " + signal, nil
+	}
+	return fmt.Sprintf("with status %d", code), nil
+}
+
+// print emits text. It keeps nothing of p.
+func (f finish) print(stream string, p []byte) {
+	for len(p) > 0 {
+		n := min(len(p), maxText)
+		f.emit(worker.Event{Output: &worker.Output{Stream: stream, Data: bytes.Clone(p[:n])}})
+		p = p[n:]
+	}
+}
+
+// A writer is a function that takes what is written.
+type writer func([]byte)
+
+func (w writer) Write(p []byte) (int, error) {
+	w(p)
+	return len(p), nil
+}
+
+func readJSON(path string, v any) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	return nil
+}

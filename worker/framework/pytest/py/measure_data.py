@@ -1,0 +1,95 @@
+"""Coverage data files: one out of many, with paths that hold anywhere."""
+
+import inspect
+import os
+import sqlite3
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def gather(main, parts, whole, root):
+    """Makes one data file out of a process's own and its children's. A child
+    that was killed may leave one that cannot be read; coverage.py passes over
+    it too. Files below root get paths relative to it."""
+    from coverage import CoverageData, CoverageException
+
+    total = CoverageData(basename=whole)
+    relative = _Relative(root)
+    for part in [main] + sorted(set(parts) - {main}):
+        if part.endswith(("-journal", "-wal", "-shm")):
+            continue
+        try:
+            check(part)
+            merge(total, part, relative)
+        except (CoverageException, Broken):
+            if part == main:
+                raise
+    total.write()
+    total.close()
+    _forget(whole, HERE)
+
+
+class Broken(Exception):
+    """A file that holds no sound coverage data."""
+
+
+def check(path):
+    """Raises Broken unless path is a whole coverage data file. A truncated one
+    makes coverage.py only warn, an empty one not even that."""
+    try:
+        size = os.path.getsize(path)
+    except OSError as error:
+        raise Broken("is missing: %s" % error.strerror)
+    if size == 0:
+        raise Broken("is empty")
+    try:
+        with open(path, "rb") as f:
+            if f.read(16) != b"SQLite format 3\0":
+                raise Broken("is not coverage data")
+        db = sqlite3.connect(path)
+        try:
+            state = db.execute("pragma quick_check(1)").fetchone()[0]
+            if state == "ok" and not db.execute("select count(*) from coverage_schema").fetchone()[0]:
+                state = "no schema"
+        finally:
+            db.close()
+    except sqlite3.Error as error:
+        state = str(error)
+    if state != "ok":
+        raise Broken("is damaged: %s" % state.splitlines()[0])
+
+
+def merge(total, path, relative):
+    """Adds the data of a file to total. relative is what maps paths."""
+    from coverage import CoverageData
+
+    part = CoverageData(basename=path)
+    part.read()
+    if "map_path" in inspect.signature(total.update).parameters:
+        total.update(part, map_path=relative.map)
+    else:
+        total.update(part, aliases=relative)
+    part.close()
+
+
+class _Relative:
+    """Stands for coverage.py's PathAliases."""
+
+    def __init__(self, root):
+        self._root = os.path.join(os.path.realpath(root), "")
+
+    def map(self, path):
+        return path[len(self._root) :] if path.startswith(self._root) else path
+
+
+def _forget(path, folder):
+    """Takes the files of a folder, our own, out of the data: coverage.py has no
+    way to leave out files of a run that pytest-cov configures."""
+    db = sqlite3.connect(path)
+    try:
+        ours = [row[0] for row in db.execute("select id from file where substr(path, 1, ?) = ?", (len(folder) + 1, folder + os.sep))]
+        for table, column in (("line_bits", "file_id"), ("arc", "file_id"), ("tracer", "file_id"), ("file", "id")):
+            db.executemany("delete from %s where %s = ?" % (table, column), [(i,) for i in ours])
+        db.commit()
+    finally:
+        db.close()

@@ -1,0 +1,42 @@
+"""Entry of the conclusion: one pytest process that sees every report of the run.
+
+Started as `python replay.py` with one JSON object on stdin: args (the user's),
+dir (worker.Conclude.Dir), color ("yes", "no" or ""), as documented in conclude.go. pytest's own text goes to
+stdout, its JUnit file to dir/out/junit.xml, and what was counted to
+dir/out/replay.json.
+"""
+
+import json
+import os
+import shutil
+import sys
+import types
+
+
+def main():
+    here = os.path.dirname(os.path.abspath(__file__))
+    package = types.ModuleType("_shardyard")
+    package.__path__ = [here]
+    sys.modules["_shardyard"] = package
+    script = os.path.join(os.path.dirname(sys.executable), "pytest")
+    if not os.path.exists(script):
+        script = shutil.which("pytest") or script
+    sys.path[0] = os.path.dirname(script)
+
+    request = json.load(sys.stdin)
+    args = request["args"] + (["--color=" + request["color"]] if request.get("color") else [])
+    sys.argv[:] = [script] + args
+    sys.modules["__main__"].__file__ = script
+
+    import pytest
+
+    from _shardyard.replay_plugin import Replay
+
+    replay = Replay(request["dir"])
+    code = int(pytest.main(args, plugins=[replay]))
+    with open(os.path.join(request["dir"], "out", "replay.json"), "w", encoding="ascii") as f:
+        json.dump({"exit": code, "tests": replay.counts()}, f)
+
+
+if __name__ == "__main__":
+    main()

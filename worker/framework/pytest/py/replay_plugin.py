@@ -1,0 +1,217 @@
+"""The pytest plugin of the replay: in place of collecting and running tests it
+fires the hooks that the workers' pytest fired, with the reports that travelled.
+No test code is imported."""
+
+import gc
+import json
+import os
+
+import pytest
+from _pytest import junitxml
+
+from .replay_records import Once, Paths, Records, in_order, report_of, warning_of
+
+
+class Quiet(junitxml.LogXML):
+    """pytest's JUnit writer, less its line about a path that users never see."""
+
+    pytest_terminal_summary = None
+
+
+class Replay:
+    """Registered with pytest.main. dir is worker.Conclude.Dir."""
+
+    def __init__(self, dir):
+        self._dir = dir
+        with open(os.path.join(dir, "run.json"), encoding="utf-8") as f:
+            self._run = json.load(f)
+        self._config = None
+        self._reporter = None
+        self._xml = None
+        self._paths = None
+        self._once = Once()
+        self._firing = False
+
+    def counts(self):
+        """How many outcomes there were of each category of the terminal's summary."""
+        stats = self._reporter.stats if self._reporter is not None else {}
+        return {category: len(found) for category, found in stats.items() if category}
+
+    # What would fight with a replay is neutralised. Wrappers come before every
+    # other implementation, also before those of plugins registered later.
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_load_initial_conftests(self, early_config):
+        if hasattr(early_config.known_args_namespace, "cov_source"):
+            early_config.known_args_namespace.cov_source = []
+        yield
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_cmdline_main(self, config):
+        neutral = {
+            "numprocesses": None, "maxprocesses": None, "dist": "no", "tx": [], "looponfail": False,
+            "maxfail": 0, "lf": False, "failedfirst": False, "newfirst": False, "stepwise": False,
+            "stepwise_skip": False, "usepdb": False, "trace": False, "xmlpath": None, "cov_source": [],
+            "store_durations": False,
+        }  # fmt: skip
+        for name, value in neutral.items():
+            if hasattr(config.option, name):
+                setattr(config.option, name, value)
+        yield
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config):
+        self._config = config
+        self._paths = Paths(str(config.rootpath))
+        self._xml = Quiet(
+            os.path.join(self._dir, "out", "junit.xml"),
+            config.option.junitprefix,
+            config.getini("junit_suite_name"),
+            config.getini("junit_logging"),
+            config.getini("junit_duration_report"),
+            config.getini("junit_family"),
+            config.getini("junit_log_passing_tests"),
+        )
+        config.stash[junitxml.xml_key] = self._xml
+        config.pluginmanager.register(self._xml)
+
+    # The session
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionstart(self, session):
+        self._reporter = session.config.pluginmanager.getplugin("terminalreporter")
+        self._backdate()
+        records = Records(os.path.join(self._dir, "reports.jsonl"))
+        session.perform_collect = lambda args=None, genitems=True: self._collect(session, records)
+        self._tests = records.tests()
+
+    def _collect(self, session, records):
+        for record in records.head():
+            self._fire(record)
+        session.items = []
+        session.testscollected = self._run["tests"]
+        deselected = self._run.get("deselected") or 0
+        if self._reporter is not None:
+            self._reporter._numcollected = self._run["tests"] + deselected
+            if deselected:
+                self._reporter._add_stats("deselected", [None] * deselected)
+        self._config.hook.pytest_collection_finish(session=session)
+        return session.items
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session):
+        if session.testsfailed and not session.config.option.continue_on_collection_errors:
+            n = session.testsfailed
+            raise session.Interrupted("%d error%s during collection" % (n, "s" if n != 1 else ""))
+        # What is made here is kept to the end: nothing of it is garbage.
+        gc.disable()
+        try:
+            for records in self._tests:
+                for record in in_order(records):
+                    self._fire(record)
+        finally:
+            gc.enable()
+        return True
+
+    def _fire(self, record):
+        act = getattr(self, "_on_" + record["kind"].replace("-", "_"), None)
+        if act is not None:
+            act(record, record["data"])
+
+    # One method for each kind of record. Kinds that say nothing to pytest
+    # (the coordinator's own) have none.
+
+    def _on_settings(self, record, data):
+        self._paths.of(record["worker"], data.get("rootdir"))
+
+    def _on_collect(self, record, data):
+        if self._once.first(record["worker"], "collect", data):
+            self._config.hook.pytest_collectreport(report=report_of(self._config, data))
+
+    def _on_logstart(self, record, data):
+        self._config.hook.pytest_runtest_logstart(nodeid=data["nodeid"], location=tuple(data["location"]))
+
+    def _on_report(self, record, data):
+        self._config.hook.pytest_runtest_logreport(report=report_of(self._config, data))
+
+    def _on_logfinish(self, record, data):
+        self._config.hook.pytest_runtest_logfinish(nodeid=data["nodeid"], location=tuple(data["location"]))
+
+    def _on_rerun_of(self, record, data):
+        """A report of an earlier attempt: shown when that attempt failed."""
+        if data.get("outcome") == "failed":
+            report = report_of(self._config, data)
+            report.outcome = "rerun"
+            self._config.hook.pytest_runtest_logreport(report=report)
+
+    def _on_died(self, record, data):
+        """pytest had no say: the test's process ended, or its time did."""
+        nodeid = data.get("nodeid") or record["test"]
+        location = tuple(data.get("location") or (nodeid.split("::")[0], None, nodeid.split("::", 1)[-1]))
+        report = pytest.TestReport(
+            nodeid=nodeid, location=location, keywords={}, outcome="failed", longrepr=data["message"],
+            when="call", duration=data.get("duration") or 0,
+        )  # fmt: skip
+        self._config.hook.pytest_runtest_logreport(report=report)
+
+    def _on_warning(self, record, data):
+        data["warning"]["filename"] = self._paths.here(record["worker"], data["warning"]["filename"])
+        if data["when"] != "runtest" and not self._once.first(record["worker"], "warning", _key(data)):
+            return
+        self._firing = True
+        try:
+            self._config.hook.pytest_warning_recorded.call_historic(
+                kwargs=dict(
+                    warning_message=warning_of(data["warning"]),
+                    when=data["when"],
+                    nodeid=data["nodeid"],
+                    location=tuple(data["location"]) if data["location"] else None,
+                )
+            )
+        finally:
+            self._firing = False
+
+    def pytest_warning_recorded(self, warning_message, when, nodeid):
+        """A warning of this process itself (configuration, conftest files)
+        came in the workers as well, and is shown once."""
+        if not self._firing:
+            data = {"message": str(warning_message.message), "filename": warning_message.filename, "lineno": warning_message.lineno}
+            self._once.first("", "warning", _key({"warning": data, "when": when, "nodeid": nodeid}))
+
+    def _on_xml(self, record, data):
+        reporter = self._xml.node_reporter(data.get("nodeid") or record["test"])
+        for name, value in data["attributes"].items():
+            reporter.add_attribute(name, value)
+
+    def _on_suite(self, record, data):
+        for name, value in data["properties"]:
+            if self._once.first(record["worker"], "suite", [name, value]):
+                self._xml.add_global_property(name, value)
+
+    # What users see
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report):
+        if report.outcome == "rerun":
+            return "rerun", "R", ("RERUN", {"yellow": True})
+        return None
+
+    def _backdate(self):
+        """Lets the session have begun when the run's tests did, so that the
+        closing line and the JUnit file tell its time, not the replay's."""
+        seconds = self._run.get("duration_seconds")
+        if not seconds:
+            return
+        instant = getattr(self._reporter, "_session_start", None)
+        for owner, name in ((self._reporter, "_session_start"), (self._xml, "suite_start")):
+            instant = getattr(owner, name, None)
+            if hasattr(instant, "perf_count"):
+                setattr(owner, name, type(instant)(time=instant.time - seconds, perf_count=instant.perf_count - seconds))
+        for owner, name in ((self._reporter, "_sessionstarttime"), (self._xml, "suite_start_time")):
+            if isinstance(getattr(owner, name, None), float):
+                setattr(owner, name, getattr(owner, name) - seconds)
+
+
+def _key(data):
+    warning = data["warning"]
+    return [data["when"], data["nodeid"], warning["message"], warning["filename"], warning["lineno"]]

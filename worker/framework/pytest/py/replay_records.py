@@ -1,0 +1,121 @@
+"""Records of reports.jsonl, and pytest's objects made again from their data."""
+
+import itertools
+import json
+import os
+import sys
+import warnings
+
+
+class Records:
+    """The lines of a file: first those of no test, then the tests one by one.
+    Records of no test that come later are taken for tests of their own."""
+
+    def __init__(self, path):
+        lines = open(path, encoding="utf-8")
+        self._records = (json.loads(line) for line in lines)
+        self._next = next(self._records, None)
+
+    def head(self):
+        while self._next is not None and not self._next.get("test"):
+            yield self._next
+            self._next = next(self._records, None)
+
+    def tests(self):
+        """The list of records of each test."""
+        if self._next is not None:
+            records = itertools.chain([self._next], self._records)
+            for _, group in itertools.groupby(records, lambda record: record.get("test")):
+                yield list(group)
+
+
+def in_order(records):
+    """The records of one test as pytest is to see them: what the test gave to
+    its JUnit element comes before its reports, and an amended report takes the
+    place of the one that it amends."""
+    first, rest = [], []
+    for record in records:
+        if record["kind"] == "xml":
+            first.append(record)
+        elif record["kind"] == "amend":
+            for at in reversed(range(len(rest))):
+                if rest[at]["kind"] == "report" and rest[at]["data"].get("when") == record["data"].get("when"):
+                    rest[at] = dict(rest[at], data=record["data"])
+                    break
+        else:
+            rest.append(record)
+    return first + rest
+
+
+class Once:
+    """Tells apart what every worker says for itself. Two of the same of one
+    worker are two; the same of two workers is one."""
+
+    def __init__(self):
+        self._said = {}
+        self._shown = {}
+
+    def first(self, worker, kind, data):
+        key = kind + json.dumps(data, sort_keys=True)
+        said = self._said[worker, key] = self._said.get((worker, key), 0) + 1
+        if said <= self._shown.get(key, 0):
+            return False
+        self._shown[key] = said
+        return True
+
+
+class Paths:
+    """Where a file of a worker's source tree is in this process."""
+
+    def __init__(self, root):
+        self._root = root
+        self._roots = {}
+
+    def of(self, worker, root):
+        if root and root != self._root:
+            self._roots[worker] = os.path.join(root, "")
+
+    def here(self, worker, path):
+        root = self._roots.get(worker)
+        if root and path.startswith(root):
+            return os.path.join(self._root, path[len(root) :])
+        return path
+
+
+def report_of(config, data):
+    """A report out of what pytest_report_to_serializable made, after JSON has
+    turned its tuples into lists."""
+    for name in ("sections", "user_properties"):
+        if data.get(name):
+            data[name] = [tuple(pair) for pair in data[name]]
+    if data.get("location") is not None:
+        data["location"] = tuple(data["location"])
+    if isinstance(data.get("longrepr"), list):
+        data["longrepr"] = tuple(data["longrepr"])
+    report = config.hook.pytest_report_from_serializable(config=config, data=data)
+    if report is None:
+        raise ValueError("no plugin of pytest knows the report %r" % data.get("$report_type"))
+    return report
+
+
+def warning_of(data):
+    """A warnings.WarningMessage. A class that only test code defines is
+    replaced by one of the same name."""
+    category = _class(data.get("category"))
+    kind = _class(data["class"]) if data.get("class") else category
+    try:
+        message = kind(*(data.get("args") or [data["message"]]))
+        same = str(message) == data["message"]
+    except Exception:
+        same = False
+    if not same:
+        message = type(kind.__name__, (Warning,), {"__str__": lambda self: data["message"]})()
+    return warnings.WarningMessage(message, category, data["filename"], data["lineno"], line=data.get("line"))
+
+
+def _class(name):
+    module, qualname = name or ["builtins", "UserWarning"]
+    found = getattr(sys.modules.get(module), qualname, None)
+    if isinstance(found, type) and issubclass(found, Warning):
+        return found
+    return type(qualname.rpartition(".")[2], (Warning,), {"__module__": module})
