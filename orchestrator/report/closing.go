@@ -16,7 +16,8 @@ const MaxFailures = 10
 //	next  shardyard rerun · shardyard report --open
 //
 // Reasons other than failed tests stand under the first line. What is not
-// known is left out. next are the commands that exist and fit.
+// known is left out, and, when a test was not run, what compares whole runs.
+// next are the commands that exist and fit.
 func Closing(r *Report, next []string, color bool) []string {
 	p := paint(color)
 	lines := []string{verdictLine(r, p)}
@@ -66,10 +67,11 @@ func verdictLine(r *Report, p paint) string {
 func timeWords(r *Report) string {
 	t := r.Times
 	var in []string
-	if t.Predicted > 0 {
+	all := r.Totals.Discovered > 0 && r.Totals.Judged()-r.Totals.NotRun == r.Totals.Discovered
+	if t.Predicted > 0 && all {
 		in = append(in, "predicted "+Clock(t.Predicted.Std()))
 	}
-	if t.Serial > 0 && r.Totals.Discovered > 0 && !(t.SerialMeasured && t.Serial == t.Duration) {
+	if t.Serial > 0 && all && (!t.SerialMeasured || t.Serial != t.Duration) {
 		in = append(in, "serial "+approx(t.SerialMeasured)+Clock(t.Serial.Std()))
 		in = append(in, fmt.Sprintf("%.1f×", t.Speedup))
 	}
@@ -117,7 +119,7 @@ func measureLine(r *Report, p paint) string {
 		case !c.Complete:
 			parts = append(parts, p.red("cover INCOMPLETE")+" ("+Percent(c.Percent)+" of what there is)")
 		case c.Below():
-			parts = append(parts, p.red("cover "+Percent(c.Percent))+" (limit "+Percent(c.FailUnder)+")")
+			parts = append(parts, p.red("cover "+c.below())+" (limit "+Percent(c.FailUnder)+")")
 		default:
 			parts = append(parts, "cover "+Percent(c.Percent))
 		}
@@ -128,7 +130,7 @@ func measureLine(r *Report, p paint) string {
 	if r.Times.Cache != "" {
 		s := "cache " + r.Times.Cache
 		if saved := r.Times.Saved.Std(); saved > 0 {
-			s += " (saved " + Clock(saved) + ")"
+			s += " (saved " + Span(saved) + ")"
 		}
 		parts = append(parts, s)
 	}

@@ -77,17 +77,21 @@ type Screen struct {
 	Out      io.Writer
 	Terminal bool             // Out is a terminal
 	Width    func() int       // columns now; nil, or below 1, is 80
+	Height   func() int       // rows now; nil, or below 1, is 24
 	Color    bool             // see UseColor
 	Now      func() time.Time // nil is time.Now
 }
 
-func (s Screen) width() int {
-	if s.Width != nil {
-		if w := s.Width(); w > 0 {
-			return w
+func (s Screen) width() int  { return size(s.Width, 80) }
+func (s Screen) height() int { return size(s.Height, 24) }
+
+func size(now func() int, fallback int) int {
+	if now != nil {
+		if n := now(); n > 0 {
+			return n
 		}
 	}
-	return 80
+	return fallback
 }
 
 // NewConsole makes a console. An unknown p is an error that lists the known

@@ -27,7 +27,9 @@ func Header(s *State) []string {
 
 // headIsOver says that an event is one that the header must stand above.
 func headIsOver(b Body) bool {
-	switch b.(type) {
+	switch b := b.(type) {
+	case StepStarted:
+		return b.Name != "snapshot" // the first long step: silence would read as a hang
 	case WorkerStarted, Discovered, Planned, TestStarted, TestFinished, Judged, Stopped, RunFinished:
 		return true
 	default:
@@ -86,10 +88,12 @@ func eventLines(s *State, e Event, p paint) []string {
 	switch b := e.Body.(type) {
 	case Note:
 		return noteLines(b, p)
-	case StepStarted:
-		return nil
 	case StepFinished:
 		return []string{stepLine(b, p)}
+	case WorkerStarted:
+		if len(s.workers) == 1 && s.run.Framework == "" && b.Detail != "" {
+			return []string{WorkerName(b.Worker) + " is ready: " + Clean(b.Detail)}
+		}
 	case WorkerLost:
 		return []string{p.yellow(lostLine(b))}
 	case Discovered:

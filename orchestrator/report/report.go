@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/shardyard/shardyard/worker"
@@ -111,6 +113,12 @@ type Coverage struct {
 // Below says that a complete coverage is under its limit.
 func (c *Coverage) Below() bool {
 	return c != nil && c.Complete && c.FailUnder > 0 && c.Percent < c.FailUnder
+}
+
+// below is the percentage rounded down, so that it never reads as the limit
+// that it misses.
+func (c *Coverage) below() string {
+	return strconv.FormatFloat(math.Floor(c.Percent*100+1e-6)/100, 'f', -1, 64) + " %"
 }
 
 // Step is a step of the pipeline.

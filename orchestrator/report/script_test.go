@@ -2,6 +2,8 @@ package report
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,6 +20,10 @@ func (s *script) at(ms float64, bodies ...Body) {
 }
 
 func (s *script) end(ms float64) {
+	slices.SortStableFunc(s.events, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
+	for i := range s.events {
+		s.events[i].Seq = int64(i + 1)
+	}
 	code, reasons := fold(s.events).Exit()
 	s.at(ms, RunFinished{Exit: code, Reasons: reasons, Duration: Millis(ms)})
 }

@@ -70,6 +70,9 @@ func (s *State) Apply(e Event) {
 		t := s.test(b.Test)
 		s.judge(t, b.Verdict)
 		t.Reason = b.Reason
+		if b.Verdict == NotRun {
+			s.forget(b.Test)
+		}
 	case Covered:
 		c := Coverage(b)
 		s.coverage = &c
@@ -209,6 +212,15 @@ func (s *State) judge(t *Test, v Verdict) {
 	}
 	if t.Verdict = v; v != "" {
 		s.verdicts[v]++
+	}
+}
+
+// forget takes a test that gets no result off the workers that run it.
+func (s *State) forget(id string) {
+	for _, w := range s.workers {
+		if w.Running == id && w.Lost == "" {
+			w.Running = ""
+		}
 	}
 }
 

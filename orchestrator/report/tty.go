@@ -18,7 +18,7 @@ type tty struct {
 	over    bool
 }
 
-// maxRunning is how many workers are shown; the rest is counted.
+// maxRunning is how many workers are shown at most; the rest is counted.
 const maxRunning = 8
 
 // event prints what stays, and repaints.
@@ -84,23 +84,24 @@ func (c *tty) live(s *State, elapsed time.Duration) string {
 	p, width := paint(c.screen.Color), c.screen.width()-1
 	var lines []string
 	if c.step != "" {
-		lines = append(lines, p.bold(c.step)+" "+Clock(elapsed)+"  "+p.dim(c.said))
+		lines = append(lines, join("  ", p.bold(c.step)+" "+Clock(elapsed), p.dim(c.said)))
 	}
 	if t := s.Totals(); t.Discovered > 0 {
 		lines = append(lines, c.bar(s, t, elapsed, width))
 	}
 	running := s.Running()
+	room := max(min(maxRunning, c.screen.height()-len(lines)-2), 0)
 	var shown int
 	for _, n := range s.numbers() {
 		id, ok := running[n]
 		if !ok {
 			continue
 		}
-		if shown++; shown <= maxRunning {
+		if shown++; shown <= room {
 			lines = append(lines, "  "+p.dim(WorkerName(n))+"  "+Clean(id))
 		}
 	}
-	if rest := len(running) - maxRunning; rest > 0 {
+	if rest := len(running) - room; rest > 0 {
 		lines = append(lines, p.dim(fmt.Sprintf("  ... and %s", Count(rest, "worker", "workers"))))
 	}
 	for i := range lines {
@@ -120,7 +121,7 @@ func (c *tty) bar(s *State, t Totals, elapsed time.Duration, width int) string {
 		text += " " + p.yellow(Number(t.Flaky)+" flaky")
 	}
 	text += " " + Clock(elapsed)
-	if left, ok := s.Left(elapsed); ok {
+	if left, ok := s.Left(elapsed); ok && done < t.Discovered {
 		text += " (" + Clock(left) + " left)"
 	}
 	cells := min(width-Width(text), 40)
