@@ -28,6 +28,10 @@ func (d *Dispatcher) start(in TestStarted, now time.Duration) {
 	}
 	e.state = running
 	e.at.running, e.at.since = i, now
+	if e.recalled { // too late
+		e.recalled = false
+		e.at.recalls--
+	}
 	d.unstarted--
 }
 
