@@ -64,7 +64,7 @@ func NewClient(stream io.ReadWriteCloser, opts ClientOptions) *Client {
 		conn:     NewConn[Event, Request](stream, stream),
 		stream:   stream,
 		opts:     opts,
-		events:   make(chan Event, 64),
+		events:   make(chan Event, 16),
 		greeting: make(chan Greeting, 1),
 		stop:     make(chan struct{}),
 		calls:    map[int64]*call{},
@@ -129,16 +129,22 @@ func (c *Client) RTT() time.Duration {
 
 // Quit ends the agent in order: it stops what runs, says End, and closes its
 // stream. It returns an error when the agent was lost instead, or when messages
-// were. The client is closed afterwards.
+// were. It discards events of the session. The client is closed afterwards.
 func (c *Client) Quit(ctx context.Context) error {
 	err := c.Send(Request{Quit: &Quit{}})
-	if err == nil {
+	for events := c.events; err == nil; {
 		select {
+		case _, open := <-events:
+			if !open {
+				events = nil
+			}
+			continue
 		case <-c.stop:
 			err = c.Err()
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
+		break
 	}
 	c.Close()
 	if err != nil {

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"strconv"
@@ -53,6 +54,28 @@ func killTree(pid int) {
 	_ = syscall.Kill(pid, syscall.SIGKILL) // gone, or seen again
 }
 
+// collect frees the process table of orphans that were adopted and have ended,
+// from time to time. A zombie that leads a process group is left: it may be the
+// agent's own, for which its starter waits.
+func collect(ctx context.Context) {
+	const pause = 10 * time.Second
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		for _, pid := range children(os.Getpid()) {
+			if p, err := look(pid); err == nil && p.state == 'Z' && p.group != pid {
+				// It is ours and has ended: nothing can go wrong that matters.
+				_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
+			}
+		}
+	}
+}
+
 // children lists the processes whose parent is pid, from /proc.
 func children(pid int) (pids []int) {
 	entries, err := os.ReadDir("/proc")
@@ -64,24 +87,29 @@ func children(pid int) (pids []int) {
 		if err != nil {
 			continue
 		}
-		if parent, err := parentOf(child); err == nil && parent == pid {
+		if p, err := look(child); err == nil && p.parent == pid {
 			pids = append(pids, child)
 		}
 	}
 	return pids
 }
 
-// parentOf reads the fourth field of /proc/PID/stat, which follows the name in
-// parentheses and the state; see proc_pid_stat(5).
-func parentOf(pid int) (int, error) {
+// A glance is what is needed of /proc/PID/stat; see proc_pid_stat(5).
+type glance struct {
+	state         byte
+	parent, group int
+}
+
+// look reads the fields that follow the process's name, which is in
+// parentheses and may itself hold some.
+func look(pid int) (g glance, err error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, err
+		return g, err
 	}
-	_, after, ok := bytes.Cut(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" "))
-	if !ok || len(after) < 2 {
-		return 0, fmt.Errorf("unexpected content of /proc/%d/stat", pid)
+	_, err = fmt.Sscanf(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " %c %d %d", &g.state, &g.parent, &g.group)
+	if err != nil {
+		return g, fmt.Errorf("unexpected content of /proc/%d/stat: %w", pid, err)
 	}
-	field, _, _ := bytes.Cut(after[2:], []byte(" "))
-	return strconv.Atoi(string(field))
+	return g, nil
 }

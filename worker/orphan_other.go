@@ -3,6 +3,7 @@
 package worker
 
 import (
+	"context"
 	"syscall"
 
 	"github.com/hashicorp/go-hclog"
@@ -14,5 +15,7 @@ import (
 func followParent(*syscall.SysProcAttr) {}
 
 func adopt(hclog.Logger) {}
+
+func collect(context.Context) {}
 
 func reap(hclog.Logger) {}

@@ -37,9 +37,6 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, opts Options) error
 	if opts.Logger == nil {
 		opts.Logger = hclog.NewNullLogger()
 	}
-	if opts.Alone {
-		adopt(opts.Logger)
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	a := &agent{
 		conn:       NewConn[Request, Event](in, out),
@@ -51,6 +48,10 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, opts Options) error
 	}
 	for _, f := range opts.Frameworks {
 		a.frameworks[f.Name()] = f
+	}
+	if opts.Alone {
+		adopt(opts.Logger)
+		a.wg.Go(func() { collect(ctx) })
 	}
 	a.send(Event{Hello: &Greeting{Version: Version, PID: os.Getpid(), CPUs: runtime.NumCPU()}})
 
