@@ -1,0 +1,65 @@
+package docker
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+)
+
+// transplant copies an archive's entries below the folder dir of another
+// archive, owned by uid and gid. strip is the number of leading elements of
+// each name that are left out. The folder itself comes first.
+func transplant(r io.Reader, tw *tar.Writer, dir string, strip, uid, gid int) error {
+	if err := tw.WriteHeader(folder(dir, 0o755, uid, gid)); err != nil {
+		return err
+	}
+	for tr := tar.NewReader(r); ; {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read archive: %w", err)
+		}
+		name, ok := inside(h.Name, strip)
+		if !ok {
+			continue // the root
+		}
+		h.Name = path.Join(dir, name)
+		if h.Typeflag == tar.TypeDir {
+			h.Name += "/"
+		}
+		if h.Typeflag == tar.TypeLink {
+			target, ok := inside(h.Linkname, strip)
+			if !ok {
+				return fmt.Errorf("read archive: %s is a hard link to a folder", name)
+			}
+			h.Linkname = path.Join(dir, target)
+		}
+		h.Uid, h.Gid, h.Uname, h.Gname = uid, gid, "", ""
+		h.Format = tar.FormatUnknown // whatever can hold it
+		if err := tw.WriteHeader(h); err != nil {
+			return fmt.Errorf("write archive: %s: %w", name, err)
+		}
+		if _, err := io.Copy(tw, tr); err != nil {
+			return fmt.Errorf("write archive: %s: %w", name, err)
+		}
+	}
+}
+
+// inside returns name, which may not lead out of the root, less its first
+// elements. It is false for the root itself.
+func inside(name string, strip int) (string, bool) {
+	name = strings.TrimPrefix(path.Clean("/"+name), "/")
+	for range strip {
+		_, rest, found := strings.Cut(name, "/")
+		if !found {
+			return "", false
+		}
+		name = rest
+	}
+	return name, name != ""
+}

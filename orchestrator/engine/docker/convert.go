@@ -1,0 +1,274 @@
+package docker
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/system"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
+)
+
+// Where things are inside a container.
+const (
+	sourceRoot = "/src"
+	ownRoot    = "/shardyard"
+	envDir     = ownRoot + "/env"
+	cacheDir   = ownRoot + "/cache"
+	agentDir   = ownRoot + "/agent"
+	agentFile  = agentDir + "/shardyard"
+	caDir      = ownRoot + "/ca"
+	caFile     = caDir + "/bundle.pem"
+	homeDir    = "/home/shardyard"
+	tempDir    = "/tmp"
+)
+
+// Bounds where the configuration has none.
+const (
+	defaultPIDs = 4096
+	sharedMem   = 1 << 30 // of /dev/shm; counts as the container's memory when it is used
+)
+
+// An identity is who runs tests.
+type identity struct{ UID, GID int }
+
+// defaultUser runs tests unless the configuration says otherwise.
+var defaultUser = identity{1000, 1000}
+
+func (id identity) String() string { return fmt.Sprintf("%d:%d", id.UID, id.GID) }
+
+// parseUser reads Spec.User: "", "root", or uid[:gid].
+func parseUser(s string) (identity, error) {
+	switch s {
+	case "":
+		return defaultUser, nil
+	case "root":
+		return identity{0, 0}, nil
+	}
+	u, g, both := strings.Cut(s, ":")
+	if !both {
+		g = u
+	}
+	uid, err1 := strconv.ParseUint(u, 10, 31)
+	gid, err2 := strconv.ParseUint(g, 10, 31)
+	if err1 != nil || err2 != nil {
+		return identity{}, fmt.Errorf(`user %q: must be "root", or a uid or uid:gid in numbers`, s)
+	}
+	return identity{int(uid), int(gid)}, nil
+}
+
+// traits are what an engine can do.
+type traits struct {
+	Init, Memory, Swap, PIDs, CPU, SELinux bool
+}
+
+func traitsOf(i system.Info) traits {
+	t := traits{Init: i.InitBinary != "", Memory: i.MemoryLimit, Swap: i.SwapLimit, PIDs: i.PidsLimit, CPU: i.CPUCfsQuota}
+	for _, o := range i.SecurityOptions {
+		t.SELinux = t.SELinux || strings.Contains(o, "name=selinux")
+	}
+	return t
+}
+
+// A blueprint is all that decides how a container is made, as plain data.
+type blueprint struct {
+	Spec    engine.Spec
+	Name    string
+	Image   string // reference
+	Labels  map[string]string
+	Who     identity // who runs tests
+	Path    string   // PATH of the image
+	Unset   []string // variables of the image that are not passed on
+	Agent   string   // volume
+	Cache   string   // volume; "" for none
+	CA      string   // volume; "" for none
+	Tree    *treeMount
+	Binds   []string // of this machine, read-only, at the same path
+	Network string   // of builders
+	Traits  traits
+}
+
+// treeMount is a volume that the engine makes together with the container.
+type treeMount struct {
+	Volume  string
+	Options map[string]string // of the local driver
+}
+
+// privileged says whether the container's process is root whoever runs tests.
+func (b blueprint) privileged() bool { return b.Spec.Role == engine.Builder }
+
+func (b blueprint) source() string {
+	if b.Spec.TreeName == "" {
+		return sourceRoot
+	}
+	return path.Join(sourceRoot, b.Spec.TreeName)
+}
+
+func (b blueprint) layout() engine.Layout {
+	l := engine.Layout{
+		Source: b.source(), Env: envDir, Home: homeDir, Temp: tempDir,
+		Path: b.searchPath(), UID: b.Who.UID, GID: b.Who.GID,
+	}
+	if b.Cache != "" {
+		l.Cache = cacheDir
+	}
+	if b.CA != "" {
+		l.CA = caFile
+	}
+	return l
+}
+
+func (b blueprint) searchPath() string {
+	p := envDir + "/bin:"
+	if b.Spec.Base.Host {
+		p += path.Dir(b.Spec.Base.Python) + ":"
+	}
+	return p + b.Path
+}
+
+// convert turns a blueprint into the SDK's types. It is pure.
+func convert(b blueprint) (*container.Config, *container.HostConfig) {
+	user := b.Who
+	if b.privileged() {
+		user = identity{0, 0}
+	}
+	stop := 2 // seconds between asking and killing
+	config := &container.Config{
+		Image:        b.Image,
+		Hostname:     slug(b.Spec.Name),
+		User:         user.String(),
+		WorkingDir:   "/",
+		Entrypoint:   b.command(),
+		Env:          b.env(),
+		Labels:       b.Labels,
+		OpenStdin:    true,
+		StdinOnce:    true, // the agent's stdin ends with the connection
+		AttachStdin:  true,
+		AttachStdout: true,
+		AttachStderr: true,
+		StopTimeout:  &stop,
+		Healthcheck:  &container.HealthConfig{Test: []string{"NONE"}},
+	}
+	host := &container.HostConfig{
+		NetworkMode: container.NetworkMode(b.network()),
+		Mounts:      b.mounts(),
+		LogConfig:   container.LogConfig{Type: "none"},
+		ShmSize:     sharedMem,
+		Resources:   b.resources(),
+	}
+	if b.Traits.Init {
+		yes := true
+		host.Init = &yes
+	}
+	if !b.privileged() {
+		host.CapDrop = []string{"ALL"}
+		host.CapAdd = slices.Clone(b.Spec.Harden.CapAdd)
+		host.SecurityOpt = append(host.SecurityOpt, "no-new-privileges")
+	}
+	if b.Traits.SELinux && len(b.Binds) > 0 {
+		// Files of this machine are shown as they are, not relabelled.
+		host.SecurityOpt = append(host.SecurityOpt, "label=disable")
+	}
+	return config, host
+}
+
+// handOver runs the agent, and gives what root made to the workers' user.
+const handOver = `"$@"; s=$?
+for d in ` + envDir + " " + homeDir + `; do [ ! -e "$d" ] || chown -Rh "$OWNER" "$d" || s=1; done
+exit $s`
+
+func (b blueprint) command() []string {
+	agent := []string{agentFile, "agent"}
+	if !b.privileged() || b.Who.UID == 0 {
+		return agent
+	}
+	script := "OWNER=" + b.Who.String() + "; " + handOver
+	return append([]string{"/bin/sh", "-c", script, "sh"}, agent...)
+}
+
+func (b blueprint) env() []string {
+	env := map[string]string{"HOME": homeDir, "PATH": b.searchPath()}
+	if b.Spec.Base.Host {
+		env["LANG"] = "C.UTF-8"
+	}
+	maps.Copy(env, b.Spec.Env)
+	var list []string
+	for k, v := range env {
+		list = append(list, k+"="+v)
+	}
+	for _, k := range b.Unset {
+		if _, set := env[k]; !set {
+			list = append(list, k) // without a value: the engine takes it away
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func (b blueprint) network() string {
+	switch role := b.Spec.Role; {
+	case b.Spec.Network != "":
+		return b.Spec.Network
+	case role == engine.Finisher:
+		return "none"
+	case (role == engine.Builder || role == engine.Preparer) && b.Network != "":
+		return b.Network
+	}
+	return "bridge"
+}
+
+func (b blueprint) resources() container.Resources {
+	var r container.Resources
+	if b.Traits.PIDs {
+		pids := b.Spec.Limits.PIDs
+		if pids == 0 {
+			pids = defaultPIDs
+		}
+		r.PidsLimit = &pids
+	}
+	if b.Traits.Memory {
+		r.Memory = b.Spec.Limits.Memory
+	}
+	if b.Traits.Memory && b.Traits.Swap {
+		r.MemorySwap = r.Memory // the same: no swap
+	}
+	if b.Traits.CPU {
+		r.NanoCPUs = int64(b.Spec.Limits.CPUs * 1e9)
+	}
+	return r
+}
+
+func (b blueprint) mounts() []mount.Mount {
+	role := b.Spec.Role
+	m := []mount.Mount{
+		volumeAt(b.Agent, agentDir, true),
+		// Anonymous: goes with the container. Not in its own layer, which a
+		// seal would keep; the image's folder gives it its mode.
+		{Type: mount.TypeVolume, Target: tempDir, VolumeOptions: &mount.VolumeOptions{Labels: b.Labels}},
+	}
+	if b.Cache != "" {
+		m = append(m, volumeAt(b.Cache, cacheDir, role == engine.Worker))
+	}
+	if b.CA != "" {
+		m = append(m, volumeAt(b.CA, caDir, true))
+	}
+	if b.Tree != nil {
+		m = append(m, mount.Mount{Type: mount.TypeVolume, Source: b.Tree.Volume, Target: b.source(), VolumeOptions: &mount.VolumeOptions{
+			NoCopy: true, Labels: b.Labels, DriverConfig: &mount.Driver{Name: "local", Options: b.Tree.Options},
+		}})
+	}
+	for _, p := range b.Binds {
+		m = append(m, mount.Mount{Type: mount.TypeBind, Source: p, Target: p, ReadOnly: true})
+	}
+	return m
+}
+
+func volumeAt(name, target string, readOnly bool) mount.Mount {
+	return mount.Mount{Type: mount.TypeVolume, Source: name, Target: target, ReadOnly: readOnly, VolumeOptions: &mount.VolumeOptions{NoCopy: true}}
+}

@@ -1,0 +1,188 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/docker/docker/api/types/system"
+	"github.com/docker/docker/client"
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
+)
+
+// Options say for which project an Engine works, and with what.
+type Options struct {
+	// Project is the project's stable id: what is kept is found by it.
+	Project string
+	// ProjectName is how the project is called in names of things. "" means
+	// Project.
+	ProjectName string
+	// LockDir is a directory of this machine for locks and marks of use. It
+	// is made when it is absent. Runs see each other only through the same
+	// LockDir.
+	LockDir string
+	// Scope separates caches that must not share: runs of one scope trust
+	// each other. "" means the project's own.
+	Scope string
+	// Agent finds the agent's binary for a platform ("linux/arm64"). Nil
+	// means [BesideExecutable].
+	Agent func(platform string) (path string, err error)
+	// Logger may be nil.
+	Logger  hclog.Logger
+	Builder BuilderOptions
+	// Trees is how workers get their source; "" lets a probe decide.
+	Trees TreeWay
+}
+
+// BuilderOptions are what builders and preparers get, and workers do not.
+type BuilderOptions struct {
+	// CA is a PEM bundle, put at Layout.CA. Empty for none.
+	CA []byte
+	// Mounts are directories of this machine that are shown read-only at the
+	// same path, such as a local package index. They need a local engine.
+	Mounts []string
+	// Network is the network of builders and preparers; "" means "bridge".
+	Network string
+}
+
+// An Engine makes places of work on a Docker engine. It implements
+// [engine.Engine].
+type Engine struct {
+	opts   Options
+	log    hclog.Logger
+	cli    *client.Client
+	info   system.Info
+	traits traits
+	slug   string // names what is the project's
+	here   string // names what only this LockDir knows the state of
+	lock   session
+	starts chan struct{} // bounds parallel starts
+	now    func() time.Time
+
+	once struct { // done once per Engine and key
+		volumes     memo[struct{}]
+		images      memo[image]
+		foundations memo[string]
+		derived     memo[string]
+		probes      memo[probed]
+		agents      memo[string]
+		slots       memo[*slots]
+	}
+
+	mu    sync.Mutex
+	users map[string]int // instances per run's slots
+}
+
+var _ engine.Engine = (*Engine)(nil)
+
+// New connects to the engine that the docker command would use, and asks it
+// what it is. The error of an engine that does not answer says which address
+// was tried and what to do.
+func New(ctx context.Context, opts Options) (_ *Engine, err error) {
+	if opts.Project == "" || opts.LockDir == "" {
+		return nil, errors.New("docker engine: Project and LockDir must be set")
+	}
+	if opts.ProjectName == "" {
+		opts.ProjectName = opts.Project
+	}
+	if opts.Scope == "" {
+		opts.Scope = opts.Project
+	}
+	if opts.Agent == nil {
+		opts.Agent = BesideExecutable
+	}
+	if opts.Logger == nil {
+		opts.Logger = hclog.NewNullLogger()
+	}
+	if opts.LockDir, err = filepath.Abs(opts.LockDir); err != nil {
+		return nil, fmt.Errorf("docker engine: %w", err)
+	}
+	cli, source, err := connect()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, cli.Close())
+		}
+	}()
+	info, err := cli.Info(ctx)
+	if err != nil {
+		return nil, unanswered(cli.DaemonHost(), source, err)
+	}
+	lock, err := openSession(opts.LockDir, opts.Project)
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{
+		opts:   opts,
+		log:    opts.Logger,
+		cli:    cli,
+		info:   info,
+		traits: traitsOf(info),
+		slug:   slug(opts.ProjectName) + "-" + short(opts.Project),
+		here:   short(lock.host + ":" + opts.LockDir),
+		lock:   lock,
+		starts: make(chan struct{}, info.NCPU+1),
+		now:    time.Now,
+		users:  map[string]int{},
+	}, nil
+}
+
+func unanswered(address, source string, err error) error {
+	advice := "start it, set DOCKER_HOST to one that runs, or use `--engine process`"
+	if errors.Is(err, os.ErrPermission) {
+		advice = "your user may not use it: join the group that owns the socket (usually `sudo usermod -aG docker $USER`, then log in again), set DOCKER_HOST, or use `--engine process`"
+	}
+	return fmt.Errorf("the Docker engine at %s (from %s) does not answer: %w; %s", address, source, err, advice)
+}
+
+// Info says what the engine is. It asks it again, so an error means that it
+// does not answer now.
+func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
+	info, err := e.cli.Info(ctx)
+	if err != nil {
+		return engine.Info{}, unanswered(e.cli.DaemonHost(), "this session", err)
+	}
+	p, err := e.probe(ctx)
+	if err != nil {
+		return engine.Info{}, err
+	}
+	return engine.Info{
+		Name:     "docker",
+		Version:  info.ServerVersion,
+		Platform: platform(info),
+		CPUs:     info.NCPU,
+		Memory:   info.MemTotal,
+		Isolated: true,
+		Local:    p.Local,
+	}, nil
+}
+
+// Close ends the connection, and gives up the lock that protects what this
+// Engine made: what it did not remove is from then on for Sweep to take.
+func (e *Engine) Close() error {
+	return errors.Join(e.cli.Close(), e.lock.close())
+}
+
+// platform is the engine's, in the words that image indexes use.
+func platform(info system.Info) string {
+	arch := info.Architecture
+	switch arch {
+	case "x86_64":
+		arch = "amd64"
+	case "aarch64":
+		arch = "arm64"
+	case "armv7l", "armv6l":
+		arch = "arm"
+	case "i686", "i386":
+		arch = "386"
+	}
+	return info.OSType + "/" + arch
+}

@@ -1,0 +1,145 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
+)
+
+// An instance is a container with the agent in it.
+type instance struct {
+	e      *Engine
+	b      blueprint
+	id     string
+	stream *stream
+	// fill writes into the container before it starts.
+	fill func(ctx context.Context, id string) error
+	// upper is the volume with what a preparer writes into the tree.
+	upper string
+	// release undoes what else was made for the instance.
+	release []func(context.Context) error
+
+	mu      sync.Mutex
+	sealed  bool
+	removed bool
+	exit    *engine.Exit
+}
+
+func (i *instance) Stream() io.ReadWriteCloser { return i.stream }
+func (i *instance) Layout() engine.Layout      { return i.b.layout() }
+func (i *instance) Stderr() string             { return i.stream.stderr.String() }
+
+// Wait asks the engine, not the stream: a stream can end for many reasons.
+func (i *instance) Wait(ctx context.Context) (engine.Exit, error) {
+	if exit := i.known(); exit != nil {
+		return *exit, nil
+	}
+	done, errs := i.e.cli.ContainerWait(ctx, i.id, container.WaitConditionNotRunning)
+	select {
+	case <-done:
+	case err := <-errs:
+		if exit := i.known(); exit != nil {
+			return *exit, nil
+		}
+		return engine.Exit{}, fmt.Errorf("wait for %s: %w", i.b.Name, err)
+	}
+	return i.look(ctx)
+}
+
+func (i *instance) known() *engine.Exit {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.exit
+}
+
+// look reads how the container ended, and remembers it.
+func (i *instance) look(ctx context.Context) (engine.Exit, error) {
+	c, err := i.e.cli.ContainerInspect(ctx, i.id)
+	if err != nil {
+		return engine.Exit{}, fmt.Errorf("ask how %s ended: %w", i.b.Name, err)
+	}
+	exit := engine.Exit{Code: c.State.ExitCode, OOMKilled: c.State.OOMKilled, Error: c.State.Error}
+	if exit.At, err = time.Parse(time.RFC3339Nano, c.State.FinishedAt); err != nil {
+		exit.At = i.e.now()
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.exit = &exit
+	return exit, nil
+}
+
+// Seal commits the container. What a preparer wrote into the tree is in a
+// volume, or in the container's own layer together with the tree.
+func (i *instance) Seal(ctx context.Context, key string) (engine.Layer, error) {
+	kind := map[engine.Role]string{engine.Builder: kindSealed, engine.Preparer: kindPrepared}[i.b.Spec.Role]
+	if kind == "" {
+		return "", fmt.Errorf("seal %s: a %s cannot be sealed", i.b.Name, i.b.Spec.Role)
+	}
+	c, err := i.e.cli.ContainerInspect(ctx, i.id)
+	if err != nil {
+		return "", fmt.Errorf("seal %s: %w", i.b.Name, err)
+	}
+	if c.State.Running {
+		return "", fmt.Errorf("seal %s: its agent still runs; let it quit first", i.b.Name)
+	}
+	layer, err := i.e.commit(ctx, i.id, i.e.imageName(tag(key)), i.sealLabels(kind))
+	if err != nil {
+		return "", fmt.Errorf("seal %s: %w", i.b.Name, err)
+	}
+	i.mu.Lock()
+	i.sealed = true
+	i.mu.Unlock()
+	return engine.Layer(layer), nil
+}
+
+// Remove implements [engine.Instance]. It goes on when ctx is cancelled.
+func (i *instance) Remove(ctx context.Context) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.removed {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpFor)
+	defer cancel()
+	var errs []error
+	if i.stream != nil {
+		errs = append(errs, i.stream.Close())
+	}
+	if i.id != "" {
+		errs = append(errs, i.e.removeContainer(ctx, i.id))
+	}
+	if i.b.Tree != nil {
+		errs = append(errs, i.e.removeVolume(ctx, i.b.Tree.Volume))
+	}
+	if i.upper != "" && !i.sealed {
+		errs = append(errs, i.e.removeVolume(ctx, i.upper))
+	}
+	for len(i.release) > 0 {
+		errs = append(errs, i.release[0](ctx))
+		i.release = i.release[1:]
+	}
+	err := errors.Join(errs...)
+	i.removed = err == nil
+	return err
+}
+
+// commit keeps a container's own layer as an image.
+func (e *Engine) commit(ctx context.Context, id, name string, labels map[string]string) (string, error) {
+	_, err := e.cli.ContainerCommit(ctx, id, container.CommitOptions{Reference: name, Config: &container.Config{Labels: labels}})
+	if err != nil {
+		return "", fmt.Errorf("commit image %s: %w", name, err)
+	}
+	e.once.images.forget(name)
+	return name, e.setMark(name, mark{})
+}
+
+// gone says whether an error means that the thing asked for is not there.
+func gone(err error) bool { return err == nil || cerrdefs.IsNotFound(err) }

@@ -1,0 +1,110 @@
+package docker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/docker/docker/api/types"
+	imagetypes "github.com/docker/docker/api/types/image"
+)
+
+// Kept is something that the project keeps on the engine between runs.
+type Kept struct {
+	Name string // of the volume, or the image's tag
+	Kind string // "cache", "tree", "agent", "base", "sealed", "prepared", ...
+	// Size in bytes; what images share is counted in each. -1 when the engine
+	// does not know.
+	Size int64
+	Used time.Time // last, as far as this machine knows
+}
+
+// Usage lists what the project keeps.
+func (e *Engine) Usage(ctx context.Context) ([]Kept, error) {
+	usage, err := e.cli.DiskUsage(ctx, types.DiskUsageOptions{Types: []types.DiskUsageObject{types.ImageObject, types.VolumeObject}})
+	if err != nil {
+		return nil, fmt.Errorf("ask the engine what it keeps: %w", err)
+	}
+	s := sweeper{e: e}
+	var list []Kept
+	for _, v := range usage.Volumes {
+		if v.Labels[labelProject] != e.opts.Project {
+			continue
+		}
+		k := Kept{Name: v.Name, Kind: v.Labels[labelRole], Size: -1, Used: s.keepsake(v.Name, v.CreatedAt, v.Labels).used}
+		if v.UsageData != nil {
+			k.Size = v.UsageData.Size
+		}
+		list = append(list, k)
+	}
+	for _, i := range usage.Images {
+		if i.Labels[labelProject] != e.opts.Project {
+			continue
+		}
+		name := names(*i)[0]
+		created := time.Unix(i.Created, 0).Format(time.RFC3339)
+		list = append(list, Kept{Name: name, Kind: i.Labels[labelRole], Size: i.Size, Used: s.keepsake(name, created, i.Labels).used})
+	}
+	return list, nil
+}
+
+// ClearAll removes everything of the project: caches, environments, trees, and
+// what runs left. It refuses while a run of the project lives.
+func (e *Engine) ClearAll(ctx context.Context) error {
+	if err := e.lock.alone(e.opts.Project); err != nil {
+		return err
+	}
+	s := sweeper{e: e, lives: map[string]life{}}
+	if err := errors.Join(s.look(ctx), s.containers(ctx), s.networks(ctx)); err != nil {
+		return err
+	}
+	if len(s.used) > 0 {
+		return errors.New("containers of a run that lives are on the engine; try again when it has ended")
+	}
+	e.forget()
+	var errs []error
+	for _, v := range s.vols {
+		errs = append(errs, e.removeVolume(ctx, v.Name), e.dropMark(v.Name))
+	}
+	for _, i := range s.newestFirst() {
+		for _, name := range names(i) {
+			_, err := e.cli.ImageRemove(ctx, name, imagetypes.RemoveOptions{PruneChildren: true})
+			if !gone(err) {
+				errs = append(errs, fmt.Errorf("remove image %s: %w", name, err))
+			}
+			errs = append(errs, e.dropMark(name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// newestFirst orders images so that none comes before those made from it.
+func (s *sweeper) newestFirst() []imagetypes.Summary {
+	list := slices.Clone(s.images)
+	slices.SortStableFunc(list, func(a, b imagetypes.Summary) int { return cmp.Compare(b.Created, a.Created) })
+	return list
+}
+
+// names are an image's tags, or its id when it has none.
+func names(i imagetypes.Summary) []string {
+	tags := slices.DeleteFunc(slices.Clone(i.RepoTags), func(s string) bool { return s == untagged })
+	if len(tags) == 0 {
+		return []string{i.ID}
+	}
+	return tags
+}
+
+// untagged is how the engine calls an image without a tag in lists.
+const untagged = "<none>:<none>"
+
+// forget drops what was remembered of things that are removed.
+func (e *Engine) forget() {
+	e.once.volumes.clear()
+	e.once.images.clear()
+	e.once.foundations.clear()
+	e.once.derived.clear()
+	e.once.agents.clear()
+}

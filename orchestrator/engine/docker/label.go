@@ -1,0 +1,124 @@
+package docker
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/filters"
+)
+
+// The labels that everything made here carries.
+const (
+	labelProject = "dev.shardyard.project"
+	labelRun     = "dev.shardyard.run"   // "" for what outlives runs
+	labelRole    = "dev.shardyard.role"  // an engine.Role, or one of the kinds below
+	labelOwner   = "dev.shardyard.owner" // who must hold its lock for this to live: host:lock file; "" for what outlives runs
+	labelExpires = "dev.shardyard.expires"
+	// labelTree is the tree that a container uses, or that an image contains
+	// or was prepared for.
+	labelTree = "dev.shardyard.tree"
+	// labelUpper is the volume with what a preparer wrote into the tree.
+	labelUpper = "dev.shardyard.upper"
+	// labelEnv lists variables of a builder that its layer must not pass on.
+	labelEnv = "dev.shardyard.env"
+	// labelHere is the LockDir that knows the state of a kept volume.
+	labelHere = "dev.shardyard.here"
+)
+
+// Kinds of things that are kept or made on the way, as labelRole has them.
+const (
+	kindVoid     = "void"     // an empty image, to fill volumes through
+	kindBase     = "base"     // a base image with the workers' user
+	kindSealed   = "sealed"   // a sealed environment
+	kindPrepared = "prepared" // an environment with the project installed
+	kindDerived  = "derived"  // a layer with a tree copied in
+	kindTree     = "tree"
+	kindUpper    = "upper"
+	kindSlots    = "slots"
+	kindAgent    = "agent"
+	kindCA       = "ca"
+	kindCache    = "cache"
+	kindFiller   = "filler"
+	kindProbe    = "probe"
+	kindReplaced = "replaced" // an image whose tag another one took
+)
+
+// How long things live when nobody asks for them.
+const (
+	keepFor = 30 * 24 * time.Hour // what a project keeps
+	runFor  = 48 * time.Hour      // what a run made, seen from another machine
+)
+
+// kept labels what outlives runs.
+func (e *Engine) kept(kind string) map[string]string {
+	return map[string]string{
+		labelProject: e.opts.Project,
+		labelRun:     "",
+		labelRole:    kind,
+		labelOwner:   "",
+		labelExpires: e.now().Add(keepFor).UTC().Format(time.RFC3339),
+	}
+}
+
+// owned labels what must not outlive this Engine.
+func (e *Engine) owned(run, role string) map[string]string {
+	return map[string]string{
+		labelProject: e.opts.Project,
+		labelRun:     run,
+		labelRole:    role,
+		labelOwner:   e.lock.owner(),
+		labelExpires: e.now().Add(runFor).UTC().Format(time.RFC3339),
+	}
+}
+
+func (e *Engine) ofProject() filters.Args {
+	return filters.NewArgs(filters.Arg("label", labelProject+"="+e.opts.Project))
+}
+
+// volumeName names a volume of the project.
+func (e *Engine) volumeName(parts ...string) string {
+	return "shardyard-" + e.slug + "-" + strings.Join(parts, "-")
+}
+
+// imageName names an image of the project.
+func (e *Engine) imageName(tag string) string { return "shardyard/" + e.slug + ":" + tag }
+
+var unfit = regexp.MustCompile(`[^a-z0-9]+`)
+
+// slug makes s fit for names of containers, volumes and images.
+func slug(s string) string {
+	s = strings.Trim(unfit.ReplaceAllString(strings.ToLower(s), "-"), "-")
+	if len(s) > 32 {
+		s = strings.Trim(s[:32], "-")
+	}
+	if s == "" {
+		return "x"
+	}
+	return s
+}
+
+var fitTag = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,119}$`)
+
+// tag makes a key fit for an image's tag: most are already.
+func tag(key string) string {
+	if fitTag.MatchString(key) {
+		return key
+	}
+	return "k-" + hash(key)
+}
+
+// hash is a name for content.
+func hash(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write([]byte(p))
+		h.Write([]byte{0})
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// short is a hash for people to look at.
+func short(parts ...string) string { return hash(parts...)[:8] }

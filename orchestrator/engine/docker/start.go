@@ -1,0 +1,205 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
+)
+
+// Start makes a container, attaches to it, and starts it. It implements
+// [engine.Starter].
+func (e *Engine) Start(ctx context.Context, spec engine.Spec) (_ engine.Instance, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("start %s: %w", spec.Name, err)
+		}
+	}()
+	if err := e.check(spec); err != nil {
+		return nil, err
+	}
+	select {
+	case e.starts <- struct{}{}:
+		defer func() { <-e.starts }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	i := &instance{e: e}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, i.Remove(ctx))
+		}
+	}()
+	if err := e.blueprint(ctx, spec, i); err != nil {
+		return nil, err
+	}
+	return i, i.start(ctx)
+}
+
+func (e *Engine) check(spec engine.Spec) error {
+	if spec.Run == "" || spec.Name == "" {
+		return errors.New("its Run and its Name must be set")
+	}
+	if spec.Tree != "" && !fitName(spec.TreeName) {
+		return fmt.Errorf("tree name %q: must be the name of one folder", spec.TreeName)
+	}
+	switch spec.Role {
+	case engine.Builder, engine.Preparer, engine.Worker, engine.Finisher:
+		return nil
+	}
+	return fmt.Errorf("unknown role %q", spec.Role)
+}
+
+func fitName(s string) bool {
+	return s != "" && s != "." && s != ".." && !strings.ContainsAny(s, "/\x00")
+}
+
+// blueprint prepares everything that a container needs. What must go with the
+// container is noted in i at once, so that i.Remove can undo it.
+func (e *Engine) blueprint(ctx context.Context, spec engine.Spec, i *instance) (err error) {
+	who, err := parseUser(spec.User)
+	if err != nil {
+		return err
+	}
+	b := blueprint{
+		Spec: spec, Who: who, Traits: e.traits, Network: e.opts.Builder.Network,
+		Name:   fmt.Sprintf("shardyard-%s-%s-%s", slug(e.opts.ProjectName), runName(spec.Run), slug(spec.Name)),
+		Labels: e.owned(spec.Run, string(spec.Role)),
+	}
+	b.Labels[labelTree] = string(spec.Tree)
+	if b.Image = string(spec.Layer); b.Image == "" {
+		if b.Image, err = e.foundation(ctx, spec.Base); err != nil {
+			return err
+		}
+	}
+	img, err := e.image(ctx, b.Image)
+	if err != nil {
+		return err
+	}
+	b.Path = img.path()
+	if unset := img.Labels[labelEnv]; unset != "" {
+		b.Unset = strings.Split(unset, ",")
+	}
+	if b.Agent, err = e.agent(ctx); err != nil {
+		return err
+	}
+	if spec.Base.Host {
+		if b.Binds, err = hostBinds(spec.Base.Python); err != nil {
+			return err
+		}
+	}
+	if err := e.supplies(ctx, &b); err != nil {
+		return err
+	}
+	i.b = b
+	if spec.Tree == "" {
+		return nil
+	}
+	return e.placeTree(ctx, i, img)
+}
+
+// supplies adds what the role is given: caches, and a builder's settings.
+func (e *Engine) supplies(ctx context.Context, b *blueprint) (err error) {
+	switch b.Spec.Role {
+	case engine.Builder, engine.Worker:
+		b.Cache, err = e.cache(ctx, identity{0, 0})
+	case engine.Preparer:
+		b.Cache, err = e.cache(ctx, b.Who)
+	}
+	if err != nil || b.Spec.Role == engine.Worker || b.Spec.Role == engine.Finisher {
+		return err
+	}
+	if b.CA, err = e.ca(ctx); err != nil {
+		return err
+	}
+	if len(e.opts.Builder.Mounts) == 0 {
+		return nil
+	}
+	p, err := e.probe(ctx)
+	if err != nil {
+		return err
+	}
+	if !p.Local {
+		return fmt.Errorf("the engine is on another machine, where %s cannot be shown to builders", strings.Join(e.opts.Builder.Mounts, ", "))
+	}
+	for _, m := range e.opts.Builder.Mounts {
+		if !covered(b.Binds, m) {
+			b.Binds = append(b.Binds, path.Clean(m))
+		}
+	}
+	return nil
+}
+
+// covered says whether one of the folders contains p.
+func covered(folders []string, p string) bool {
+	return slices.ContainsFunc(folders, func(f string) bool {
+		return path.Clean(p) == f || strings.HasPrefix(path.Clean(p), f+"/")
+	})
+}
+
+// runName is a run's id, fit for a container's name. The end of an id is what
+// tells runs apart.
+func runName(run string) string {
+	run = strings.Trim(unfit.ReplaceAllString(strings.ToLower(run), "-"), "-")
+	if len(run) > 24 {
+		run = strings.Trim(run[len(run)-24:], "-")
+	}
+	return run
+}
+
+// start makes the container and starts it, attached.
+func (i *instance) start(ctx context.Context) error {
+	config, host := convert(i.b)
+	cli := i.e.cli
+	c, err := cli.ContainerCreate(ctx, config, host, nil, nil, i.b.Name)
+	if err != nil {
+		return i.e.explain(err, i.b)
+	}
+	i.id = c.ID
+	for _, w := range c.Warnings {
+		i.e.log.Warn("engine warns", "container", i.b.Name, "warning", w)
+	}
+	if i.fill != nil {
+		if err := i.fill(ctx, c.ID); err != nil {
+			return err
+		}
+	}
+	conn, err := cli.ContainerAttach(ctx, c.ID, container.AttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
+	if err != nil {
+		return fmt.Errorf("attach: %w", err)
+	}
+	i.stream = newStream(conn)
+	// A cancelled context does not end what reads from this connection.
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	if err := cli.ContainerStart(ctx, c.ID, container.StartOptions{}); err != nil {
+		return i.e.explain(err, i.b)
+	}
+	return ctx.Err()
+}
+
+// explain adds to an error of the engine what to do about it.
+func (e *Engine) explain(err error, b blueprint) error {
+	if cerrdefs.IsConflict(err) {
+		return fmt.Errorf("%w: another instance of run %s has this name", err, b.Spec.Run)
+	}
+	if b.privileged() && strings.Contains(err.Error(), "/bin/sh") {
+		return fmt.Errorf("%w: image %s has no shell, and environments cannot be built on it; take an image with /bin/sh and python", err, b.Spec.Base.Image)
+	}
+	return err
+}
+
+// labelsWith returns labels, changed.
+func labelsWith(labels, change map[string]string) map[string]string {
+	out := maps.Clone(labels)
+	maps.Copy(out, change)
+	return out
+}

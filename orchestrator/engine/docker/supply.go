@@ -1,0 +1,34 @@
+package docker
+
+import (
+	"archive/tar"
+	"context"
+	"path"
+)
+
+// cache makes sure that the scope's cache for one user exists. Users do not
+// share one: pip refuses a cache that belongs to someone else, and uv fails on
+// one that it cannot write. Workers see the builder's.
+func (e *Engine) cache(ctx context.Context, who identity) (string, error) {
+	name := "shardyard-cache-" + slug(e.opts.Scope) + "-" + short(e.opts.Scope)
+	if who.UID != 0 {
+		name += "-" + who.slug()
+	}
+	return name, e.ensureCache(ctx, name, who.UID, who.GID)
+}
+
+// ca makes sure that the engine holds the CA bundle, and returns its volume;
+// "" when none was configured.
+func (e *Engine) ca(ctx context.Context) (string, error) {
+	pem := e.opts.Builder.CA
+	if len(pem) == 0 {
+		return "", nil
+	}
+	name := e.volumeName(kindCA, hash(string(pem))[:12], e.here)
+	return name, e.ensureVolume(ctx, name, kindCA, func(tw *tar.Writer) error {
+		if err := tw.WriteHeader(folder(fillAt, 0o755, 0, 0)); err != nil {
+			return err
+		}
+		return file(tw, path.Join(fillAt, path.Base(caFile)), 0o444, pem)
+	})
+}
