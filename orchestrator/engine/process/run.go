@@ -72,6 +72,33 @@ func (e *Engine) Sweep(ctx context.Context) (removed []string, err error) {
 	return removed, nil
 }
 
+// ClearAll removes everything that the project keeps: layers, trees, slots and
+// the package cache, and what dead runs left. It refuses while a run lives.
+func (e *Engine) ClearAll(ctx context.Context) error {
+	if _, err := e.sweepRuns(ctx); err != nil {
+		return fmt.Errorf("clear: %w", err)
+	}
+	if live, err := os.ReadDir(e.dir("runs")); err != nil {
+		return fmt.Errorf("clear: %w", err)
+	} else if len(live) > 0 {
+		return fmt.Errorf("clear: run %s lives; try again when it has ended", live[0].Name())
+	}
+	var errs []error
+	for kind, dir := range map[string]string{"layer": "layers", "tree": "trees", "slot": "slots"} {
+		entries, err := os.ReadDir(e.dir(dir))
+		errs = append(errs, err)
+		for _, entry := range entries {
+			_, err := e.unused(kind, entry.Name(), func() error { return removeAll(filepath.Join(e.dir(dir), entry.Name())) })
+			errs = append(errs, err)
+		}
+	}
+	errs = append(errs, removeAll(e.dir("packages")), os.MkdirAll(e.dir("packages"), 0o755))
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("clear: %w", err)
+	}
+	return nil
+}
+
 // sweepRuns removes runs that nobody holds, with processes that they left.
 func (e *Engine) sweepRuns(ctx context.Context) (removed []string, err error) {
 	entries, err := os.ReadDir(e.dir("runs"))
