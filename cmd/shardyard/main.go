@@ -1,3 +1,128 @@
+// Command shardyard runs a test suite on N isolated workers and gives one
+// verdict. The same binary is the agent inside a worker.
 package main
 
-func main() {}
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shardyard/shardyard/orchestrator"
+	"github.com/shardyard/shardyard/orchestrator/report"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run is main with an exit code.
+func run(args []string) int {
+	ctx, stop := signals(context.Background())
+	defer stop()
+	root := newRootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var exit exitError
+	switch {
+	case err == nil:
+		return report.ExitGreen
+	case errors.As(err, &exit):
+		return exit.code
+	default:
+		fmt.Fprintf(os.Stderr, "shardyard: %v\n", err)
+		return codeOf(err)
+	}
+}
+
+// An exitError is an exit code whose reasons have been shown already.
+type exitError struct{ code int }
+
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", e.code) }
+
+// exit is nil for 0.
+func exit(code int) error {
+	if code == 0 {
+		return nil
+	}
+	return exitError{code}
+}
+
+// An infraError is machinery that broke, not a mistake of the user's.
+type infraError struct{ error }
+
+func (e infraError) Unwrap() error { return e.error }
+
+func codeOf(err error) int {
+	var infra infraError
+	var signal orchestrator.Signal
+	switch {
+	case errors.As(err, &signal) && signal.Name == "terminated":
+		return report.ExitTerminated
+	case errors.As(err, &signal), errors.Is(err, context.Canceled):
+		return report.ExitInterrupted
+	case errors.As(err, &infra):
+		return report.ExitInfrastructure
+	default:
+		return report.ExitUsage
+	}
+}
+
+// signals is a context that SIGINT and SIGTERM end, once. The second signal
+// ends the program at once: what is left behind, the next run removes.
+func signals(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	ch := make(chan os.Signal, 2)
+	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case s := <-ch:
+			name := "interrupt"
+			if s == syscall.SIGTERM {
+				name = "terminated"
+			}
+			cancel(orchestrator.Signal{Name: name})
+		case <-done:
+			return
+		}
+		select {
+		case <-ch:
+			fmt.Fprintln(os.Stderr, "shardyard: interrupted again: leaving now; the next run removes what is left behind")
+			os.Exit(report.ExitInterrupted)
+		case <-done:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(ch)
+		close(done)
+		cancel(nil)
+	}
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "shardyard",
+		Short: "Run a slow test suite fast, on hardware you own",
+		Long: `shardyard runs a test suite on N isolated workers that share a warm dependency cache, hands each a time-balanced
+group of tests, and combines results and coverage into one verdict.`,
+		Example: `  shardyard run                      the whole suite, on as many workers as pay
+  shardyard run -w 8 -- -k "not slow" eight workers; what follows -- goes to pytest
+  shardyard plan                     what a run would do, and how wall clock depends on the number of workers
+  shardyard doctor                   what is missing on this machine, and how to mend it`,
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetVersionTemplate("shardyard {{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w\nSee '%s --help'", err, cmd.CommandPath())
+	})
+	root.AddCommand(newAgentCommand(), newRunCommand())
+	return root
+}

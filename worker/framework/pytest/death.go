@@ -13,7 +13,8 @@ import (
 // A track is what is known of the tests of a process, should it end.
 type track struct {
 	opened     bool
-	collecting string // the last collector
+	collecting string  // the last collector
+	opening    *answer // the test whose file is being collected
 	current    *worker.Started
 	finished   *worker.Finished // of current, once it came
 	idle       bool             // the plugin waits for a test
@@ -29,6 +30,8 @@ func (t *track) follow(e *worker.Event) {
 		*t = track{opened: true, collecting: t.collecting, current: e.Started}
 	case e.Finished != nil:
 		t.finished = e.Finished
+	case e.Returned != nil:
+		t.opening = nil
 	case e.Reported != nil && t.current != nil && e.Reported.Test == t.current.Test:
 		t.report(e.Reported)
 	}
@@ -73,6 +76,10 @@ func (s *session) bury(exit *worker.Exit) {
 	if victim == "" {
 		return
 	}
+	if s.track.opening != nil {
+		s.track = track{opened: true, collecting: s.track.collecting, opening: s.track.opening}
+		s.stream.Emit(worker.Event{Started: &worker.Started{Test: victim, Token: token}})
+	}
 	exit.Test = victim
 	finished := worker.Finished{Test: victim, Token: token, Outcome: worker.Failing, Cause: exit.Cause, Code: exit.Code}
 	if s.track.finished != nil {
@@ -92,6 +99,8 @@ func (s *session) victim() (worker.TestID, worker.Token) {
 	switch {
 	case t.current != nil && t.finished == nil:
 		return t.current.Test, t.current.Token
+	case t.opening != nil:
+		return t.opening.Test, t.opening.Token
 	case t.idle:
 		return "", 0
 	case t.current != nil:
@@ -103,7 +112,10 @@ func (s *session) victim() (worker.TestID, worker.Token) {
 
 func (s *session) message(exit worker.Exit) string {
 	during := "the test"
-	if s.track.finished != nil {
+	switch {
+	case s.track.opening != nil:
+		during = "collecting " + s.track.collecting
+	case s.track.finished != nil:
 		during = "after the test, while fixtures of wider scope were torn down, something"
 	}
 	switch exit.Cause {

@@ -20,6 +20,8 @@ type message struct {
 	Hello      *hello  `json:"hello"`
 	Next       *next   `json:"next"`       // answered by an answer
 	Collecting *string `json:"collecting"` // a collector's node id
+	Opening    *answer `json:"opening"`    // the file of a test that was handed out is collected
+	Restart    *string `json:"restart"`    // why the suite must be collected in full, by a new process
 	Ending     *ending `json:"ending"`     // the last one
 
 	Opened     *worker.Opened     `json:"opened"`
@@ -61,11 +63,13 @@ type ending struct {
 
 // order is the first line that the plugin gets.
 type order struct {
+	py      string          // where the plugin is
 	Args    []string        `json:"args"`
 	Mode    worker.Mode     `json:"mode"`
 	Options json.RawMessage `json:"options"`
 	Results string          `json:"results"`
 	Scratch string          `json:"scratch"` // private to this process
+	Reason  string          `json:"reason"`  // why Mode is not Lazy, when that was asked for
 }
 
 // event is the message as the agent's event, or nil.

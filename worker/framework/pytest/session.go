@@ -2,7 +2,6 @@ package pytest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,7 +11,8 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// Run implements [worker.Framework]: it runs one pytest process.
+// Run implements [worker.Framework]: it runs one pytest process, or a second
+// one when the suite turns out not to be one that can be collected lazily.
 func (*Framework) Run(ctx context.Context, open worker.Open, s worker.Stream) (exit worker.Exit, err error) {
 	options, err := parseOptions(open.Options)
 	if err != nil {
@@ -23,31 +23,34 @@ func (*Framework) Run(ctx context.Context, open worker.Open, s worker.Stream) (e
 		return worker.Exit{}, fmt.Errorf("make a directory for the pytest plugin: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	py, err := unpack(scratch)
-	if err != nil {
+	first := order{
+		Args: append([]string{}, open.Args...), Mode: open.Mode, Options: worker.Raw(options),
+		Results: open.Results, Scratch: scratch,
+	}
+	if first.py, err = unpack(scratch); err != nil {
 		return worker.Exit{}, err
 	}
-	p, err := start(ctx, open, options, py, s.Emit)
-	if err != nil {
-		return worker.Exit{}, err
-	}
-	first := order{Args: open.Args, Mode: open.Mode, Options: open.Options, Results: open.Results, Scratch: scratch}
-	if len(first.Options) == 0 {
-		first.Options = json.RawMessage("{}")
-	}
-	if first.Args == nil {
-		first.Args = []string{}
-	}
-	session := newSession(p, s, time.Duration(open.TestTimeoutMS)*time.Millisecond)
-	exit, err = session.run(ctx, first)
-	if closeErr := p.close(); closeErr != nil {
-		err = errors.Join(err, closeErr)
-	}
-	if err == nil {
-		session.bury(&exit)
-		err = session.fault(exit)
+	exit, restart, err := attend(ctx, open, options, first, s)
+	if restart != "" && err == nil {
+		first.Mode, first.Reason = worker.Full, restart
+		exit, _, err = attend(ctx, open, options, first, s)
 	}
 	return exit, err
+}
+
+// attend runs one process. restart is why another one is needed.
+func attend(ctx context.Context, open worker.Open, options Options, first order, stream worker.Stream) (exit worker.Exit, restart string, err error) {
+	p, err := start(ctx, open, options, first.py, stream.Emit)
+	if err != nil {
+		return worker.Exit{}, "", err
+	}
+	s := newSession(p, stream, time.Duration(open.TestTimeoutMS)*time.Millisecond)
+	exit, err = s.run(ctx, first)
+	if err = errors.Join(err, p.close()); err != nil || s.restart != "" {
+		return exit, s.restart, err
+	}
+	s.bury(&exit)
+	return exit, "", s.fault(exit)
 }
 
 // A session follows one process. Its loop owns all of it.
@@ -60,11 +63,12 @@ type session struct {
 	replies  chan answer   // of Next calls that wait
 	waiting  bool          // such a call is under way
 
-	watch  watch
-	track  track
-	dump   int // the signal for it
-	ending *ending
-	failed *worker.Failed
+	watch   watch
+	track   track
+	dump    int // the signal for it
+	ending  *ending
+	failed  *worker.Failed
+	restart string
 }
 
 func newSession(p *process, s worker.Stream, limit time.Duration) *session {
@@ -150,6 +154,11 @@ func (s *session) handle(ctx context.Context, m message) error {
 		s.track.collecting = *m.Collecting
 	case m.Next != nil:
 		return s.next(ctx, m.Next.Wait)
+	case m.Opening != nil:
+		s.track.opening = m.Opening
+		s.watch.arm()
+	case m.Restart != nil:
+		s.restart = *m.Restart
 	case m.Ending != nil:
 		s.ending = m.Ending
 		s.watch.disarm()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from . import reports
+from . import junit, lazy, reports
 from .collection import Collection
 from .settings import Settings
 from .stream import Loop
@@ -15,6 +15,8 @@ class Plugin:
         options = order["options"]
         self._wire = reports.Wire(channel)
         self._settings = Settings(int(options.get("seed") or 0), order["scratch"])
+        self._lazy = order["mode"] == "lazy"
+        self._reason = order.get("reason") or ""  # why not lazily, when that was asked for
         self._collection = None
         self._loop = None
         self._stop = ""
@@ -38,12 +40,17 @@ class Plugin:
     def pytest_configure(self, config):
         self._wire.config = config
         self._settings.isolate(config)
+        reports.silence(config.pluginmanager.getplugin("terminalreporter"))
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session):
-        reports.silence(session.config.pluginmanager.getplugin("terminalreporter"))
-        self._collection = Collection(self._wire)
         self._wire.reported("", "settings", self._settings.describe(session.config))
+        if self._lazy and not self._reason:
+            self._reason = "; ".join(self._settings.full) or lazy.objection(session) or ""
+        if self._lazy and not self._reason:
+            self._collection = lazy.LazyCollection(self._wire, session)
+        else:
+            self._collection = Collection(self._wire)
 
     # Collection
 
@@ -62,7 +69,7 @@ class Plugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
         self._settings.collected(session.config)
-        self._wire.emit("opened", mode=self._collection.mode, detail=reports.versions())
+        self._wire.emit("opened", mode=self._collection.mode, reason=self._reason, detail=reports.versions())
         stop = self._collection.publish(session)
         if stop:
             raise session.Interrupted(stop)
@@ -84,9 +91,15 @@ class Plugin:
         if self._attempt():
             self._attempt().log("logstart", {"nodeid": nodeid, "location": location})
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report):
-        if self._attempt():
-            self._attempt().report(report)
+        if not self._attempt():
+            return
+        if report.when == "call" or (report.when == "setup" and not report.passed):
+            attributes = junit.attributes(self._wire.config, report.nodeid)
+            if attributes:
+                self._attempt().log("xml", {"attributes": attributes})
+        self._attempt().report(report)
 
     def pytest_runtest_logfinish(self, nodeid, location):
         if self._attempt():
@@ -101,6 +114,11 @@ class Plugin:
             self._wire.reported("", "warning", data)
 
     # The end
+
+    def pytest_sessionfinish(self, session):
+        properties = junit.properties(session.config)
+        if properties:
+            self._wire.reported("", "suite", {"properties": properties})
 
     def pytest_keyboard_interrupt(self, excinfo):
         self._stop = excinfo.exconly().split(": ", 1)[-1].strip() or excinfo.typename

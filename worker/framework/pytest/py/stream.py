@@ -6,6 +6,7 @@ when pytest looks, so that no more than the running test is locked.
 """
 
 from . import verdict
+from .lazy import catch_warnings
 
 READY, EMPTY, ENDED = "ready", "empty", "ended"
 
@@ -53,6 +54,8 @@ class Loop:
 
     def _resolve(self, leased):
         """Sets the test's item; tells the agent when there is none."""
+        if not self._collection.holds(leased.file):
+            self._wire.send({"opening": {"test": leased.id, "token": leased.token}})
         leased.item = self._collection.find(leased.file, leased.id)
         if leased.item is None:
             self._wire.emit("returned", tests=[], unknown=[leased.id])
@@ -97,14 +100,13 @@ class Loop:
         for. It is part of the teardown of the test before."""
         from _pytest.logging import caplog_records_key
         from _pytest.runner import call_and_report
-        from _pytest.warnings import catch_warnings_for_item
 
         stack = list(self.session._setupstate.stack)
         chain = following.item.listchain() if following else []
         if stack == chain[: len(stack)]:
             return
         item.stash[caplog_records_key] = {}
-        with catch_warnings_for_item(config=item.config, ihook=item.ihook, when="runtest", item=item):
+        with catch_warnings(item.config, item.ihook, "runtest", item):
             report = call_and_report(item, "teardown", log=False, nextitem=following.item if following else None)
         self.attempt.amend(report)
 

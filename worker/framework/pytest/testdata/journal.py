@@ -48,8 +48,8 @@ class Journal:
         xml = self.config.stash.get(xml_key, None)
         if xml is not None and (report.when == "call" or not report.passed):
             # Before pytest adds its own attributes to the test's.
-            reporter = xml.node_reporters.get((report.nodeid, None))
-            if reporter is not None and reporter.attrs and "name" not in reporter.attrs:
+            reporter = xml.node_reporter(report)
+            if reporter.attrs and "name" not in reporter.attrs:
                 self.write("xml", {"attributes": reporter.attrs}, self.test)
         self.write("report", self.serialised(report), self.test)
 

@@ -1,0 +1,43 @@
+# shardyard. `make demo` and `make test` are the two commands to know.
+SHELL   := bash
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+GO      := CGO_ENABLED=0 go
+LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: build demo test test-suites lint bench bench-schedule bench-peers dist clean
+
+build: ## bin/shardyard, static: the same file is the agent inside workers
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/shardyard ./cmd/shardyard
+
+demo: build ## the main job on a real package: 4 workers, with coverage, cold and warm
+	scripts/demo
+
+test: build lint ## all tests, with the race detector, on a real engine
+	scripts/test
+
+test-suites: build ## real suites, sharded and plain, compared test by test
+	SHARDYARD_SUITES=all scripts/test ./testsuites
+
+lint:
+	gofmt -l . | (! grep .)
+	go vet ./...
+	go run $(LINT) run ./...
+
+bench: build ## plain pytest beside shardyard, cold and warm
+	scripts/bench
+
+bench-schedule: build ## the planner on real histories, beside every peer
+	bench/schedule
+
+bench-peers: build ## xdist, containers with pytest-split, and shardyard
+	bench/peers
+
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+dist: ## static builds for every platform
+	for p in $(PLATFORMS); do os=$${p%/*} arch=$${p#*/}; \
+	  ext=; [ $$os = windows ] && ext=.exe; \
+	  GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/shardyard-$$os-$$arch$$ext ./cmd/shardyard || exit 1; done
+
+clean:
+	rm -rf bin dist

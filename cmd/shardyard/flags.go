@@ -1,0 +1,310 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/shardyard/shardyard/configs"
+	"github.com/shardyard/shardyard/orchestrator"
+	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/plan"
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/source"
+	"github.com/shardyard/shardyard/worker/framework/pytest"
+)
+
+// commonFlags are those of every command that looks at a project.
+type commonFlags struct {
+	dir      string
+	config   string
+	logLevel string
+	color    string
+}
+
+func (f *commonFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVarP(&f.dir, "directory", "C", ".", "the project's directory")
+	flags.StringVar(&f.config, "config", "", "the config file (default: the nearest "+configs.FileName+" up to the repository's root)")
+	flags.StringVar(&f.logLevel, "log-level", "warn", "what to log to stderr: trace, debug, info, warn, error")
+	flags.StringVar(&f.color, "color", "auto", "auto, always or never; NO_COLOR is honoured")
+}
+
+func (f *commonFlags) logger() (hclog.Logger, error) {
+	level := hclog.LevelFromString(f.logLevel)
+	if level == hclog.NoLevel {
+		return nil, fmt.Errorf("--log-level %q: there are trace, debug, info, warn and error", f.logLevel)
+	}
+	return hclog.New(&hclog.LoggerOptions{Name: "shardyard", Output: os.Stderr, Level: level, Color: hclog.ColorOff}), nil
+}
+
+// colored says whether to write colours to w. A bad --color was refused before.
+func (f *commonFlags) colored(w io.Writer) bool {
+	on, err := report.UseColor(f.color, isTerminal(w), os.Getenv)
+	return err == nil && on
+}
+
+// placeFlags say where and on what a suite runs.
+type placeFlags struct {
+	commonFlags
+	engine  string
+	image   string
+	rev     string
+	markers string
+	keyword string
+	args    []string // for pytest
+}
+
+func (f *placeFlags) register(cmd *cobra.Command) {
+	f.commonFlags.register(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.engine, "engine", "auto", "where workers run: auto, docker or process")
+	flags.StringVar(&f.image, "image", "", "the workers' image: a name, auto or host")
+	flags.StringVar(&f.rev, "rev", "", "test this commit instead of the working tree")
+	flags.StringVarP(&f.markers, "markers", "m", "", "only tests with these markers, as pytest's -m")
+	flags.StringVarP(&f.keyword, "keyword", "k", "", "only tests with these names, as pytest's -k")
+}
+
+// runFlags are the flags of run.
+type runFlags struct {
+	placeFlags
+	workers     string
+	target      time.Duration
+	schedule    string
+	splitBy     string
+	retries     int
+	failOn      string
+	cov         []string
+	failUnder   float64
+	testTimeout time.Duration
+	runTimeout  time.Duration
+	full        bool
+	progress    string
+
+	changed func(string) bool
+}
+
+func (f *runFlags) register(cmd *cobra.Command) {
+	f.placeFlags.register(cmd)
+	flags := cmd.Flags()
+	flags.StringVarP(&f.workers, "workers", "w", "", "how many workers: a number or auto (default auto)")
+	flags.DurationVar(&f.target, "target", 0, "with auto: as many workers as bring the run to this wall clock")
+	flags.StringVar(&f.schedule, "schedule", "", "dynamic, or static: the plan is fixed before the run (default dynamic)")
+	flags.StringVar(&f.splitBy, "split-by", "", "what is balanced: time, file or directory (default time)")
+	flags.IntVar(&f.retries, "retries", 0, "run failed tests again on a fresh worker, so often; those that pass are flaky")
+	flags.StringVar(&f.failOn, "fail-on", "", "flaky: flaky tests fail the run")
+	flags.StringArrayVar(&f.cov, "cov", nil, "measure coverage, of this package or directory where one is given")
+	flags.Lookup("cov").NoOptDefVal = allSources
+	flags.Float64Var(&f.failUnder, "cov-fail-under", 0, "fail when the combined coverage is below so many percent")
+	flags.DurationVar(&f.testTimeout, "test-timeout", 0, "end a test that runs longer (default 5m; 0s for never)")
+	flags.DurationVar(&f.runTimeout, "run-timeout", 0, "end the run when it takes longer (default 1h; 0s for never)")
+	flags.BoolVar(&f.full, "full-collection", false, "let every worker collect the whole suite")
+	flags.StringVar(&f.progress, "progress", "auto", "auto, tty, plain, quiet or json")
+	f.changed = func(name string) bool { return flags.Changed(name) }
+}
+
+// allSources is what --cov says without a value.
+const allSources = "*"
+
+// request turns config and flags into a run.
+func (f *runFlags) request(p *project, suite string) (orchestrator.Request, error) {
+	s, err := p.config.Suite(suite)
+	if err != nil {
+		return orchestrator.Request{}, err
+	}
+	env, missing := s.Env.Values(os.LookupEnv)
+	for _, name := range missing {
+		p.say("env.pass names %s, which is not set here", name)
+	}
+	req := orchestrator.Request{
+		Version: version, Project: p.dir, Suite: suite, RunID: orchestrator.NewRunID(time.Now()),
+		Source: source.Options{Rev: f.rev, Include: p.config.Source.Include},
+		Image:  orElse(f.image, p.config.Image), Python: p.detection.Python,
+		Setup:     orchestrator.Step{Commands: p.config.Setup, Key: p.config.Key},
+		Prepare:   orchestrator.Step{Commands: p.config.Prepare},
+		Builder:   p.settings(),
+		Framework: s.Framework, Env: env,
+		Workers: int(s.Workers), Target: f.target,
+		Retries: s.Retries, FailOnFlaky: f.failOn == "flaky", FullCollection: f.full,
+		TestTimeout: time.Duration(s.Limits.Test), RunTimeout: time.Duration(s.Limits.Run), OutputLimit: int64(s.Limits.Output),
+		Limits:  engine.Limits{Memory: int64(s.Limits.Memory), PIDs: int64(s.Limits.PIDs)},
+		Harden:  engine.Harden{CapAdd: p.config.CapAdd},
+		Network: p.config.Network, User: p.config.User,
+	}
+	req.Args = append(append(append([]string{}, s.Args...), f.selection()...), f.args...)
+	if !hasPaths(f.args) {
+		req.Args = append(req.Args, s.Paths...)
+	}
+	if err := f.override(&req, s); err != nil {
+		return req, err
+	}
+	cover := f.coverage(p, s, &req)
+	if len(req.Setup.Commands)+len(req.Prepare.Commands) > 0 {
+		ensure := &req.Setup.Ensure
+		if len(req.Prepare.Commands) > 0 {
+			ensure = &req.Prepare.Ensure
+		}
+		*ensure = append(*ensure, p.detection.Ensure...)
+		if cover != nil {
+			*ensure = append(*ensure, "coverage")
+		}
+	}
+	color := "no"
+	if f.colored(os.Stdout) {
+		color = "yes"
+	}
+	req.Options = func(python string) json.RawMessage {
+		o := struct {
+			pytest.Options
+			Coverage *pytest.CoverageOptions `json:"coverage,omitempty"`
+			Color    string                  `json:"color"`
+		}{pytest.Options{Python: python}, cover, color}
+		b, err := json.Marshal(o)
+		if err != nil {
+			panic(err) // plain data
+		}
+		return b
+	}
+	return req, nil
+}
+
+func (f *placeFlags) selection() []string {
+	var args []string
+	if f.markers != "" {
+		args = append(args, "-m", f.markers)
+	}
+	if f.keyword != "" {
+		args = append(args, "-k", f.keyword)
+	}
+	return args
+}
+
+// override puts flags above the config.
+func (f *runFlags) override(req *orchestrator.Request, s configs.Effective) error {
+	if f.workers != "" {
+		n, err := parseWorkers(f.workers)
+		if err != nil {
+			return err
+		}
+		req.Workers = n
+	}
+	if f.target < 0 {
+		return fmt.Errorf("--target %s: a time above 0", f.target)
+	}
+	schedule := orElse(f.schedule, s.Schedule)
+	switch schedule {
+	case "dynamic", "":
+	case "static":
+		req.Static = true
+	default:
+		return fmt.Errorf("--schedule %q: there are dynamic and static", schedule)
+	}
+	split := orElse(f.splitBy, s.SplitBy)
+	switch split {
+	case "time", "":
+		req.Split = plan.ByTime
+	case "file":
+		req.Split = plan.ByFile
+	case "directory":
+		req.Split = plan.ByDirectory
+	default:
+		return fmt.Errorf("--split-by %q: there are time, file and directory", split)
+	}
+	if f.failOn != "" && f.failOn != "flaky" {
+		return fmt.Errorf("--fail-on %q: there is flaky", f.failOn)
+	}
+	if f.changed("retries") {
+		req.Retries = f.retries
+	}
+	if req.Retries < 0 {
+		return fmt.Errorf("--retries %d: a number from 0", req.Retries)
+	}
+	if f.changed("test-timeout") {
+		req.TestTimeout = f.testTimeout
+	}
+	if f.changed("run-timeout") {
+		req.RunTimeout = f.runTimeout
+	}
+	return nil
+}
+
+// parseWorkers reads a number of workers; 0 is auto.
+func parseWorkers(s string) (int, error) {
+	if s == "auto" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > 10000 {
+		return 0, fmt.Errorf("--workers %q: a number from 1 to 10000, or auto", s)
+	}
+	return n, nil
+}
+
+// coverage says how coverage is measured; nil for not at all.
+func (f *runFlags) coverage(p *project, s configs.Effective, req *orchestrator.Request) *pytest.CoverageOptions {
+	on := f.changed("cov") || p.detection.Coverage || asksForCoverage(req.Args)
+	if !f.changed("cov") && s.Coverage.Enabled != nil {
+		on = *s.Coverage.Enabled
+	}
+	if !on {
+		return nil
+	}
+	req.Coverage = true
+	c := &pytest.CoverageOptions{Sources: s.Coverage.Sources, FailUnder: s.Coverage.FailUnder}
+	for _, src := range f.cov {
+		if src != allSources {
+			c.Sources = append(c.Sources, src)
+		}
+	}
+	if f.changed("cov-fail-under") {
+		c.FailUnder = &f.failUnder
+	}
+	return c
+}
+
+func (f *runFlags) console(ctx context.Context, out io.Writer) (*report.Console, func(), error) {
+	if _, err := report.UseColor(f.color, false, os.Getenv); err != nil {
+		return nil, nil, err
+	}
+	c, err := report.NewConsole(report.Progress(f.progress), report.Screen{
+		Out: out, Terminal: isTerminal(out), Color: f.colored(out), Width: func() int {
+			w, _, err := term.GetSize(int(os.Stdout.Fd()))
+			if err != nil {
+				return 0
+			}
+			return w
+		},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() { defer close(done); c.Watch(ctx, 100*time.Millisecond) }()
+	return c, func() { cancel(); <-done }, nil
+}
+
+// terminal takes pytest's own closing text.
+func (f *runFlags) terminal(out io.Writer) io.Writer {
+	if f.progress == "json" {
+		return io.Discard
+	}
+	return out
+}
+
+func terminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/shardyard/shardyard/configs"
+	"github.com/shardyard/shardyard/orchestrator"
+	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/engine/docker"
+)
+
+// A project is what one invocation works on.
+type project struct {
+	dir       string
+	config    *configs.Config
+	detection configs.Detection
+	told      []string
+}
+
+// loadProject finds the project that dir is in: the directory of the nearest
+// shardyard.yaml up to the repository's root, else the nearest one in which a
+// suite is detected.
+func loadProject(dir, file string) (*project, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(dir); err != nil {
+		return nil, err
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("%s is not a directory", dir)
+	}
+	found := file != ""
+	if !found {
+		if file, found, err = configs.Find(dir); err != nil {
+			return nil, err
+		}
+	}
+	p := &project{dir: dir, config: configs.Default()}
+	if found {
+		if p.config, err = configs.Load(file); err != nil {
+			return nil, err
+		}
+		if p.dir, err = filepath.Abs(filepath.Dir(file)); err != nil {
+			return nil, err
+		}
+	}
+	if p.detection, err = configs.Detect(p.dir); err != nil {
+		return nil, err
+	}
+	if err := p.complete(); err != nil {
+		return nil, err
+	}
+	p.config.Fill(p.detection)
+	return p, nil
+}
+
+// complete checks that the config and what was detected tell how to install.
+func (p *project) complete() error {
+	told := p.config.Setup != nil || p.config.Prepare != nil
+	switch d := p.detection; {
+	case told:
+		return nil
+	case d.Unsupported != nil:
+		return d.Unsupported
+	case d.Kind == "":
+		return errors.New("nothing to test was found in " + p.dir + ": no Python project and no test_*.py. " +
+			"Run shardyard in the project's directory, or write a " + configs.FileName + " (shardyard init)")
+	}
+	return nil
+}
+
+// say keeps a note for the start of the run.
+func (p *project) say(format string, args ...any) {
+	p.told = append(p.told, fmt.Sprintf(format, args...))
+}
+
+// notes are what the user should know before the run: what was detected and
+// why, and what was taken instead of what was asked for.
+func (p *project) notes(why string) []string {
+	var notes []string
+	if p.config.File == "" {
+		for _, e := range p.detection.Evidence {
+			notes = append(notes, "detected "+e.String())
+		}
+	}
+	notes = append(notes, p.detection.Notes...)
+	if why != "" {
+		notes = append(notes, why)
+	}
+	return append(notes, p.told...)
+}
+
+func (p *project) builder() (docker.BuilderOptions, error) { return docker.BuilderOptions{}, nil }
+
+func (p *project) settings() orchestrator.BuilderSettings {
+	return orchestrator.BuilderSettings{Env: func(engine.Layout) map[string]string { return nil }}
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/cobra"
+
+	"github.com/shardyard/shardyard/orchestrator"
+	"github.com/shardyard/shardyard/orchestrator/report"
+)
+
+func newRunCommand() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run [suite] [-- pytest args]",
+		Short: "Run a suite on N workers and give one verdict",
+		Long: `Runs a suite of the project that the current directory is in: the suite with that name, or every suite in turn, or
+the whole project where the config names none. What follows -- goes to pytest. Results are in .shardyard/runs/latest.
+
+Exit status: 0 green, 1 tests failed, 2 usage or config, 3 infrastructure, not-run tests or incomplete coverage,
+4 nothing to test, 5 a gate failed (coverage under its limit, flaky when asked), 130 or 143 interrupted.`,
+		Example: `  shardyard run -w 4
+  shardyard run unit --cov=mypackage
+  shardyard run -w auto --retries 1 --fail-on flaky
+  shardyard run -- -m "not slow" tests/api
+  shardyard run --rev HEAD~1 --engine process`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			suite, rest, err := splitArgs(cmd, args)
+			if err != nil {
+				return err
+			}
+			f.args = rest
+			return f.run(cmd.Context(), suite, cmd.OutOrStdout())
+		},
+	}
+	f.register(cmd)
+	return cmd
+}
+
+// splitArgs separates the suite's name from what follows --.
+func splitArgs(cmd *cobra.Command, args []string) (suite string, rest []string, err error) {
+	before := args
+	if n := cmd.ArgsLenAtDash(); n >= 0 {
+		before, rest = args[:n], args[n:]
+	}
+	switch len(before) {
+	case 0:
+		return "", rest, nil
+	case 1:
+		return before[0], rest, nil
+	}
+	return "", nil, fmt.Errorf("one suite at a time: what is meant for pytest follows --, as in `shardyard %s -- %s`", cmd.Name(), before[1])
+}
+
+// run runs one suite, or all of them, and gives the exit code that weighs most.
+func (f *runFlags) run(ctx context.Context, suite string, out io.Writer) error {
+	logger, err := f.logger()
+	if err != nil {
+		return err
+	}
+	p, err := loadProject(f.dir, f.config)
+	if err != nil {
+		return err
+	}
+	names := []string{suite}
+	if all := p.config.SuiteNames(); suite == "" && len(all) > 0 {
+		names = all
+	}
+	var reports []*report.Report
+	for _, name := range names {
+		rep, err := f.suite(ctx, p, name, out, logger)
+		if err != nil {
+			return err
+		}
+		reports = append(reports, rep)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return exit(worst(reports))
+}
+
+// suite is one run.
+func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Writer, logger hclog.Logger) (_ *report.Report, err error) {
+	req, err := f.request(p, name)
+	if err != nil {
+		return nil, err
+	}
+	builder, err := p.builder()
+	if err != nil {
+		return nil, err
+	}
+	eng, why, err := openEngine(ctx, f.engine, p.dir, builder, logger)
+	if err != nil {
+		return nil, infraError{err}
+	}
+	defer func() { err = errors.Join(err, eng.Close()) }()
+	results, err := newResults(p.dir, req.RunID)
+	if err != nil {
+		return nil, infraError{err}
+	}
+	req.Out = results.dir
+	db := openHistory(ctx, logger)
+	if db != nil {
+		defer func() { err = errors.Join(err, db.Close()) }()
+	}
+	console, stop, err := f.console(ctx, out)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	deps := orchestrator.Deps{
+		Engine: eng, Sinks: []orchestrator.Sink{console}, Terminal: f.terminal(out), Logger: logger, Now: time.Now,
+		Notes: p.notes(why),
+	}
+	if db != nil {
+		deps.History = db
+	}
+	rep, err := orchestrator.Run(ctx, req, deps)
+	stop()
+	if err != nil {
+		return nil, infraError{err}
+	}
+	if err := results.finish(rep); err != nil {
+		return nil, infraError{err}
+	}
+	f.close(rep, results, out)
+	return rep, nil
+}
+
+// close prints the last lines of a run.
+func (f *runFlags) close(rep *report.Report, results *results, out io.Writer) {
+	if f.progress == "json" {
+		return
+	}
+	for _, line := range report.Closing(rep, results.next(rep), f.colored(out)) {
+		fmt.Fprintln(out, line)
+	}
+}
+
+// worst is the exit code that weighs most: in the order of precedence of run --help.
+func worst(reports []*report.Report) int {
+	order := []int{
+		report.ExitInterrupted, report.ExitTerminated, report.ExitUsage, report.ExitFailed, report.ExitInfrastructure,
+		report.ExitGate, report.ExitEmpty,
+	}
+	for _, code := range order {
+		if slices.ContainsFunc(reports, func(r *report.Report) bool { return r.Exit == code }) {
+			return code
+		}
+	}
+	return report.ExitGreen
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && terminal(f)
+}

@@ -1,0 +1,227 @@
+package orchestrator
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"sync"
+
+	"github.com/shardyard/shardyard/orchestrator/dispatch"
+	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// A finisher is the place where the run's reports are made. It is started
+// while the tests run, so that nobody waits for it at the end.
+type finisher struct {
+	once sync.Once
+	done chan struct{}
+	inst engine.Instance
+	err  error
+}
+
+func (f *finisher) start(ctx context.Context, r *run) {
+	f.once.Do(func() {
+		go func() {
+			defer close(f.done)
+			f.inst, f.err = r.Engine.Start(ctx, r.spec(engine.Finisher, "finisher"))
+		}()
+	})
+}
+
+// remove ends it, started or not.
+func (f *finisher) remove(ctx context.Context) error {
+	f.once.Do(func() { close(f.done) })
+	<-f.done
+	if f.inst == nil {
+		return nil
+	}
+	return f.inst.Remove(ctx)
+}
+
+// conclude makes one result of all: the framework's own tools do it, in a
+// place like the workers'.
+func (r *run) conclude(ctx context.Context) (err error) {
+	step := r.step("conclude")
+	defer func() { step.end(err) }()
+	defer func() { err = errors.Join(err, r.finish.remove(ctx), r.spool.remove(), os.RemoveAll(r.tmp())) }()
+	if r.lists.full == nil {
+		return nil // nothing was discovered: there is nothing to conclude
+	}
+	if err := r.writeReports(); err != nil {
+		return fmt.Errorf("gather the reports: %w", err)
+	}
+	r.finish.start(ctx, r)
+	<-r.finish.done
+	if r.finish.err != nil {
+		return fmt.Errorf("start the finisher: %w", r.finish.err)
+	}
+	inst := r.finish.inst
+	client, err := dial(ctx, inst, "finisher")
+	if err != nil {
+		_, cause := r.autopsy(ctx, inst, err)
+		return fmt.Errorf("finisher: %s", cause)
+	}
+	defer client.Close()
+	layout := inst.Layout()
+	dir := path.Join(layout.Temp, "conclusion")
+	if err := putTree(ctx, client, r.tmp(), dir); err != nil {
+		return fmt.Errorf("hand the reports to the finisher: %w", err)
+	}
+	done, err := client.Conclude(ctx, worker.Conclude{
+		Framework: r.req.Framework, Source: path.Join(layout.Source, r.src.Sub), Dir: dir,
+		Args: r.req.Args, Env: r.testEnv(layout), Options: r.req.Options(r.interpreter(layout)),
+	}, func(o worker.Output) {
+		if _, werr := r.Terminal.Write(o.Data); werr != nil {
+			r.Logger.Debug("terminal", "error", werr)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("conclude: %w", err)
+	}
+	for _, f := range done.Files {
+		local, err := r.resultPath(f)
+		if err != nil {
+			return err
+		}
+		if err := fetchFile(ctx, client, path.Join(dir, f), local); err != nil {
+			return fmt.Errorf("fetch %s: %w", f, err)
+		}
+	}
+	r.emit(report.Concluded{Code: done.Code, Files: done.Files, Error: done.Error})
+	r.covered(done)
+	return client.Quit(ctx)
+}
+
+func (r *run) tmp() string { return filepath.Join(r.req.Out, "tmp") }
+
+// resultPath is where a result file goes: below the run's directory, whatever
+// the finisher calls it.
+func (r *run) resultPath(name string) (string, error) {
+	rel := filepath.FromSlash(name)
+	if trimmed, ok := cutDir(name, "out"); ok {
+		rel = filepath.FromSlash(trimmed)
+	}
+	if !filepath.IsLocal(rel) {
+		return "", fmt.Errorf("the finisher names a result file %q: not a path below its directory", name)
+	}
+	return filepath.Join(r.req.Out, rel), nil
+}
+
+func cutDir(name, dir string) (string, bool) {
+	rel, err := filepath.Rel(dir, filepath.FromSlash(name))
+	return filepath.ToSlash(rel), err == nil && filepath.IsLocal(rel)
+}
+
+// writeReports lays the conclusion's input out in the run's tmp directory:
+// reports in the order of the suite, each test's last attempt that counts.
+func (r *run) writeReports() (err error) {
+	f, err := os.Create(filepath.Join(r.tmp(), "reports.jsonl"))
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(f, 256<<10)
+	defer func() { err = errors.Join(err, w.Flush(), f.Close()) }()
+	if err := r.spool.copySession(w); err != nil {
+		return err
+	}
+	for _, res := range r.d.Results() {
+		n := 0
+		if a, ok := final(res); ok {
+			if n, err = r.spool.copy(w, attempt{res.Test.ID, a.Token}); err != nil {
+				return err
+			}
+		}
+		if n > 0 {
+			continue
+		}
+		reason, err := json.Marshal(map[string]string{"reason": orElse(res.Reason, "its reports are missing")})
+		if err != nil {
+			return err
+		}
+		line, err := encodeLine(record{Test: res.Test.ID, Kind: "not-run", Data: reason})
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(line); err != nil {
+			return err
+		}
+	}
+	meta, err := json.Marshal(map[string]any{
+		"tests": len(r.tests), "deselected": r.deselected, "missing_coverage": r.missing, "fail_under": r.req.FailUnder,
+	})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(r.tmp(), "run.json"), meta, 0o644)
+}
+
+// final is the attempt that a test's verdict rests on.
+func final(res dispatch.Result) (dispatch.Attempt, bool) {
+	for i := len(res.Attempts) - 1; i >= 0; i-- {
+		if a := res.Attempts[i]; a.Void == "" && a.Outcome != "" {
+			return a, true
+		}
+	}
+	return dispatch.Attempt{}, false
+}
+
+// putTree copies a directory of this machine into a place of work.
+func putTree(ctx context.Context, client *worker.Client, local, remote string) error {
+	return filepath.WalkDir(local, func(name string, e os.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		rel, err := filepath.Rel(local, name)
+		if err != nil {
+			return err
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		err = client.PutFile(ctx, path.Join(remote, filepath.ToSlash(rel)), 0o644, f)
+		return errors.Join(err, f.Close())
+	})
+}
+
+// covered reports the combined coverage.
+func (r *run) covered(done worker.Concluded) {
+	var summary struct {
+		Coverage *struct {
+			Percent   float64  `json:"percent"`
+			FailUnder *float64 `json:"fail_under"`
+			Complete  bool     `json:"complete"`
+			Reason    string   `json:"reason"`
+		} `json:"coverage"`
+	}
+	if len(done.Summary) == 0 {
+		return
+	}
+	if err := json.Unmarshal(done.Summary, &summary); err != nil {
+		r.emit(report.Fault{Kind: report.Infrastructure, Text: fmt.Sprintf("the conclusion's summary cannot be read: %v", err)})
+		return
+	}
+	c := summary.Coverage
+	if c == nil {
+		return
+	}
+	ev := report.Covered{Percent: c.Percent, Complete: c.Complete, Reason: c.Reason}
+	if limit := firstOf(r.req.FailUnder, c.FailUnder); limit != nil {
+		ev.FailUnder = *limit
+	}
+	r.emit(ev)
+}
+
+func firstOf(a, b *float64) *float64 {
+	if a != nil {
+		return a
+	}
+	return b
+}

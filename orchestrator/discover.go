@@ -1,0 +1,207 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/shardyard/shardyard/orchestrator/dispatch"
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// opened: a session takes tests. A worker that collects everything is ready
+// once it has; a lazy one is ready now.
+func (r *run) opened(ctx context.Context, m *member, o worker.Opened) {
+	again := m.ready // another process of the same session
+	m.mode = o.Mode
+	if o.Reason != "" && !r.told[o.Reason] {
+		r.told[o.Reason] = true
+		r.note(report.Info, "every worker collects the whole suite: %s", o.Reason)
+	}
+	if again {
+		return
+	}
+	r.emit(report.WorkerStarted{Worker: int(m.id), Mode: string(o.Mode), Detail: o.Detail, Host: r.host})
+	if o.Mode == worker.Full {
+		m.exact = true
+		m.collecting = newCollection()
+		return
+	}
+	r.ready(ctx, m)
+}
+
+func (r *run) ready(ctx context.Context, m *member) {
+	m.ready = true
+	r.input(ctx, dispatch.WorkerReady{Worker: m.id, Host: r.host, Exact: m.exact})
+}
+
+// discovered: a file's tests, from a full collection or a lazy expansion.
+func (r *run) discovered(ctx context.Context, m *member, d worker.Discovered) {
+	if m.collecting != nil {
+		m.collecting.add(d)
+		return
+	}
+	if m.mode == worker.Full {
+		return // a later process of the session; its ids are checked one by one
+	}
+	if !r.lists.claim(m, d) {
+		r.reject(ctx, claim{m, d.File, d.Items})
+	}
+}
+
+// reject voids what a lazy worker ran in a file that it found other tests in.
+func (r *run) reject(ctx context.Context, c claim) {
+	r.distrust(fmt.Sprintf("%s found other tests in %s than a full collection", c.by.name(), c.file))
+	var ids []worker.TestID
+	for _, it := range r.lists.full.items(c.file) {
+		ids = append(ids, it.ID)
+	}
+	r.input(ctx, dispatch.TestsRejected{Tests: ids})
+}
+
+// collected ends a full collection. The first one is the run's discovery; a
+// later one must equal it.
+func (r *run) collected(ctx context.Context, m *member, c worker.Collected) {
+	mine := m.collecting
+	if mine == nil {
+		return // a later process of the session
+	}
+	m.collecting = nil
+	if r.lists.full != nil {
+		if diff := r.lists.full.difference(mine); diff != "" {
+			r.note(report.Warning, "%s collected other tests than the run's discovery: %s. Do ids depend on time, chance or the machine?", m.name(), diff)
+			r.release(m)
+			r.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: "it collected other tests: " + diff})
+			return
+		}
+		r.ready(ctx, m)
+		return
+	}
+	r.discovery.end(nil)
+	for _, rep := range c.Reports {
+		r.keep(ctx, 0, record{Worker: m.name(), Kind: "collect", Data: rep})
+	}
+	for _, f := range mine.files {
+		for _, rep := range f.Reports {
+			r.keep(ctx, 0, record{Worker: m.name(), Kind: "collect", Data: rep})
+		}
+	}
+	r.deselected = c.Deselected
+	r.emit(report.Discovered{
+		Tests: c.Tests, Deselected: c.Deselected, Errors: c.Errors, Stop: c.Stop, Duration: report.Millis(c.DurationMS),
+	})
+	wrong := r.lists.settle(mine)
+	r.inventory(ctx, mine)
+	for _, w := range wrong {
+		r.reject(ctx, w)
+	}
+	if c.Stop {
+		r.stop(ctx, report.Stopped{Reason: fmt.Sprintf("%d files could not be collected", c.Errors)})
+	}
+	r.ready(ctx, m)
+	r.finish.start(ctx, r)
+}
+
+// inventory tells the dispatcher what there really is, after the hint.
+func (r *run) inventory(ctx context.Context, c *collection) {
+	var ids []worker.TestID
+	tests := r.estimated(c.files)
+	known := map[worker.TestID]bool{}
+	for _, t := range tests {
+		known[t.ID] = true
+	}
+	for _, t := range r.hinted {
+		if !known[t.ID] {
+			ids = append(ids, t.ID)
+		}
+	}
+	r.tests = tests
+	if len(ids) > 0 {
+		r.input(ctx, dispatch.TestsDropped{Tests: ids})
+	}
+	r.input(ctx, dispatch.TestsAdded{Tests: tests})
+	r.input(ctx, dispatch.InventoryComplete{})
+	if p, ok := r.d.Plan(); ok {
+		r.planned(p)
+	}
+}
+
+// recollect: the worker that was to discover the tests is gone.
+func (r *run) recollect(ctx context.Context, cause string) {
+	if r.lists.full != nil || r.stopped {
+		return
+	}
+	r.stop(ctx, report.Stopped{Reason: "the tests could not be discovered: " + cause})
+	r.emit(report.Fault{Kind: report.Infrastructure, Text: "the tests could not be discovered: " + cause})
+}
+
+// difference says in words where two collections differ; "" when they do not.
+func (c *collection) difference(other *collection) string {
+	for i, f := range c.files {
+		if i >= len(other.files) {
+			return "it did not find " + f.File
+		}
+		if other.files[i].File != f.File {
+			return fmt.Sprintf("%s where %s was expected", other.files[i].File, f.File)
+		}
+		theirs := other.files[i].Items
+		for j, it := range f.Items {
+			if j >= len(theirs) {
+				return fmt.Sprintf("it did not find %s", it.ID)
+			}
+			if theirs[j].ID != it.ID {
+				return fmt.Sprintf("%s where %s was expected", theirs[j].ID, it.ID)
+			}
+		}
+		if len(theirs) > len(f.Items) {
+			return fmt.Sprintf("it found %s besides", theirs[len(f.Items)].ID)
+		}
+	}
+	if len(other.files) > len(c.files) {
+		return "it found " + other.files[len(c.files)].File + " besides"
+	}
+	return ""
+}
+
+// settings is what the framework found in the project's and the user's
+// options and made a matter of the whole run.
+type settings struct {
+	Notes   []string `json:"notes"`
+	MaxFail int      `json:"maxfail"`
+	JUnit   string   `json:"junitxml"`
+	Version string   `json:"version"`
+}
+
+// reported keeps one of the framework's reports for the conclusion.
+func (r *run) reported(ctx context.Context, m *member, rep worker.Reported) {
+	r.emit(report.Reported{Worker: int(m.id), Test: string(rep.Test), Kind: rep.Kind, Data: rep.Data})
+	if rep.Kind == "settings" && r.settings == nil {
+		r.settings = &settings{}
+		if err := json.Unmarshal(rep.Data, r.settings); err != nil {
+			r.note(report.Warning, "%s sent settings that cannot be read: %v", m.name(), err)
+		}
+		for _, n := range r.settings.Notes {
+			r.note(report.Info, "%s", n)
+		}
+	}
+	rec := record{Worker: m.name(), Test: rep.Test, Kind: rep.Kind, Data: rep.Data}
+	token := worker.Token(0)
+	if rep.Test != "" {
+		var ok bool
+		if token, ok = m.running[rep.Test]; !ok {
+			token = m.leases[rep.Test]
+		}
+		if token == 0 {
+			return // of a lease that this worker never had
+		}
+	}
+	r.keep(ctx, token, rec)
+}
+
+func (r *run) keep(ctx context.Context, token worker.Token, rec record) {
+	if err := r.spool.add(token, rec); err != nil {
+		r.emit(report.Fault{Kind: report.Infrastructure, Text: err.Error()})
+		r.stop(ctx, report.Stopped{Reason: err.Error()})
+	}
+}

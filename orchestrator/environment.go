@@ -1,0 +1,261 @@
+package orchestrator
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/shardyard/shardyard/cache"
+	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// environment gives the layer in which the suite's dependencies are
+// installed: the sealed one with this key, or a new one.
+func (r *run) environment(ctx context.Context) (engine.Layer, error) {
+	if len(r.req.Setup.Commands)+len(r.req.Setup.Ensure) == 0 {
+		return "", nil
+	}
+	files, err := r.src.Read(r.req.Setup.Key)
+	if err != nil {
+		return "", err
+	}
+	r.envKey = cache.EnvironmentKey(cache.Environment{
+		Base: r.base.ID, Platform: r.info.Platform, Commands: r.req.Setup.Commands, Ensure: r.req.Setup.Ensure, Files: files,
+		Settings: r.req.Builder.Settings,
+	})
+	return r.layer(ctx, layerStep{
+		name: "environment", key: r.envKey, role: engine.Builder,
+		build: func(ctx context.Context, b *builder) error { return b.setup(ctx, r.req.Setup, files) },
+	})
+}
+
+// prepared gives the layer in which the project itself is installed.
+func (r *run) prepared(ctx context.Context, env engine.Layer, tree engine.Tree) (engine.Layer, error) {
+	if len(r.req.Prepare.Commands)+len(r.req.Prepare.Ensure) == 0 {
+		return env, nil
+	}
+	key := cache.PreparedKey(cache.Prepared{
+		Environment: r.envKey, Tree: r.src.ID, Dir: r.src.Sub, Place: r.info.Name + "/" + r.req.Name, Commands: r.req.Prepare.Commands, Ensure: r.req.Prepare.Ensure,
+	})
+	return r.layer(ctx, layerStep{
+		name: "prepare", key: key, role: engine.Preparer, from: env, tree: tree,
+		build: func(ctx context.Context, b *builder) error { return b.prepare(ctx, r.req.Prepare) },
+	})
+}
+
+// A layerStep is a layer that is found by its key, or else built, under a lock,
+// and sealed.
+type layerStep struct {
+	name  string
+	key   string
+	role  engine.Role
+	from  engine.Layer
+	tree  engine.Tree
+	build func(context.Context, *builder) error
+}
+
+func (r *run) layer(ctx context.Context, s layerStep) (layer engine.Layer, err error) {
+	step := r.step(s.name)
+	defer func() { step.end(err) }()
+	find := func() (engine.Layer, bool, error) { return r.Engine.Find(ctx, s.key) }
+	if layer, ok, err := find(); err != nil || ok {
+		step.cached = ok
+		return layer, err
+	}
+	unlock, err := r.Engine.Lock(ctx, s.key, func() { step.say("another run builds it; waiting") })
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if layer, ok, err := find(); err != nil || ok {
+		step.cached = ok
+		return layer, err
+	}
+	spec := r.spec(s.role, string(s.role))
+	spec.Layer, spec.Tree = s.from, s.tree
+	inst, err := r.Engine.Start(ctx, spec)
+	if err != nil {
+		return "", fmt.Errorf("start %s: %w", s.role, err)
+	}
+	defer func() { err = errors.Join(err, inst.Remove(context.WithoutCancel(ctx))) }()
+	client, err := dial(ctx, inst, string(s.role))
+	if err != nil {
+		_, cause := r.autopsy(ctx, inst, err)
+		return "", fmt.Errorf("%s: %s", s.role, cause)
+	}
+	defer client.Close()
+	b := &builder{client: client, layout: inst.Layout(), base: r.base, sub: r.src.Sub, env: r.req.Builder.Env(inst.Layout()), say: step.say, note: r.note}
+	if err := s.build(ctx, b); err != nil {
+		return "", fmt.Errorf("%s failed, nothing of it is kept: %w", s.name, err)
+	}
+	if err := client.Quit(ctx); err != nil {
+		return "", fmt.Errorf("end %s: %w", s.role, err)
+	}
+	return inst.Seal(ctx, s.key)
+}
+
+// A builder runs the commands of a step inside a place of work.
+type builder struct {
+	client *worker.Client
+	layout engine.Layout
+	base   engine.Base
+	sub    string // the project's directory below the tree's root
+	env    map[string]string
+	say    func(string)
+	note   func(report.Level, string, ...any)
+	ids    int64
+}
+
+func (b *builder) setup(ctx context.Context, s Step, files map[string][]byte) error {
+	dir := path.Join(b.layout.Temp, "setup")
+	for _, name := range sortedKeys(files) {
+		if err := b.client.PutFile(ctx, path.Join(dir, name), 0o644, bytes.NewReader(files[name])); err != nil {
+			return fmt.Errorf("put %s: %w", name, err)
+		}
+	}
+	if len(files) == 0 {
+		dir = b.layout.Temp
+	}
+	if err := b.python(ctx); err != nil {
+		return err
+	}
+	if err := b.commands(ctx, dir, s.Commands); err != nil {
+		return err
+	}
+	return b.ensure(ctx, dir, s.Ensure)
+}
+
+func (b *builder) prepare(ctx context.Context, s Step) error {
+	dir := path.Join(b.layout.Source, b.sub)
+	if err := b.commands(ctx, dir, s.Commands); err != nil {
+		return err
+	}
+	return b.ensure(ctx, dir, s.Ensure)
+}
+
+// python makes the environment, and puts uv beside it when there is none.
+func (b *builder) python(ctx context.Context) error {
+	env := b.layout.Env
+	if err := b.shell(ctx, "/", fmt.Sprintf("test -x %[1]s/bin/python || %[2]s -m venv %[1]s", env, b.base.Python)); err != nil {
+		return fmt.Errorf("make the environment with %s -m venv: %w", b.base.Python, err)
+	}
+	tools := b.tools()
+	if b.shell(ctx, "/", "command -v uv >/dev/null") == nil {
+		return nil
+	}
+	b.say("putting uv into the builder")
+	script := fmt.Sprintf("test -x %[1]s/bin/uv || { rm -rf %[1]s && %[2]s -m venv %[1]s && %[1]s/bin/python -m pip install --quiet uv; }", tools, b.base.Python)
+	if err := b.shell(ctx, "/", script); err != nil {
+		return fmt.Errorf("put uv into the builder: %w", err)
+	}
+	return nil
+}
+
+// tools is where uv is kept: in the shared cache, for every later builder.
+func (b *builder) tools() string { return path.Join(b.layout.Cache, "tools") }
+
+// ensure installs what cannot be imported.
+func (b *builder) ensure(ctx context.Context, dir string, packages []string) error {
+	for _, p := range packages {
+		module := strings.ReplaceAll(p, "-", "_")
+		if b.shell(ctx, dir, fmt.Sprintf("%s/bin/python -c 'import %s' 2>/dev/null", b.layout.Env, module)) == nil {
+			continue
+		}
+		b.note(report.Info, "%s is not among the project's dependencies: added to the environment", p)
+		if err := b.shell(ctx, dir, fmt.Sprintf("uv pip install --python %s/bin/python %s", b.layout.Env, p)); err != nil {
+			return fmt.Errorf("install %s: %w", p, err)
+		}
+	}
+	return nil
+}
+
+func (b *builder) commands(ctx context.Context, dir string, commands []string) error {
+	for _, c := range commands {
+		b.say("$ " + c)
+		if err := b.shell(ctx, dir, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shell runs one command line. Its output is shown as progress, and its end
+// is part of the error.
+func (b *builder) shell(ctx context.Context, dir, line string) error {
+	env := map[string]string{}
+	for k, v := range b.env {
+		env[k] = v
+	}
+	env["PATH"] = path.Join(b.layout.Env, "bin") + ":" + path.Join(b.tools(), "bin") + ":" + b.layout.Path
+	env["VIRTUAL_ENV"] = b.layout.Env
+	env["UV_PROJECT_ENVIRONMENT"] = b.layout.Env
+	env["HOME"] = b.layout.Home
+	tail := &tail{say: b.say}
+	b.ids++
+	began := time.Now()
+	exited, err := b.client.Exec(ctx, worker.Exec{ID: b.ids, Argv: []string{"sh", "-c", line}, Dir: dir, Env: env}, tail.take)
+	tail.flush()
+	switch {
+	case err != nil:
+		return fmt.Errorf("run `%s`: %w", line, err)
+	case exited.Error != "":
+		return fmt.Errorf("run `%s`: %s", line, exited.Error)
+	case exited.Code != 0:
+		return fmt.Errorf("`%s` ended with exit status %d after %s:\n%s", line, exited.Code, time.Since(began).Round(time.Millisecond), tail)
+	}
+	return nil
+}
+
+// tail shows output line by line and keeps its last lines.
+type tail struct {
+	say   func(string)
+	part  []byte
+	lines []string
+}
+
+const tailLines = 30
+
+func (t *tail) take(o worker.Output) {
+	t.part = append(t.part, o.Data...)
+	for {
+		i := bytes.IndexAny(t.part, "\r\n")
+		if i < 0 {
+			break
+		}
+		t.line(string(t.part[:i]))
+		t.part = t.part[i+1:]
+	}
+}
+
+func (t *tail) flush() {
+	t.line(string(t.part))
+	t.part = nil
+}
+
+func (t *tail) line(s string) {
+	if s = strings.TrimRight(s, " \t"); s == "" {
+		return
+	}
+	t.say(s)
+	if t.lines = append(t.lines, s); len(t.lines) > tailLines {
+		t.lines = t.lines[1:]
+	}
+}
+
+func (t *tail) String() string { return "  " + strings.Join(t.lines, "\n  ") }
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

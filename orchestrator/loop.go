@@ -1,0 +1,389 @@
+package orchestrator
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/dispatch"
+	"github.com/shardyard/shardyard/orchestrator/plan"
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// grace is how long running tests get to end when the run is stopped.
+const grace = 3 * time.Second
+
+// loopState is what only the loop touches.
+type loopState struct {
+	d        *dispatch.Dispatcher
+	spool    *spool
+	mode     worker.Mode // of workers that need not be exact
+	workers  int         // how many were asked for
+	host     string
+	hinted   []plan.Test // what the last run discovered
+	finish   *finisher
+	started  int // members that are not gone
+	done     bool
+	stopped  bool
+	killed   bool
+	timer    <-chan time.Time // ends the grace period
+	failures map[worker.TestID]bool
+	settings *settings
+	missing  []string // coverage that is not there, in words
+
+	discovery  *stepping
+	tests      []plan.Test // discovered, in the suite's order
+	deselected int
+	told       map[string]bool // notes that were made
+	suspicion  string          // why lazy collection is not to be trusted
+}
+
+// dispatch starts the workers and runs the loop until every test has its
+// verdict and every worker is gone.
+func (r *run) dispatch(ctx context.Context) (err error) {
+	// Workers outlive ctx for the grace period.
+	hard, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	if r.spool, err = newSpool(r.req.Out + "/tmp/reports"); err != nil {
+		return err
+	}
+	start := r.step("start")
+	for i := range r.workers {
+		r.hire(hard, dispatch.WorkerID(i+1), i == 0)
+	}
+	start.end(nil)
+	r.discovery = r.step("discover")
+	if len(r.hinted) > 0 {
+		r.input(hard, dispatch.TestsAdded{Tests: r.hinted, Hinted: true})
+	}
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	var deadline <-chan time.Time
+	if r.req.RunTimeout > 0 {
+		t := time.NewTimer(r.req.RunTimeout)
+		defer t.Stop()
+		deadline = t.C
+	}
+	interrupt := ctx.Done()
+	for r.started > 0 || !r.done {
+		select {
+		case m := <-r.inbox:
+			r.take(hard, m)
+		case <-interrupt:
+			interrupt = nil
+			r.stop(hard, report.Stopped{Reason: "interrupted", Signal: signalOf(ctx)})
+			r.hurry()
+		case <-deadline:
+			deadline = nil
+			r.stop(hard, report.Stopped{Reason: fmt.Sprintf("the run took longer than --run-timeout %s", r.req.RunTimeout)})
+			r.hurry()
+		case <-second.C:
+			r.input(hard, dispatch.Ticked{})
+		case <-r.timer:
+			r.timer, r.killed = nil, true
+			kill()
+		}
+	}
+	return nil
+}
+
+// hurry gives what runs its last seconds.
+func (r *run) hurry() {
+	if r.timer == nil && !r.killed {
+		r.timer = time.After(grace)
+	}
+}
+
+// hire starts one more worker.
+func (r *run) hire(ctx context.Context, id dispatch.WorkerID, exact bool) {
+	mode := r.mode
+	if exact {
+		mode = worker.Full
+	}
+	m := &member{
+		id: id, mode: mode, exact: mode == worker.Full,
+		running: map[worker.TestID]worker.Token{}, leases: map[worker.TestID]worker.Token{},
+	}
+	r.members[m.id] = m
+	r.started++
+	go r.tend(ctx, m, r.open(mode))
+}
+
+// stop ends handing out.
+func (r *run) stop(ctx context.Context, s report.Stopped) {
+	if r.stopped {
+		return
+	}
+	r.stopped = true
+	r.emit(s)
+	r.input(ctx, dispatch.Stopped{Reason: s.Reason})
+}
+
+// input tells the dispatcher what happened and does what it says.
+func (r *run) input(ctx context.Context, in dispatch.Input) {
+	r.apply(ctx, r.d.Handle(r.elapsed(), in))
+}
+
+func (r *run) apply(ctx context.Context, commands []dispatch.Command) {
+	for _, c := range commands {
+		switch c := c.(type) {
+		case dispatch.Hand:
+			for _, t := range c.Tests {
+				r.members[c.Worker].leases[t.ID] = c.Token
+			}
+			r.send(c.Worker, worker.Request{Lease: &worker.Lease{Token: c.Token, Tests: c.Tests}})
+		case dispatch.TakeBack:
+			r.send(c.Worker, worker.Request{Revoke: &worker.Revoke{Tests: c.Tests}})
+		case dispatch.Release:
+			r.release(r.members[c.Worker])
+		case dispatch.Replace:
+			r.hire(ctx, c.Worker, c.Exact)
+		case dispatch.Done:
+			r.done = true
+			for _, id := range slices.Sorted(maps.Keys(r.members)) {
+				r.release(r.members[id])
+			}
+		}
+	}
+}
+
+// send talks to a worker. That it fails is told by the worker's departure.
+func (r *run) send(id dispatch.WorkerID, req worker.Request) {
+	m := r.members[id]
+	if m.client == nil || m.gone {
+		return
+	}
+	if err := m.client.Send(req); err != nil {
+		r.Logger.Debug("send", "worker", m.name(), "error", err)
+	}
+}
+
+// release drains a worker, once it is there to be told.
+func (r *run) release(m *member) {
+	m.released = true
+	if m.client != nil && !m.draining && !m.gone {
+		m.draining = true
+		r.send(m.id, worker.Request{Drain: &worker.Drain{}})
+	}
+}
+
+// take handles a message of a member.
+func (r *run) take(ctx context.Context, msg message) {
+	m := msg.from
+	switch {
+	case msg.attached != nil:
+		m.client = msg.attached
+	case msg.gone != nil:
+		r.leave(ctx, m, *msg.gone)
+	default:
+		r.event(ctx, m, msg.event)
+	}
+}
+
+// leave ends a member.
+func (r *run) leave(ctx context.Context, m *member, d departure) {
+	m.gone = true
+	r.started--
+	if d.clean != nil {
+		r.note(report.Warning, "%s could not be removed: %v", m.name(), d.clean)
+	}
+	if m.closed != nil {
+		if d.missing != "" || m.died {
+			r.missing = append(r.missing, m.name()+": "+orElse(d.missing, "a process of its session ended before its time"))
+		}
+		r.emit(report.WorkerClosed{Worker: int(m.id), Code: m.closed.Code})
+		return
+	}
+	lost := report.WorkerLost{Worker: int(m.id), Cause: d.cause, Code: d.exit.Code, OOM: d.exit.OOMKilled}
+	for t := range m.running {
+		lost.Test = string(t)
+	}
+	if m.client != nil {
+		r.missing = append(r.missing, m.name()+": it was lost: "+d.cause)
+	}
+	if !r.killed {
+		r.emit(lost)
+	}
+	r.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: d.cause})
+	if r.lists.full == nil && r.exactLeft() == 0 {
+		r.recollect(ctx, d.cause)
+	}
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// event folds one event of a worker.
+func (r *run) event(ctx context.Context, m *member, ev *worker.Event) {
+	switch {
+	case ev.Opened != nil:
+		r.opened(ctx, m, *ev.Opened)
+	case ev.Discovered != nil:
+		r.discovered(ctx, m, *ev.Discovered)
+	case ev.Collected != nil:
+		r.collected(ctx, m, *ev.Collected)
+	case ev.Started != nil:
+		r.testStarted(ctx, m, *ev.Started)
+	case ev.Reported != nil:
+		r.reported(ctx, m, *ev.Reported)
+	case ev.Finished != nil:
+		r.testFinished(ctx, m, *ev.Finished)
+	case ev.Returned != nil:
+		r.returned(ctx, m, *ev.Returned)
+	case ev.Died != nil:
+		m.died = true
+		r.note(report.Warning, "%s: the test process ended before its time (%s, exit status %d)%s", m.name(), ev.Died.Cause, ev.Died.Code,
+			map[bool]string{true: "; another one goes on", false: ""}[ev.Died.Again])
+	case ev.Closed != nil:
+		r.sessionClosed(ctx, m, *ev.Closed)
+	case ev.Output != nil:
+		r.emit(report.Output{Worker: int(m.id), Text: string(ev.Output.Data)})
+	case ev.Failed != nil:
+		r.failed(ctx, m, *ev.Failed)
+	}
+}
+
+func (r *run) testStarted(ctx context.Context, m *member, s worker.Started) {
+	m.running[s.Test] = s.Token
+	r.emit(report.TestStarted{Worker: int(m.id), Test: string(s.Test), Attempt: r.attempts(s.Test) + 1})
+	r.input(ctx, dispatch.TestStarted{Worker: m.id, Token: s.Token, Test: s.Test})
+}
+
+// attempts is how many attempts at a test have ended.
+func (r *run) attempts(id worker.TestID) int {
+	res, ok := r.d.Result(id)
+	if !ok {
+		return 0
+	}
+	return len(res.Attempts)
+}
+
+func (r *run) testFinished(ctx context.Context, m *member, f worker.Finished) {
+	_, first := m.running[f.Test]
+	delete(m.running, f.Test)
+	bad := f.Outcome == worker.Failing || f.Outcome == worker.Errored
+	tentative := bad && !m.exact && f.Cause == ""
+	n := r.attempts(f.Test)
+	if first {
+		n++
+	}
+	fin := report.TestFinished{
+		Worker: int(m.id), Test: string(f.Test), Attempt: max(n, 1), Outcome: f.Outcome, Message: f.Message,
+		Setup: report.Millis(f.SetupMS), Call: report.Millis(f.CallMS), Teardown: report.Millis(f.TeardownMS),
+		Cause: f.Cause, Code: f.Code, Tentative: tentative,
+	}
+	r.emit(fin)
+	r.input(ctx, dispatch.TestFinished{
+		Worker: m.id, Token: f.Token, Test: f.Test, Outcome: f.Outcome, Tentative: tentative,
+		Setup: fin.Setup.Std(), Call: fin.Call.Std(), Teardown: fin.Teardown.Std(),
+	})
+	if bad && !tentative {
+		r.failures[f.Test] = true
+		r.maxfail(ctx)
+	}
+}
+
+// maxfail stops the run after so many failures, counted over all workers.
+func (r *run) maxfail(ctx context.Context) {
+	limit := r.req.MaxFail
+	if limit == 0 && r.settings != nil {
+		limit = r.settings.MaxFail
+	}
+	if limit > 0 && len(r.failures) >= limit {
+		r.stop(ctx, report.Stopped{Reason: fmt.Sprintf("stopping after %d failures", len(r.failures))})
+	}
+}
+
+func (r *run) returned(ctx context.Context, m *member, ret worker.Returned) {
+	if len(ret.Tests) > 0 {
+		r.input(ctx, dispatch.TestsReturned{Worker: m.id, Tests: ret.Tests})
+	}
+	if len(ret.Unknown) > 0 {
+		r.note(report.Warning, "%s does not have %d of the tests that it was given, for instance %s", m.name(), len(ret.Unknown), ret.Unknown[0])
+		r.distrust("a worker did not find what was discovered")
+		r.input(ctx, dispatch.TestsRejected{Tests: ret.Unknown})
+	}
+}
+
+func (r *run) sessionClosed(ctx context.Context, m *member, c worker.Closed) {
+	m.closed = &c
+	if c.Started != c.Finished {
+		r.note(report.Warning, "%s started %d tests and finished %d", m.name(), c.Started, c.Finished)
+	}
+	if c.Stop != "" {
+		r.stop(ctx, report.Stopped{Reason: c.Stop})
+	}
+	if !m.released {
+		r.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: "its session ended by itself" + colon(c.Stop)})
+	}
+}
+
+func colon(s string) string {
+	if s == "" {
+		return ""
+	}
+	return ": " + s
+}
+
+// failed: the agent could not do what was asked. A mistake of the user's ends
+// the run. Anything else costs this worker; the one that comes for a lazy one
+// collects everything.
+func (r *run) failed(ctx context.Context, m *member, f worker.Failed) {
+	switch {
+	case r.stopped:
+		r.Logger.Debug("failed", "worker", m.name(), "error", f.Error)
+	case f.Usage:
+		r.emit(report.Fault{Kind: report.Usage, Text: f.Error})
+		r.stop(ctx, report.Stopped{Reason: f.Error})
+	default:
+		r.emit(report.WorkerLost{Worker: int(m.id), Cause: f.Error})
+		if !m.exact {
+			r.mode = worker.Full
+			r.distrust(m.name() + " could not collect lazily")
+		}
+		m.failed = f.Error
+		r.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: f.Error})
+	}
+	r.release(m)
+	if r.lists.full == nil && r.exactLeft() == 0 {
+		r.recollect(ctx, f.Error)
+	}
+}
+
+// judge gives every test its verdict in the log.
+func (r *run) judge() {
+	for _, res := range r.d.Results() {
+		r.emit(report.Judged{
+			Test: string(res.Test.ID), Verdict: report.Verdict(res.Verdict), Reason: res.Reason, Attempts: len(res.Attempts),
+		})
+		if res.Disproved {
+			r.distrust(fmt.Sprintf("%s failed on a worker that collects lazily and not on one that had collected everything", res.Test.ID))
+		}
+	}
+}
+
+// distrust makes later runs of the project collect everything on every worker.
+func (r *run) distrust(why string) {
+	if r.suspicion == "" {
+		r.suspicion = why
+		r.note(report.Warning, "%s: later runs of this suite collect everything on every worker", why)
+	}
+}
+
+// exactLeft counts the workers that may still discover the suite.
+func (r *run) exactLeft() int {
+	n := 0
+	for _, m := range r.members {
+		if m.exact && !m.gone && m.failed == "" {
+			n++
+		}
+	}
+	return n
+}

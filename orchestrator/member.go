@@ -1,0 +1,171 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/dispatch"
+	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// A member is one worker of the run. The loop owns it; its own goroutine only
+// posts messages.
+type member struct {
+	id     dispatch.WorkerID
+	mode   worker.Mode // asked for, and once opened the one in use
+	client *worker.Client
+	ready  bool
+	// released: it gets no more tests. draining: it has been told so.
+	released, draining bool
+	closed             *worker.Closed
+	gone               bool
+	failed             string // why its session could not go on
+	died               bool   // a process of its session ended before its time
+	running            map[worker.TestID]worker.Token
+	leases             map[worker.TestID]worker.Token // the latest of each test
+	// exact: it collects the whole suite; collecting, while it does.
+	exact      bool
+	collecting *collection
+}
+
+func (m *member) name() string { return workerName(m.id) }
+
+func workerName(id dispatch.WorkerID) string { return fmt.Sprintf("worker-%d", id) }
+
+// A message is what a member's goroutine tells the loop. One field besides
+// from is set.
+type message struct {
+	from     *member
+	attached *worker.Client
+	event    *worker.Event
+	gone     *departure
+}
+
+// A departure is the end of a member.
+type departure struct {
+	exit  engine.Exit
+	cause string // why it is not a clean end; "" when it is
+	// missing says which of its files could not be fetched, and why.
+	missing string
+	// clean is an error of the clean-up.
+	clean error
+}
+
+// tend runs one worker from its start to its removal.
+func (r *run) tend(ctx context.Context, m *member, open func(engine.Layout) worker.Open) {
+	d := r.work(ctx, m, open)
+	r.inbox <- message{from: m, gone: &d}
+}
+
+func (r *run) work(ctx context.Context, m *member, open func(engine.Layout) worker.Open) (d departure) {
+	inst, err := r.Engine.Start(ctx, r.spec(engine.Worker, m.name()))
+	if err != nil {
+		d.cause = fmt.Sprintf("it could not be started: %v", err)
+		return d
+	}
+	defer func() {
+		d.clean = errors.Join(d.clean, inst.Remove(context.WithoutCancel(ctx)))
+	}()
+	client, err := dial(ctx, inst, m.name())
+	if err != nil {
+		d.exit, d.cause = r.autopsy(ctx, inst, err)
+		return d
+	}
+	defer client.Close()
+	r.inbox <- message{from: m, attached: client}
+	if err := client.Send(worker.Request{Open: ptr(open(inst.Layout()))}); err != nil {
+		d.exit, d.cause = r.autopsy(ctx, inst, err)
+		return d
+	}
+	var closed *worker.Closed
+	for ev := range client.Events() {
+		r.inbox <- message{from: m, event: &ev}
+		if ev.Closed != nil {
+			closed = ev.Closed
+			break
+		}
+	}
+	if closed == nil {
+		d.exit, d.cause = r.autopsy(ctx, inst, client.Err())
+		return d
+	}
+	d.missing = r.fetch(ctx, client, m.name(), closed)
+	if err := client.Quit(ctx); err != nil && ctx.Err() == nil {
+		r.Logger.Debug("worker did not quit", "worker", m.name(), "error", err)
+	}
+	return d
+}
+
+// autopsy finds out why a worker's stream ended: the engine's own state is
+// asked before anything is removed.
+func (r *run) autopsy(ctx context.Context, inst engine.Instance, err error) (engine.Exit, string) {
+	if ctx.Err() != nil {
+		return engine.Exit{}, "the run was stopped"
+	}
+	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	exit, waitErr := inst.Wait(wait)
+	switch {
+	case waitErr != nil:
+		return exit, fmt.Sprintf("its stream broke: %v%s", err, quoted(inst.Stderr()))
+	case exit.OOMKilled:
+		return exit, "the engine ended it for want of memory (limits.memory raises the limit)"
+	case exit.Code > 128:
+		return exit, fmt.Sprintf("it was killed from outside (exit status %d)", exit.Code)
+	default:
+		return exit, fmt.Sprintf("its agent ended with exit status %d: %v%s", exit.Code, err, quoted(inst.Stderr()))
+	}
+}
+
+func quoted(stderr string) string {
+	if stderr == "" {
+		return ""
+	}
+	return "; it said: " + stderr
+}
+
+// fetch brings a worker's files (coverage data) to the run's directory. It
+// returns what is missing, in words.
+func (r *run) fetch(ctx context.Context, client *worker.Client, name string, closed *worker.Closed) string {
+	if closed.Missing != "" {
+		return closed.Missing
+	}
+	for i, path := range closed.Files {
+		local := filepath.Join(r.dataDir(), name, fmt.Sprintf("%03d.data", i))
+		if err := fetchFile(ctx, client, path, local); err != nil {
+			return fmt.Sprintf("%s could not be fetched: %v", filepath.Base(path), err)
+		}
+	}
+	return ""
+}
+
+func fetchFile(ctx context.Context, client *worker.Client, remote, local string) (err error) {
+	if err := os.MkdirAll(filepath.Dir(local), 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(local)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return client.GetFile(ctx, remote, f)
+}
+
+// dial greets the agent of a place of work.
+func dial(ctx context.Context, inst engine.Instance, name string) (*worker.Client, error) {
+	client := worker.NewClient(inst.Stream(), worker.ClientOptions{})
+	stop := context.AfterFunc(ctx, client.Close)
+	if _, err := client.Hello(ctx, worker.Greeting{Version: worker.Version, Worker: name}); err != nil {
+		stop()
+		client.Close()
+		return nil, err
+	}
+	return client, nil
+}
+
+func ptr[T any](v T) *T { return &v }

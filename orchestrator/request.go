@@ -1,0 +1,108 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/history"
+	"github.com/shardyard/shardyard/orchestrator/plan"
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/source"
+)
+
+// A Request is one run of one suite, as plain data. Everything in it has been
+// validated, and defaults are filled in.
+type Request struct {
+	Version string // of shardyard
+	Project string // the project's directory on this machine, absolute
+	Name    string // the project's name: the tree's directory inside workers
+	Suite   string // as in the config; "" for a project without named suites
+	RunID   string // see NewRunID
+	Out     string // the run's result directory, absolute; it exists and is empty
+
+	Source source.Options
+
+	Image  string // a name, "auto" or "host"
+	Python string // wanted version, for "auto"
+
+	Setup   Step // sees only the key files
+	Prepare Step // sees the tree
+	Builder BuilderSettings
+
+	Framework string
+	Args      []string // the framework's own arguments: the suite's, then the user's
+	Env       map[string]string
+	Options   func(python string) json.RawMessage // the framework's own options
+	Coverage  bool
+	FailUnder *float64 // in percent
+
+	Workers        int           // 0: chosen from the estimates and the engine's capacity
+	Target         time.Duration // with Workers 0: choose N for this wall clock; 0: none
+	Static         bool          // keep the plan as it is
+	Split          plan.Split
+	Retries        int
+	FailOnFlaky    bool
+	FullCollection bool // every worker collects the whole suite
+	MaxFail        int  // stop after so many failures; 0: the framework's own setting
+
+	TestTimeout time.Duration // 0: none
+	RunTimeout  time.Duration // 0: none
+	OutputLimit int64         // bytes of a worker's own output; 0: the default
+	Limits      engine.Limits
+	Harden      engine.Harden
+	Network     string
+	User        string
+}
+
+// A Step is a list of shell commands, and what their result depends on.
+type Step struct {
+	Commands []string
+	// Key files, relative to the project: Setup sees only these.
+	Key []string
+	// Ensure are packages that must be importable in the end; those that are
+	// not are installed, and the user is told.
+	Ensure []string
+}
+
+// BuilderSettings reach the places where dependencies are installed, and no
+// other. Env may hold secrets: it travels on the agent's stream only.
+type BuilderSettings struct {
+	// Env makes the environment of a command from the layout of the place.
+	Env func(engine.Layout) map[string]string
+	// Settings are those that change what is installed and are no secrets:
+	// part of the environment's key.
+	Settings map[string]string
+}
+
+// History is what a run asks of, and leaves to, later runs. A nil History is
+// none.
+type History interface {
+	Samples(ctx context.Context, suite string) (history.Samples, error)
+	Inventory(ctx context.Context, suite, selection string) ([]history.File, error)
+	Record(ctx context.Context, run history.Run) error
+	Remember(ctx context.Context, suite, key, value string) error
+	Recall(ctx context.Context, suite, key string) (string, bool, error)
+}
+
+// A Sink takes the events of a run, in order and one at a time.
+type Sink interface {
+	Handle(report.Event)
+}
+
+// Deps are the implementations that a run works with.
+type Deps struct {
+	Engine  engine.Engine
+	History History
+	Sinks   []Sink
+	// Terminal takes the framework's own closing text (failures, warnings).
+	Terminal io.Writer
+	Logger   hclog.Logger
+	// Notes are told to the user at the start.
+	Notes []string
+	Now   func() time.Time
+}
