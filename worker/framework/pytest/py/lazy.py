@@ -143,13 +143,16 @@ class LazyCollection(Collection):
 def _muted(relay, *names):
     """Keeps hooks from being called: they are for lists of tests, and the
     skeleton has none."""
-    saved = {name: relay.__dict__.get(name) for name in names}
+    saved = dict(relay.__dict__)
     try:
         for name in names:
             relay.__dict__[name] = lambda **arguments: []
         yield
     finally:
-        relay.__dict__.update(saved)
+        for name in names:
+            del relay.__dict__[name]
+            if name in saved:
+                relay.__dict__[name] = saved[name]
 
 
 def catch_warnings(config, hook, when, item=None):
