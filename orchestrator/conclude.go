@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
@@ -122,7 +123,7 @@ func cutDir(name, dir string) (string, bool) {
 // writeReports lays the conclusion's input out in the run's tmp directory:
 // reports in the order of the suite, each test's last attempt that counts.
 func (r *run) writeReports() (err error) {
-	f, err := os.Create(filepath.Join(r.tmp(), "reports.jsonl"))
+	f, err := os.Create(r.reportsFile())
 	if err != nil {
 		return err
 	}
@@ -131,7 +132,7 @@ func (r *run) writeReports() (err error) {
 	if err := r.spool.copySession(w); err != nil {
 		return err
 	}
-	for _, res := range r.d.Results() {
+	for _, res := range r.results() {
 		n := 0
 		if a, ok := final(res); ok {
 			if n, err = r.spool.copy(w, attempt{res.Test.ID, a.Token}); err != nil {
@@ -141,11 +142,11 @@ func (r *run) writeReports() (err error) {
 		if n > 0 {
 			continue
 		}
-		reason, err := json.Marshal(map[string]string{"reason": orElse(res.Reason, "its reports are missing")})
+		reason, err := json.Marshal(map[string]string{"message": "not run: " + orElse(res.Reason, "its reports are missing")})
 		if err != nil {
 			return err
 		}
-		line, err := encodeLine(record{Test: res.Test.ID, Kind: "not-run", Data: reason})
+		line, err := encodeLine(record{Test: res.Test.ID, Kind: "died", Data: reason})
 		if err != nil {
 			return err
 		}
@@ -160,6 +161,17 @@ func (r *run) writeReports() (err error) {
 		return err
 	}
 	return os.WriteFile(filepath.Join(r.tmp(), "run.json"), meta, 0o644)
+}
+
+// results are the verdicts in the suite's own order.
+func (r *run) results() []dispatch.Result {
+	at := make(map[worker.TestID]int, len(r.tests))
+	for i, t := range r.tests {
+		at[t.ID] = i
+	}
+	all := r.d.Results()
+	slices.SortStableFunc(all, func(a, b dispatch.Result) int { return at[a.Test.ID] - at[b.Test.ID] })
+	return all
 }
 
 // final is the attempt that a test's verdict rests on.

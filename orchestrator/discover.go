@@ -122,6 +122,7 @@ func (r *run) inventory(ctx context.Context, c *collection) {
 	}
 	r.input(ctx, dispatch.TestsAdded{Tests: tests})
 	r.input(ctx, dispatch.InventoryComplete{})
+	r.settleUnknown()
 	if p, ok := r.d.Plan(); ok {
 		r.planned(p)
 	}
@@ -190,7 +191,7 @@ func (r *run) reported(ctx context.Context, m *member, rep worker.Reported) {
 	if rep.Test != "" {
 		var ok bool
 		if token, ok = m.running[rep.Test]; !ok {
-			token = m.leases[rep.Test]
+			token = m.leases[rep.Test].token
 		}
 		if token == 0 {
 			return // of a lease that this worker never had

@@ -63,7 +63,18 @@ type layerStep struct {
 
 func (r *run) layer(ctx context.Context, s layerStep) (layer engine.Layer, err error) {
 	step := r.step(s.name)
-	defer func() { step.end(err) }()
+	defer func() {
+		took := r.elapsed() - step.began
+		if step.cached {
+			step.saved = max(0, r.fact(ctx, s.name)-took)
+		} else {
+			r.built += took
+			if err == nil && r.History != nil {
+				err = r.rememberTime(ctx, s.name, took)
+			}
+		}
+		step.end(err)
+	}()
 	find := func() (engine.Layer, bool, error) { return r.Engine.Find(ctx, s.key) }
 	if layer, ok, err := find(); err != nil || ok {
 		step.cached = ok

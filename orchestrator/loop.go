@@ -23,6 +23,7 @@ type loopState struct {
 	mode     worker.Mode // of workers that need not be exact
 	workers  int         // how many were asked for
 	host     string
+	past     past
 	hinted   []plan.Test // what the last run discovered
 	finish   *finisher
 	started  int // members that are not gone
@@ -34,11 +35,14 @@ type loopState struct {
 	settings *settings
 	missing  []string // coverage that is not there, in words
 
-	discovery  *stepping
-	tests      []plan.Test // discovered, in the suite's order
-	deselected int
-	told       map[string]bool // notes that were made
-	suspicion  string          // why lazy collection is not to be trusted
+	discovery           *stepping
+	tests               []plan.Test // discovered, in the suite's order
+	deselected          int
+	told                map[string]bool  // notes that were made
+	suspicion           string           // why lazy collection is not to be trusted
+	unknown             []worker.TestID  // hinted tests that a lazy worker did not find
+	openers             map[attempt]bool // attempts that were their file's first on their worker
+	firstTest, lastTest time.Duration
 }
 
 // dispatch starts the workers and runs the loop until every test has its
@@ -105,7 +109,7 @@ func (r *run) hire(ctx context.Context, id dispatch.WorkerID, exact bool) {
 	}
 	m := &member{
 		id: id, mode: mode, exact: mode == worker.Full,
-		running: map[worker.TestID]worker.Token{}, leases: map[worker.TestID]worker.Token{},
+		running: map[worker.TestID]worker.Token{}, leases: map[worker.TestID]lease{}, opened: map[string]bool{},
 	}
 	r.members[m.id] = m
 	r.started++
@@ -132,7 +136,7 @@ func (r *run) apply(ctx context.Context, commands []dispatch.Command) {
 		switch c := c.(type) {
 		case dispatch.Hand:
 			for _, t := range c.Tests {
-				r.members[c.Worker].leases[t.ID] = c.Token
+				r.members[c.Worker].leases[t.ID] = lease{c.Token, t.File}
 			}
 			r.send(c.Worker, worker.Request{Lease: &worker.Lease{Token: c.Token, Tests: c.Tests}})
 		case dispatch.TakeBack:
@@ -252,7 +256,15 @@ func (r *run) event(ctx context.Context, m *member, ev *worker.Event) {
 
 func (r *run) testStarted(ctx context.Context, m *member, s worker.Started) {
 	m.running[s.Test] = s.Token
-	r.emit(report.TestStarted{Worker: int(m.id), Test: string(s.Test), Attempt: r.attempts(s.Test) + 1})
+	file := m.leases[s.Test].file
+	if !m.opened[file] {
+		m.opened[file] = true
+		r.openers[attempt{s.Test, s.Token}] = true
+	}
+	if r.firstTest == 0 {
+		r.firstTest = r.elapsed()
+	}
+	r.emit(report.TestStarted{Worker: int(m.id), Test: string(s.Test), Attempt: r.attempts(s.Test) + 1, File: file})
 	r.input(ctx, dispatch.TestStarted{Worker: m.id, Token: s.Token, Test: s.Test})
 }
 
@@ -268,6 +280,7 @@ func (r *run) attempts(id worker.TestID) int {
 func (r *run) testFinished(ctx context.Context, m *member, f worker.Finished) {
 	_, first := m.running[f.Test]
 	delete(m.running, f.Test)
+	r.lastTest = r.elapsed()
 	bad := f.Outcome == worker.Failing || f.Outcome == worker.Errored
 	tentative := bad && !m.exact && f.Cause == ""
 	n := r.attempts(f.Test)
@@ -306,10 +319,24 @@ func (r *run) returned(ctx context.Context, m *member, ret worker.Returned) {
 		r.input(ctx, dispatch.TestsReturned{Worker: m.id, Tests: ret.Tests})
 	}
 	if len(ret.Unknown) > 0 {
-		r.note(report.Warning, "%s does not have %d of the tests that it was given, for instance %s", m.name(), len(ret.Unknown), ret.Unknown[0])
-		r.distrust("a worker did not find what was discovered")
+		r.unknown = append(r.unknown, ret.Unknown...)
+		r.settleUnknown()
 		r.input(ctx, dispatch.TestsRejected{Tests: ret.Unknown})
 	}
+}
+
+// settleUnknown looks at the tests that lazy workers did not find. One that
+// the full collection has not either was only a hint.
+func (r *run) settleUnknown() {
+	if r.lists.full == nil {
+		return
+	}
+	for _, id := range r.unknown {
+		if _, ok := r.d.Result(id); ok {
+			r.distrust(fmt.Sprintf("a worker that collects lazily did not find %s", id))
+		}
+	}
+	r.unknown = nil
 }
 
 func (r *run) sessionClosed(ctx context.Context, m *member, c worker.Closed) {
@@ -359,7 +386,7 @@ func (r *run) failed(ctx context.Context, m *member, f worker.Failed) {
 
 // judge gives every test its verdict in the log.
 func (r *run) judge() {
-	for _, res := range r.d.Results() {
+	for _, res := range r.results() {
 		r.emit(report.Judged{
 			Test: string(res.Test.ID), Verdict: report.Verdict(res.Verdict), Reason: res.Reason, Attempts: len(res.Attempts),
 		})

@@ -27,7 +27,8 @@ type member struct {
 	failed             string // why its session could not go on
 	died               bool   // a process of its session ended before its time
 	running            map[worker.TestID]worker.Token
-	leases             map[worker.TestID]worker.Token // the latest of each test
+	leases             map[worker.TestID]lease // the latest of each test
+	opened             map[string]bool         // files of which a test has run here
 	// exact: it collects the whole suite; collecting, while it does.
 	exact      bool
 	collecting *collection
@@ -36,6 +37,12 @@ type member struct {
 func (m *member) name() string { return workerName(m.id) }
 
 func workerName(id dispatch.WorkerID) string { return fmt.Sprintf("worker-%d", id) }
+
+// A lease is what a test was handed out under.
+type lease struct {
+	token worker.Token
+	file  string
+}
 
 // A message is what a member's goroutine tells the loop. One field besides
 // from is set.

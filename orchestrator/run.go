@@ -27,6 +27,8 @@ func Run(ctx context.Context, req Request, deps Deps) (*report.Report, error) {
 		return nil, err
 	}
 	r := &run{Deps: deps, recorder: rec, req: req, inbox: make(chan message, 256), members: map[dispatch.WorkerID]*member{}}
+	r.failures, r.told, r.openers = map[worker.TestID]bool{}, map[string]bool{}, map[attempt]bool{}
+	r.finish = &finisher{done: make(chan struct{})}
 	started := report.RunStarted{
 		Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, Args: req.Args, StartedAt: deps.Now(),
 	}
@@ -55,6 +57,7 @@ type run struct {
 	src    *source.Source
 	envKey string
 	sealed engine.Layer
+	built  time.Duration // spent on building layers, which a warm run does not
 	tree   engine.Tree
 	python string
 
