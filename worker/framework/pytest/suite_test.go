@@ -216,7 +216,7 @@ func lines(t *testing.T, path string) (all []string) {
 func equal(t *testing.T, want, got result) {
 	t.Helper()
 	if got.err != nil {
-		t.Errorf("session: %v\n%s", got.err, got.stdout)
+		t.Fatalf("session: %v\n%s", got.err, got.stdout)
 	}
 	for _, key := range slices.Sorted(maps.Keys(want.reports)) {
 		slices.Sort(want.reports[key])

@@ -139,6 +139,19 @@ class LazyCollection(Collection):
             self._discovered(of, run, reports if of == file else [])
 
 
+class _Muted:
+    """A hook that does nothing when it is called."""
+
+    def __init__(self, hook):
+        self._hook = hook
+
+    def __call__(self, **arguments):
+        return []
+
+    def __getattr__(self, name):
+        return getattr(self._hook, name)
+
+
 @contextlib.contextmanager
 def _muted(relay, *names):
     """Keeps hooks from being called: they are for lists of tests, and the
@@ -146,7 +159,7 @@ def _muted(relay, *names):
     saved = dict(relay.__dict__)
     try:
         for name in names:
-            relay.__dict__[name] = lambda **arguments: []
+            relay.__dict__[name] = _Muted(getattr(relay, name))
         yield
     finally:
         for name in names:
