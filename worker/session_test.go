@@ -17,6 +17,7 @@ import (
 // becomes of it.
 type script struct {
 	prelocked bool
+	begin     chan struct{}      // when it is set, the first process waits for it
 	reply     chan worker.Leased // "hold" tests are announced here, and wait for gate
 	gate      chan struct{}
 }
@@ -24,6 +25,9 @@ type script struct {
 func (*script) Name() string { return "script" }
 
 func (f *script) Run(ctx context.Context, open worker.Open, s worker.Stream) (worker.Exit, error) {
+	if f.begin != nil {
+		<-f.begin
+	}
 	switch open.Dir {
 	case "/usage":
 		return worker.Exit{}, fmt.Errorf("%w: unknown argument", worker.ErrUsage)
@@ -169,9 +173,14 @@ func TestSession(t *testing.T) {
 		"dies before opened": {"/dead", []worker.Request{drain}, []string{`died of "" exited 3 again=false`, "failed open usage=false", "closed -1 started=0 finished=0 []"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, done := serve(t, worker.Greeting{}, &script{gate: make(chan struct{}), reply: make(chan worker.Leased)})
-			// The leases come before the process has a chance to ask.
+			f := &script{begin: make(chan struct{})}
+			c, done := serve(t, worker.Greeting{}, f)
 			send(t, c, append([]worker.Request{session(tc.dir)}, tc.requests...)...)
+			// The agent takes requests in order: this one tells that it has them all.
+			if _, err := c.Exec(t.Context(), worker.Exec{Argv: []string{"true"}}, nil); err != nil {
+				t.Fatal(err)
+			}
+			close(f.begin)
 			if diff := cmp.Diff(tc.want, until(c)); diff != "" {
 				t.Error(diff)
 			}
