@@ -22,9 +22,11 @@ type Dispatcher struct {
 	owner   map[bond]*member // of what must stay together, by bond
 
 	token     worker.Token
-	open      int // tests without a verdict
-	queued    int // tests in queues
-	unstarted int // tests handed and not started
+	open      int       // tests without a verdict
+	queued    int       // tests in queues
+	unstarted int       // tests handed and not started
+	idle      int       // workers with nothing to do
+	changed   []*member // since they were last fed
 	pace      pace
 
 	first    *plan.Plan
@@ -132,6 +134,7 @@ func (d *Dispatcher) arrive(in WorkerReady) {
 		return
 	}
 	m.presence, m.exact = ready, in.Exact
+	d.touch(m)
 	d.settleOn(m, in.Host)
 	if d.done || d.stopped != "" {
 		d.release(m)
@@ -141,6 +144,7 @@ func (d *Dispatcher) arrive(in WorkerReady) {
 func (d *Dispatcher) release(m *member) {
 	if m.presence == ready {
 		m.presence = released
+		d.touch(m)
 		d.emit(Release{Worker: m.id})
 	}
 }
@@ -205,6 +209,9 @@ func (d *Dispatcher) finishUp() {
 		d.emit(Done{})
 		return
 	}
+	if d.idle == 0 {
+		return
+	}
 	if d.stopped != "" {
 		for _, m := range d.members {
 			if m.idle() {
@@ -213,7 +220,7 @@ func (d *Dispatcher) finishUp() {
 		}
 		return
 	}
-	if !d.complete || d.unstarted > 0 || d.backlog() > 0 {
+	if d.idle == 1 || !d.complete || d.unstarted > 0 || d.backlog() > 0 {
 		return
 	}
 	// All tests have started. One idle worker stays for what may yet go wrong,
@@ -240,6 +247,9 @@ func (d *Dispatcher) backlog() int {
 
 func (d *Dispatcher) reserve() *member {
 	var best *member
+	if d.idle == 0 {
+		return nil
+	}
 	for _, m := range d.members {
 		if m.idle() && (best == nil || m.exact && !best.exact) {
 			best = m

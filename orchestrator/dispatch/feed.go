@@ -6,17 +6,34 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// feedAll hands out what workers have room for. Only the workers that have
-// changed have any, so the common case is a look at each.
+// feedAll hands out what workers have room for. Only those that have changed
+// can have any.
 func (d *Dispatcher) feedAll(now time.Duration) {
-	for _, m := range d.members {
-		d.feed(m)
-	}
-	if d.cfg.Static {
+	d.feedChanged()
+	if d.cfg.Static || d.idle == 0 {
 		return
 	}
 	d.stealAll(now)
+	d.feedChanged()
 	d.recallFor(now)
+}
+
+func (d *Dispatcher) feedChanged() {
+	for len(d.changed) > 0 {
+		list := d.changed
+		d.changed = nil
+		for _, m := range list {
+			m.changed = false
+		}
+		for _, m := range list {
+			d.feed(m)
+		}
+	}
+	if len(d.lanes[confirm]) > 0 {
+		for _, m := range d.members {
+			d.feed(m)
+		}
+	}
 }
 
 // stealAll lets idle workers steal. When a few of them find nothing worth
@@ -25,15 +42,10 @@ func (d *Dispatcher) stealAll(now time.Duration) {
 	const failures = 4
 	failed := 0
 	for _, m := range d.members {
-		if d.queued == 0 || failed >= failures {
+		if d.queued == 0 || d.idle == 0 || failed >= failures {
 			return
 		}
-		if !m.idle() {
-			continue
-		}
-		if d.steal(m, now) {
-			d.feed(m)
-		} else {
+		if m.idle() && !d.steal(m, now) {
 			failed++
 		}
 	}

@@ -156,7 +156,7 @@ func (d *Dispatcher) takeBack(in TestsReturned, now time.Duration) {
 		d.assign(unasked, now)
 	}
 	// What was asked back is for an idle worker, before this one gets it again.
-	if d.stopped == "" && len(back) > 0 {
+	if d.stopped == "" && !d.cfg.Static && len(back) > 0 {
 		d.stealAll(now)
 	}
 }

@@ -47,6 +47,9 @@ type member struct {
 	alone   bool
 	recalls int // tests asked back and not answered
 
+	wasIdle bool // as counted in Dispatcher.idle
+	changed bool // listed in Dispatcher.changed
+
 	ran       int // attempts from its queue
 	actual    float64
 	estimated float64
@@ -54,6 +57,22 @@ type member struct {
 
 // idle workers have nothing at all to do.
 func (m *member) idle() bool { return m.presence == ready && len(m.held) == 0 && m.count == 0 }
+
+// touch notes that what the worker has has changed.
+func (d *Dispatcher) touch(m *member) {
+	if i := m.idle(); i != m.wasIdle {
+		m.wasIdle = i
+		if i {
+			d.idle++
+		} else {
+			d.idle--
+		}
+	}
+	if !m.changed {
+		m.changed = true
+		d.changed = append(d.changed, m)
+	}
+}
 
 // live workers can be given work.
 func (m *member) live() bool { return m.presence == ready || m.presence == expected }
@@ -143,6 +162,7 @@ func (d *Dispatcher) put(m *member, u *unit, i int32) {
 	d.queued++
 	m.load += e.test.Estimate
 	d.own(m, e)
+	d.touch(m)
 }
 
 // unqueue takes a waiting test out of its queue's count. The unit still lists
@@ -154,6 +174,7 @@ func (d *Dispatcher) unqueue(e *entry) {
 	e.at.count--
 	d.queued--
 	e.at.load -= e.test.Estimate
+	d.touch(e.at)
 	e.at, e.unit = nil, nil
 }
 
@@ -209,6 +230,7 @@ func (d *Dispatcher) hold(m *member, i int32, t worker.Token) {
 	m.held = append(m.held, i)
 	m.pending += e.cost
 	d.unstarted++
+	d.touch(m)
 }
 
 // withdraw takes test i from the worker that holds it, and withdraws the lease.
@@ -236,4 +258,5 @@ func (d *Dispatcher) withdraw(i int32) {
 	}
 	e.recalled = false
 	e.token, e.at = 0, nil
+	d.touch(m)
 }

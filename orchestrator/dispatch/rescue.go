@@ -23,6 +23,7 @@ func (d *Dispatcher) lose(in WorkerLost, now time.Duration) {
 	}
 	was := m.presence
 	m.presence = gone
+	d.touch(m)
 	d.cause = in.Cause
 	var left []int32
 	for _, i := range slices.Clone(m.held) {

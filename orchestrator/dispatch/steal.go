@@ -13,31 +13,38 @@ const choices = 6
 // steal moves a part of the tail of the queue that would end last to the
 // worker, so that both would end together. False: nothing is worth it.
 func (d *Dispatcher) steal(thief *member, now time.Duration) bool {
-	if d.queued == 0 {
-		return false
-	}
-	tried := make([]*member, 0, choices)
-	for range choices {
-		var victim *member
-		var most time.Duration
-		for _, m := range d.members {
-			if m == thief || m.count == 0 || !m.live() || slices.Contains(tried, m) {
-				continue
-			}
-			if r := d.remaining(m, now); victim == nil || r > most {
-				victim, most = m, r
-			}
-		}
-		if victim == nil {
-			return false
-		}
-		if loot := d.loot(thief, victim, most); len(loot) > 0 {
+	for _, v := range d.victims(now) {
+		if loot := d.loot(thief, v.member, v.remaining); len(loot) > 0 {
 			d.enqueue(thief, loot...)
 			return true
 		}
-		tried = append(tried, victim)
 	}
 	return false
+}
+
+type victim struct {
+	*member
+	remaining time.Duration
+}
+
+// victims are the workers with a queue that would end last, the last first.
+func (d *Dispatcher) victims(now time.Duration) []victim {
+	last := make([]victim, 0, choices+1)
+	for _, m := range d.members {
+		if m.count == 0 || !m.live() {
+			continue
+		}
+		r := d.remaining(m, now)
+		at := len(last)
+		for at > 0 && last[at-1].remaining < r {
+			at--
+		}
+		if at < choices {
+			last = slices.Insert(last, at, victim{m, r})
+			last = last[:min(len(last), choices)]
+		}
+	}
+	return last
 }
 
 // bargain weighs what a thief takes: the time it would need, and the time that

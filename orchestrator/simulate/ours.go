@@ -1,0 +1,162 @@
+package simulate
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/dispatch"
+	"github.com/shardyard/shardyard/orchestrator/plan"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// A Policy runs a suite on a world.
+type Policy struct {
+	Name string
+	// Source says where the rule is published.
+	Source string
+	Run    func(Suite, World) Result
+}
+
+// Ours is the production plan and dispatcher with persistent runners.
+var Ours = Policy{"shardyard", "orchestrator/plan, orchestrator/dispatch", func(s Suite, w World) Result {
+	return dispatched(s, w, dispatch.Config{Runner: dispatch.Stream})
+}}
+
+// OursAtomic is the same with a process for each batch.
+var OursAtomic = Policy{"shardyard, batches", "orchestrator/plan, orchestrator/dispatch", func(s Suite, w World) Result {
+	return dispatched(s, w, dispatch.Config{Runner: dispatch.Atomic})
+}}
+
+// OursStatic is the plan as it was made.
+var OursStatic = Policy{"shardyard, static", "orchestrator/plan", func(s Suite, w World) Result {
+	return dispatched(s, w, dispatch.Config{Static: true})
+}}
+
+// fleet is simulated workers under the production dispatcher.
+type fleet struct {
+	clock   clock
+	suite   *Suite
+	world   *World
+	index   map[worker.TestID]int
+	d       *dispatch.Dispatcher
+	workers []*hand
+	done    bool
+	end     time.Duration
+}
+
+// hand is a worker with what it was handed.
+type hand struct {
+	*machine
+	queue []leased
+	busy  bool
+	batch worker.Token // the last one that was paid for
+}
+
+type leased struct {
+	test  int
+	token worker.Token
+}
+
+func dispatched(s Suite, w World, cfg dispatch.Config) Result {
+	cfg.Workers, cfg.Fixtures, cfg.Split = w.Workers, w.Fixtures, w.Split
+	if cfg.Runner == dispatch.Atomic {
+		cfg.BatchCost = w.Batch
+	} else {
+		w.Batch = 0
+	}
+	cfg.Speeds = map[string]float64{}
+	hosts := make([]string, w.Workers)
+	for i := range hosts {
+		hosts[i] = fmt.Sprintf("host-%g", w.speed(i))
+		if w.Told {
+			cfg.Speeds[hosts[i]] = w.speed(i)
+		}
+	}
+	cfg.Hosts = hosts
+	f := &fleet{suite: &s, world: &w, index: make(map[worker.TestID]int, len(s.Tests)), d: dispatch.New(cfg)}
+	for i := range s.Tests {
+		f.index[s.Tests[i].ID] = i
+	}
+	ms := machines(&w)
+	for _, m := range ms {
+		f.workers = append(f.workers, &hand{machine: m})
+	}
+	f.tell(dispatch.TestsAdded{Tests: s.Tests})
+	f.tell(dispatch.InventoryComplete{})
+	for i := range f.workers {
+		f.tell(dispatch.WorkerReady{Worker: dispatch.WorkerID(i + 1), Host: hosts[i], Exact: true})
+	}
+	f.clock.run()
+	if !f.done || f.d.Remaining() > 0 {
+		panic(fmt.Sprintf("simulate: the dispatcher did not end: %d tests remain", f.d.Remaining()))
+	}
+	return result(ms, f.end)
+}
+
+func (f *fleet) tell(in dispatch.Input) {
+	for _, c := range f.d.Handle(f.clock.now, in) {
+		switch c := c.(type) {
+		case dispatch.Hand:
+			f.clock.after(f.world.Latency, func() { f.take(f.workers[c.Worker-1], c) })
+		case dispatch.TakeBack:
+			f.clock.after(f.world.Latency, func() { f.giveBack(f.workers[c.Worker-1], c) })
+		case dispatch.Done:
+			f.done = true
+		}
+	}
+}
+
+func (f *fleet) take(h *hand, c dispatch.Hand) {
+	for _, r := range c.Tests {
+		h.queue = append(h.queue, leased{f.index[r.ID], c.Token})
+	}
+	f.begin(h)
+}
+
+func (f *fleet) giveBack(h *hand, c dispatch.TakeBack) {
+	var back []worker.TestID
+	h.queue = slices.DeleteFunc(h.queue, func(l leased) bool {
+		id := f.suite.Tests[l.test].ID
+		if !slices.Contains(c.Tests, id) {
+			return false
+		}
+		back = append(back, id)
+		return true
+	})
+	f.tell(dispatch.TestsReturned{Worker: dispatch.WorkerID(h.id + 1), Tests: back})
+}
+
+// begin starts the worker's next test.
+func (f *fleet) begin(h *hand) {
+	if h.busy || len(h.queue) == 0 {
+		return
+	}
+	l := h.queue[0]
+	h.queue = h.queue[1:]
+	h.busy = true
+	id, w := f.suite.Tests[l.test].ID, dispatch.WorkerID(h.id+1)
+	took, fixture := h.run(f.suite, l.test)
+	if f.world.Batch > 0 && l.token != h.batch {
+		took += f.world.Batch
+		h.machine.busy += f.world.Batch
+		h.batch = l.token
+	}
+	f.clock.after(took, func() {
+		h.busy = false
+		f.end = max(f.end, f.clock.now)
+		f.tell(dispatch.TestFinished{Worker: w, Token: l.token, Test: id, Outcome: worker.Passed, Setup: fixture, Call: took - fixture})
+		f.begin(h)
+	})
+	f.tell(dispatch.TestStarted{Worker: w, Token: l.token, Test: id})
+}
+
+// Exact is the suite with estimates that are what the tests will take.
+func Exact(name string, tests []plan.Test) Suite {
+	s := Suite{Name: name, Tests: tests}
+	for i := range tests {
+		s.Actual = append(s.Actual, tests[i].Estimate)
+		s.Last = append(s.Last, tests[i].Estimate)
+	}
+	return s
+}

@@ -1,0 +1,131 @@
+package simulate
+
+import (
+	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/plan"
+)
+
+// A Suite is tests with what is expected of them and what they will really
+// take.
+type Suite struct {
+	Name string
+	// Tests are in the suite's order, with the estimates that our planner has.
+	Tests []plan.Test
+	// Last is what other tools know of each test: its last time, negative when
+	// it is not known.
+	Last []time.Duration
+	// Actual is what each test takes, without fixtures.
+	Actual []time.Duration
+}
+
+// A World is what a suite runs on.
+type World struct {
+	Workers int
+	// Speeds are the workers' true speeds; a missing one is 1. Told says that
+	// our planner knows them.
+	Speeds []float64
+	Told   bool
+	// Fixtures is what opening a file on a worker costs, by file.
+	Fixtures map[string]time.Duration
+	// Batch is what a process for a batch costs.
+	Batch time.Duration
+	// Latency is how long a message takes to a worker.
+	Latency time.Duration
+	// Split says what our planner keeps together.
+	Split plan.Split
+}
+
+func (w World) speed(i int) float64 {
+	if i < len(w.Speeds) && w.Speeds[i] > 0 {
+		return w.Speeds[i]
+	}
+	return 1
+}
+
+// A Result is how a simulated run went.
+type Result struct {
+	// Makespan is when the last worker was done.
+	Makespan time.Duration
+	// Busy is how long each worker worked.
+	Busy []time.Duration
+	// Opened counts pairs of a worker and a file that it opened.
+	Opened int
+}
+
+// Balance is the mean time that workers worked by the makespan, 0 to 1.
+func (r Result) Balance() float64 {
+	if r.Makespan <= 0 || len(r.Busy) == 0 {
+		return 1
+	}
+	var sum time.Duration
+	for _, b := range r.Busy {
+		sum += b
+	}
+	return float64(sum) / float64(len(r.Busy)) / float64(r.Makespan)
+}
+
+// Bound is the least time in which any schedule could run the suite: the mean
+// load by speed, with each file opened once, or the longest test with its
+// file's fixtures on the fastest worker.
+func Bound(s Suite, w World) time.Duration {
+	var sum, longest time.Duration
+	seen := map[string]bool{}
+	for i := range s.Tests {
+		f := w.Fixtures[s.Tests[i].File]
+		sum += s.Actual[i]
+		longest = max(longest, s.Actual[i]+f)
+		if !seen[s.Tests[i].File] {
+			seen[s.Tests[i].File] = true
+			sum += f
+		}
+	}
+	total, fastest := 0.0, 0.0
+	for i := range w.Workers {
+		total += w.speed(i)
+		fastest = max(fastest, w.speed(i))
+	}
+	return time.Duration(max(float64(sum)/total, float64(longest)/fastest))
+}
+
+// machine is a worker of the model.
+type machine struct {
+	id     int
+	world  *World
+	opened map[string]bool
+	busy   time.Duration
+}
+
+func machines(w *World) []*machine {
+	out := make([]*machine, w.Workers)
+	for i := range out {
+		out[i] = &machine{id: i, world: w, opened: map[string]bool{}}
+	}
+	return out
+}
+
+// run is how long the machine takes for test i, and how much of that the
+// file's fixtures took.
+func (m *machine) run(s *Suite, i int) (took, fixture time.Duration) {
+	file := s.Tests[i].File
+	if !m.opened[file] {
+		m.opened[file] = true
+		fixture = m.scale(m.world.Fixtures[file])
+	}
+	took = m.scale(s.Actual[i]) + fixture
+	m.busy += took
+	return took, fixture
+}
+
+func (m *machine) scale(d time.Duration) time.Duration {
+	return time.Duration(float64(d) / m.world.speed(m.id))
+}
+
+func result(ms []*machine, end time.Duration) Result {
+	r := Result{Makespan: end}
+	for _, m := range ms {
+		r.Busy = append(r.Busy, m.busy)
+		r.Opened += len(m.opened)
+	}
+	return r
+}
