@@ -29,6 +29,9 @@ type Detection struct {
 	Coverage bool
 	// CoverageConfig is the file with the project's coverage configuration, or "".
 	CoverageConfig string
+	// AsksGit says that the build asks git for the version: the source tree
+	// must then carry what git needs to answer.
+	AsksGit bool
 	// Notes are for the user: what was guessed, what may be missing.
 	Notes []string
 	// Unsupported says what this project uses that is not known, with the

@@ -1,0 +1,108 @@
+package configs
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// requirements are the requirements files that a project's tests need.
+type requirements struct {
+	files []string // to install, in order
+	all   []string // those, and the ones they include
+	local []string // of files, those that install something of the tree
+	tests bool     // one of files is there for tests or development
+}
+
+var (
+	requirementsName = regexp.MustCompile(`^([a-z0-9.]*)[-_]?requirements?[-_.]?([a-z0-9_.-]*)\.txt$`)
+	// Only with these may a file of another purpose be taken for the project's own.
+	basePurposes = []string{"", "base", "common", "main", "core", "default", "runtime", "requirements", "install", "app"}
+	testPurposes = []string{"tests", "test", "testing", "unittest", "pytest"}
+	devPurposes  = []string{"dev", "develop", "development", "ci", "all", "local"}
+)
+
+// requirements finds the files: one with what the project itself needs, and
+// the best one for tests.
+func (p *project) requirements() requirements {
+	purposes := map[string]string{} // purpose to file; the first wins
+	add := func(purpose, file string) {
+		if purposes[purpose] == "" {
+			purposes[purpose] = file
+		}
+	}
+	for _, file := range p.glob("*.txt") {
+		if m := requirementsName.FindStringSubmatch(strings.ToLower(file)); m != nil {
+			add(strings.Trim(m[1]+m[2], "-_."), file)
+		}
+	}
+	for _, dir := range []string{"requirements", "reqs", "deps"} {
+		for _, file := range p.glob(dir + "/*.txt") {
+			name := strings.TrimSuffix(strings.ToLower(path.Base(file)), ".txt")
+			add(strings.Trim(strings.ReplaceAll(name, "requirements", ""), "-_."), file)
+		}
+	}
+	for _, file := range []string{"tests/requirements.txt", "test/requirements.txt", "tests/requirements-test.txt", "tests/test_requirements.txt"} {
+		if p.has(file) {
+			add("tests", file)
+		}
+	}
+	var r requirements
+	first := func(names []string) bool {
+		for _, n := range names {
+			if f := purposes[n]; f != "" && !slices.Contains(r.files, f) {
+				r.files = append(r.files, f)
+				return true
+			}
+		}
+		return false
+	}
+	first(basePurposes)
+	r.tests = first(testPurposes) || first(devPurposes)
+	for _, f := range r.files {
+		local := false
+		p.included(f, &r.all, &local, 0)
+		if local {
+			r.local = append(r.local, f)
+		}
+	}
+	return r
+}
+
+var (
+	includesFile = regexp.MustCompile(`^(?:-r|-c|--requirement|--constraint)[ =]?\s*(\S+)`)
+	// A path, an editable or a file URL: something that is in the tree.
+	localLine = regexp.MustCompile(`^(-e|--editable|\.|/|file:)|@\s*(file:|\.)|^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+(\[.*\])?\s*(;.*)?$`)
+	remote    = regexp.MustCompile(`^(-e|--editable)[ =]\s*(git|hg|svn|bzr)?\+?(https?|ssh)://|^(-e|--editable)[ =]\s*git\+`)
+)
+
+// included adds file and the files it includes to all, and says whether one of
+// them installs something that is in the tree.
+func (p *project) included(file string, all *[]string, local *bool, depth int) {
+	if slices.Contains(*all, file) || depth > 20 || !p.has(file) || file == ".." || strings.HasPrefix(file, "../") {
+		return
+	}
+	*all = append(*all, file)
+	for _, line := range strings.Split(p.read(file), "\n") {
+		line = comment(strings.TrimSpace(line))
+		if m := includesFile.FindStringSubmatch(line); m != nil {
+			if !strings.Contains(m[1], "://") {
+				p.included(path.Join(path.Dir(file), m[1]), all, local, depth+1)
+			}
+			continue
+		}
+		if localLine.MatchString(line) && !remote.MatchString(line) {
+			*local = true
+		}
+	}
+}
+
+// alone says that a file includes no other: then the lines about the tree can
+// be left out of it.
+func (p *project) alone(file string) bool {
+	var all []string
+	var local bool
+	p.included(file, &all, &local, 0)
+	return len(all) == 1
+}

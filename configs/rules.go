@@ -1,0 +1,261 @@
+package configs
+
+import (
+	"fmt"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// uv is a project that uv has locked. Setup installs what the lockfile names,
+// without looking further; prepare installs the project, and checks that the
+// lockfile is up to date.
+func (p *project) uv(f *pyproject, d *Detection) {
+	d.Kind = "uv"
+	d.Evidence = append(d.Evidence, Evidence{"uv.lock", 0, "uv has locked the dependencies"})
+	what := p.uvSelection(f)
+	noProject := "--no-install-project"
+	d.Key = append(d.Key, "uv.lock", "pyproject.toml")
+	if p.has("uv.toml") {
+		d.Key = append(d.Key, "uv.toml")
+	}
+	if members := p.members(f); len(members) > 0 {
+		noProject = "--no-install-workspace"
+		d.Key = append(d.Key, members...)
+	}
+	if localSource.MatchString(p.read("uv.lock")) {
+		noProject += " --no-install-local"
+	}
+	d.Setup = []string{"uv sync --frozen " + noProject + what}
+	d.Prepare = []string{"uv sync --locked" + what}
+}
+
+// localSource is a dependency in the tree, in a uv.lock.
+var localSource = regexp.MustCompile(`source = \{ (editable|directory|path) = "(\.[^"]|[^".])`)
+
+// uvSelection are the options for extras and groups.
+func (p *project) uvSelection(f *pyproject) string {
+	what := " --all-extras --dev"
+	group, extra := f.tests()
+	uv := f.tool("uv")
+	if uv["conflicts"] != nil {
+		// Extras that exclude each other cannot all be installed.
+		what = " --dev"
+		if extra != "" {
+			what += " --extra " + extra
+		}
+	}
+	defaults := words(uv["default-groups"])
+	if uv["default-groups"] == nil {
+		defaults = []string{"dev"}
+	}
+	if group != "" && !contains(defaults, group) && uv["default-groups"] != "all" {
+		what += " --group " + group
+	}
+	return what
+}
+
+// members are the pyproject.toml files of a uv workspace's members.
+func (p *project) members(f *pyproject) []string {
+	var files []string
+	for _, pattern := range words(f.tool("uv", "workspace")["members"]) {
+		files = append(files, p.glob(path.Join(path.Clean(pattern), "pyproject.toml"))...)
+	}
+	return files
+}
+
+// workspace is a member of a uv workspace: the lockfile is above. Its members
+// need each other's sources, so everything is left to prepare.
+func (p *project) workspace(f *pyproject, d *Detection) bool {
+	if f.Project == nil {
+		return false
+	}
+	for dir := filepath.Dir(p.dir); ; dir = filepath.Dir(dir) {
+		root := &project{dir: dir}
+		if root.has("uv.lock") {
+			above, err := root.pyproject()
+			rel, relErr := filepath.Rel(dir, p.dir)
+			if err != nil || relErr != nil || !slices.Contains(root.members(above), filepath.ToSlash(rel)+"/pyproject.toml") {
+				return false
+			}
+			d.Kind = "uv"
+			up, _ := filepath.Rel(p.dir, dir)
+			d.Evidence = append(d.Evidence, Evidence{filepath.ToSlash(up) + "/uv.lock", 0, "a member of a uv workspace"})
+			d.Prepare = []string{"uv sync --locked" + p.uvSelection(f)}
+			return true
+		}
+		if root.hasDir(".git") || root.has(".git") || filepath.Dir(dir) == dir {
+			return false
+		}
+	}
+}
+
+// poetry is a project of Poetry, which is run with uv.
+func (p *project) poetry(f *pyproject, d *Detection) {
+	d.Kind = "poetry"
+	d.Key = append(d.Key, "pyproject.toml")
+	if p.has("poetry.lock") {
+		d.Evidence = append(d.Evidence, Evidence{"poetry.lock", 0, "Poetry has locked the dependencies"})
+		d.Key = append(d.Key, "poetry.lock")
+	} else {
+		d.Evidence = append(d.Evidence, Evidence{"pyproject.toml", lineOf(f.text, "[tool.poetry"), "the dependencies are in Poetry's tables"})
+		d.Notes = append(d.Notes, "there is no poetry.lock: each new environment gets the newest versions that are allowed")
+	}
+	if p.has("poetry.toml") {
+		d.Key = append(d.Key, "poetry.toml")
+	}
+	d.Setup = []string{"uv tool run poetry install --no-interaction --no-ansi --no-root --all-extras" + p.poetryGroups(f)}
+	if f.tool("poetry")["package-mode"] != false {
+		d.Prepare = []string{"uv pip install --no-deps -e ."}
+	}
+}
+
+// poetryGroups names the optional groups with what tests need: the others are
+// installed by default.
+func (p *project) poetryGroups(f *pyproject) string {
+	optional := func(n string) bool { return f.tool("poetry", "group", n)["optional"] == true }
+	if name, _ := choose(optional); name != "" {
+		return " --with " + name
+	}
+	return ""
+}
+
+// pip is every project whose dependencies are in files that pip understands.
+func (p *project) pip(f *pyproject, d *Detection) {
+	reqs := p.requirements()
+	installable, why := p.installable(f)
+	if len(reqs.files) > 0 {
+		d.Kind = "requirements"
+		for _, file := range reqs.files {
+			d.Evidence = append(d.Evidence, Evidence{file, 0, "requirements"})
+		}
+	}
+	var h hint
+	if !reqs.tests {
+		if h = p.hint(f); !h.empty() {
+			d.Evidence = append(d.Evidence, h.evidence)
+			for _, file := range h.files {
+				if !slices.Contains(reqs.files, file) {
+					reqs.add(p, file)
+				}
+			}
+		}
+	}
+	if d.Kind == "" {
+		switch {
+		case f.Project != nil:
+			d.Kind = "pyproject"
+			d.Evidence = append([]Evidence{{"pyproject.toml", lineOf(f.text, "[project]"), "the project's dependencies"}}, d.Evidence...)
+		case p.has("setup.py") || installable:
+			d.Kind = "setup.py"
+			d.Evidence = append([]Evidence{{why, 0, "the project's dependencies"}}, d.Evidence...)
+		case !h.empty():
+			d.Kind = "requirements"
+		}
+	}
+	p.installRequirements(reqs, d)
+	p.installProject(f, h, installable, len(reqs.local) > 0, d)
+}
+
+func (r *requirements) add(p *project, file string) {
+	r.files = append(r.files, file)
+	local := false
+	p.included(file, &r.all, &local, 0)
+	if local {
+		r.local = append(r.local, file)
+	}
+}
+
+// installRequirements installs the files. What they take from the tree itself
+// is not there yet in setup: those lines wait for prepare, which sees the file
+// as it is.
+func (p *project) installRequirements(r requirements, d *Detection) {
+	var whole []string
+	for _, file := range r.files {
+		switch {
+		case !slices.Contains(r.local, file):
+			whole = append(whole, "-r "+quote(file))
+		case p.alone(file):
+			d.Setup = append(d.Setup, fmt.Sprintf("grep -vE '^[[:space:]]*(-e|--editable|[.]|file:)' %s | uv pip install -r -", quote(file)))
+			d.Key = append(d.Key, file)
+			d.Prepare = append(d.Prepare, "uv pip install -r "+quote(file))
+		default:
+			d.Prepare = append(d.Prepare, "uv pip install -r "+quote(file))
+		}
+	}
+	if len(whole) > 0 {
+		d.Setup = append([]string{"uv pip install " + strings.Join(whole, " ")}, d.Setup...)
+		for _, file := range r.all {
+			if !slices.Contains(r.local, file) {
+				d.Key = append(d.Key, file)
+			}
+		}
+	}
+}
+
+// installProject installs the dependencies that the project itself states, and
+// the project.
+func (p *project) installProject(f *pyproject, h hint, installable, installed bool, d *Detection) {
+	var setup []string
+	if f.static() && (len(f.Project.Deps) > 0 || h.extra != "" || h.group == "") {
+		setup = append(setup, "-r pyproject.toml")
+		if h.extra != "" {
+			setup = append(setup, "--extra "+quote(h.extra))
+		}
+	}
+	if h.group != "" {
+		setup = append(setup, "--group "+quote(h.group))
+	}
+	if len(setup) > 0 {
+		d.Key = append(d.Key, "pyproject.toml")
+	}
+	for _, name := range h.packages {
+		setup = append(setup, quote(name))
+	}
+	if len(setup) > 0 {
+		d.Setup = append(d.Setup, "uv pip install "+strings.Join(setup, " "))
+	}
+	switch {
+	case installed && h.extra == "" || !installable:
+	case f.static():
+		d.Prepare = append(d.Prepare, "uv pip install --no-deps -e .")
+	case h.extra != "":
+		d.Prepare = append(d.Prepare, "uv pip install -e "+quote(".["+h.extra+"]"))
+	default:
+		d.Prepare = append(d.Prepare, "uv pip install -e .")
+	}
+	if !installable && f.Project != nil {
+		d.Notes = append(d.Notes, "pyproject.toml names no build system: the dependencies are installed, the project is not")
+	}
+}
+
+// installable says whether the project itself can be installed, and by which
+// file.
+func (p *project) installable(f *pyproject) (bool, string) {
+	if f.tool("uv")["package"] == false {
+		return false, ""
+	}
+	switch {
+	case f.BuildSystem != nil && (f.Project != nil || p.has("setup.py") || p.has("setup.cfg") || f.tool("flit") != nil || f.tool("poetry") != nil):
+		return true, "pyproject.toml"
+	case p.has("setup.py"):
+		return true, "setup.py"
+	case parseINI(p.read("setup.cfg"))["metadata"]["name"].values != nil:
+		return true, "setup.cfg"
+	case f.Project != nil && p.hasDir("src"):
+		return true, "pyproject.toml"
+	}
+	return false, ""
+}
+
+// quote makes one word of s for a shell.
+func quote(s string) string {
+	if s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:@+,", r)
+	}) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

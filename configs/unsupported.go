@@ -1,0 +1,85 @@
+package configs
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// unsupported finds the tools that are not known here, in projects that have
+// nothing else to go by.
+func (p *project) unsupported(f *pyproject, d *Detection) bool {
+	if r := p.requirements(); len(r.files) > 0 {
+		return false
+	}
+	switch {
+	case p.has("pdm.lock"):
+		d.Unsupported = &Unsupported{Tool: "pdm", File: "pdm.lock", Config: []string{
+			"setup: [uv tool run pdm sync --no-self --group :all]",
+			"prepare: [uv pip install --no-deps -e .]",
+			"key: [pdm.lock, pyproject.toml]",
+		}}
+	case p.has("Pipfile") && f.Project == nil:
+		file, key := "Pipfile", "[Pipfile]"
+		command := "uv tool run pipenv install --dev --skip-lock"
+		if p.has("Pipfile.lock") {
+			file, key, command = "Pipfile.lock", "[Pipfile, Pipfile.lock]", "uv tool run pipenv sync --dev"
+		}
+		d.Unsupported = &Unsupported{Tool: "Pipenv", File: file, Config: []string{
+			"setup: [" + command + "]", "key: " + key,
+		}}
+	case f.Project != nil || p.has("setup.py") || p.has("setup.cfg"):
+		return false
+	default:
+		return p.conda(d) || p.toxOnly(d)
+	}
+	return true
+}
+
+var condaPackage = regexp.MustCompile(`^\s+-\s+(?:[a-z0-9_-]+::)?([A-Za-z0-9][A-Za-z0-9._-]*)\s*([=<>!~][^#\s]*)?`)
+
+// conda suggests the same packages from the package index: most are there
+// under the same name.
+func (p *project) conda(d *Detection) bool {
+	for _, file := range []string{"environment.yml", "environment.yaml", "environment-dev.yml", "conda.yml"} {
+		if !p.has(file) {
+			continue
+		}
+		packages := []string{"pytest"}
+		for _, line := range strings.Split(p.read(file), "\n") {
+			m := condaPackage.FindStringSubmatch(line)
+			if m == nil || m[1] == "python" || m[1] == "pip" || strings.Contains(line, "channels") || m[1] == "conda-forge" || m[1] == "defaults" || contains(packages, m[1]) {
+				continue
+			}
+			version := m[2]
+			if strings.HasPrefix(version, "=") && !strings.HasPrefix(version, "==") {
+				version = "=" + version + ".*"
+			}
+			packages = append(packages, quote(m[1]+version))
+		}
+		d.Unsupported = &Unsupported{Tool: "conda", File: file, Config: []string{
+			"setup:", `  - "uv pip install ` + strings.Join(packages, " ") + `"   # check the names: these are conda's`, "key: [" + file + "]",
+		}}
+		return true
+	}
+	return false
+}
+
+// toxOnly is a project about which only tox knows something that is not
+// understood.
+func (p *project) toxOnly(d *Detection) bool {
+	for _, file := range []string{"tox.ini", "tox.toml"} {
+		if !p.has(file) {
+			continue
+		}
+		h := p.toxHint(nil)
+		if !h.empty() {
+			return false
+		}
+		d.Unsupported = &Unsupported{Tool: "tox", File: file, Config: []string{
+			"setup: [uv pip install pytest]   # and what tests need", fmt.Sprintf("key: [%s]", file),
+		}}
+		return len(parseINI(p.read(file))["testenv"]) > 0 || file == "tox.toml"
+	}
+	return false
+}
