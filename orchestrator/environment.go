@@ -42,7 +42,7 @@ func (r *run) prepared(ctx context.Context, env engine.Layer, tree engine.Tree) 
 		return env, nil
 	}
 	key := cache.PreparedKey(cache.Prepared{
-		Environment: r.envKey, Tree: r.src.ID, Dir: r.src.Sub, Place: r.info.Name + "/" + r.req.Name, Commands: r.req.Prepare.Commands, Ensure: r.req.Prepare.Ensure,
+		Environment: r.envKey, Tree: r.src.ID, Dir: r.src.Sub, Place: r.info.Name + "/" + r.treeName(), Commands: r.req.Prepare.Commands, Ensure: r.req.Prepare.Ensure,
 	})
 	return r.layer(ctx, layerStep{
 		name: "prepare", key: key, role: engine.Preparer, from: env, tree: tree,

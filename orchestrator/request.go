@@ -20,7 +20,6 @@ import (
 type Request struct {
 	Version string // of shardyard
 	Project string // the project's directory on this machine, absolute
-	Name    string // the project's name: the tree's directory inside workers
 	Suite   string // as in the config; "" for a project without named suites
 	RunID   string // see NewRunID
 	Out     string // the run's result directory, absolute; it exists and is empty

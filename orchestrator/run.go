@@ -139,7 +139,7 @@ func (r *run) place(ctx context.Context) (err error) {
 // spec is a place of work of this run.
 func (r *run) spec(role engine.Role, name string) engine.Spec {
 	s := engine.Spec{
-		Run: r.req.RunID, Name: name, Role: role, Base: r.base, TreeName: r.req.Name, Limits: r.req.Limits,
+		Run: r.req.RunID, Name: name, Role: role, Base: r.base, TreeName: r.treeName(), Limits: r.req.Limits,
 	}
 	if role == engine.Worker || role == engine.Finisher {
 		s.Layer, s.Tree = r.sealed, r.tree
@@ -149,6 +149,15 @@ func (r *run) spec(role engine.Role, name string) engine.Spec {
 		s.Network = r.req.Network
 	}
 	return s
+}
+
+// treeName is the tree's directory inside: the same name as here.
+func (r *run) treeName() string {
+	name := filepath.Base(r.src.Root)
+	if !filepath.IsLocal(name) || name == "." {
+		return "source"
+	}
+	return name
 }
 
 func (r *run) dataDir() string { return filepath.Join(r.req.Out, "tmp", "data") }

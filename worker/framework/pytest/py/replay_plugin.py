@@ -29,6 +29,7 @@ class Replay:
         self._reporter = None
         self._xml = None
         self._paths = None
+        self._records = None
         self._once = Once()
         self._firing = False
 
@@ -81,12 +82,16 @@ class Replay:
     def pytest_sessionstart(self, session):
         self._reporter = session.config.pluginmanager.getplugin("terminalreporter")
         self._backdate()
-        records = Records(os.path.join(self._dir, "reports.jsonl"))
-        session.perform_collect = lambda args=None, genitems=True: self._collect(session, records)
-        self._tests = records.tests()
+        self._records = Records(os.path.join(self._dir, "reports.jsonl"))
+        session.perform_collect = lambda args=None, genitems=True: self._collect(session)
 
-    def _collect(self, session, records):
-        for record in records.head():
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self):
+        if self._records is not None:
+            self._records.close()
+
+    def _collect(self, session):
+        for record in self._records.head():
             self._fire(record)
         session.items = []
         session.testscollected = self._run["tests"]
@@ -106,7 +111,7 @@ class Replay:
         # What is made here is kept to the end: nothing of it is garbage.
         gc.disable()
         try:
-            for records in self._tests:
+            for records in self._records.tests():
                 for record in in_order(records):
                     self._fire(record)
         finally:

@@ -12,9 +12,13 @@ class Records:
     Records of no test that come later are taken for tests of their own."""
 
     def __init__(self, path):
-        lines = open(path, encoding="utf-8")
-        self._records = (json.loads(line) for line in lines)
+        self._file = open(path, encoding="utf-8")
+        self._records = (json.loads(line) for line in self._file)
         self._next = next(self._records, None)
+
+    def close(self):
+        """An open file would be a warning in the project's own session."""
+        self._file.close()
 
     def head(self):
         while self._next is not None and not self._next.get("test"):
