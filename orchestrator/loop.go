@@ -35,6 +35,7 @@ type loopState struct {
 	settings *settings
 	missing  []string // coverage that is not there, in words
 
+	starting            *stepping
 	discovery           *stepping
 	tests               []plan.Test // discovered, in the suite's order
 	deselected          int
@@ -54,12 +55,10 @@ func (r *run) dispatch(ctx context.Context) (err error) {
 	if r.spool, err = newSpool(r.req.Out + "/tmp/reports"); err != nil {
 		return err
 	}
-	start := r.step("start")
+	r.starting = r.step("start")
 	for i := range r.workers {
 		r.hire(hard, dispatch.WorkerID(i+1), i == 0)
 	}
-	start.end(nil)
-	r.discovery = r.step("discover")
 	if len(r.hinted) > 0 {
 		r.input(hard, dispatch.TestsAdded{Tests: r.hinted, Hinted: true})
 	}
@@ -180,6 +179,10 @@ func (r *run) take(ctx context.Context, msg message) {
 	switch {
 	case msg.attached != nil:
 		m.client = msg.attached
+		if r.discovery == nil {
+			r.starting.end(nil)
+			r.discovery = r.step("discover")
+		}
 	case msg.gone != nil:
 		r.leave(ctx, m, *msg.gone)
 	default:

@@ -87,6 +87,7 @@ func dispatched(s Suite, w World, cfg dispatch.Config) Result {
 	for i := range f.workers {
 		f.tell(dispatch.WorkerReady{Worker: dispatch.WorkerID(i + 1), Host: hosts[i], Exact: true})
 	}
+	f.tick()
 	f.clock.run()
 	if !f.done || f.d.Remaining() > 0 {
 		panic(fmt.Sprintf("simulate: the dispatcher did not end: %d tests remain", f.d.Remaining()))
@@ -104,6 +105,17 @@ func (f *fleet) tell(in dispatch.Input) {
 		case dispatch.Done:
 			f.done = true
 		}
+	}
+}
+
+// tick tells the time every second, as the coordinator does.
+func (f *fleet) tick() {
+	f.tell(dispatch.Ticked{})
+	if TickHook != nil {
+		TickHook(f)
+	}
+	if !f.done {
+		f.clock.after(time.Second, f.tick)
 	}
 }
 
@@ -137,6 +149,9 @@ func (f *fleet) begin(h *hand) {
 	h.busy = true
 	id, w := f.suite.Tests[l.test].ID, dispatch.WorkerID(h.id+1)
 	took, fixture := h.run(f.suite, l.test)
+	if TraceHook != nil {
+		TraceHook(h.id, f.clock.now, string(id), f.suite.Tests[l.test].Estimate, took)
+	}
 	if f.world.Batch > 0 && l.token != h.batch {
 		took += f.world.Batch
 		h.machine.busy += f.world.Batch

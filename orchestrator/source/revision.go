@@ -44,7 +44,7 @@ func (r *repository) revision(ctx context.Context, dir string, o Options) (s *So
 	if sub != "" && !s.has(sub) {
 		return nil, fmt.Errorf("commit %.10s has no directory %s", commit, sub)
 	}
-	return s, s.finish(ctx, r)
+	return s, s.finish(ctx, r, o)
 }
 
 // resolve is the commit that a revision names.

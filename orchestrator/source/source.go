@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -24,8 +25,11 @@ type Options struct {
 	// that git ignores and the tests need. A directory includes what is in
 	// it; "!" before a pattern excludes again.
 	Include []string
-	// Temp is where a commit is checked out until Close; "" is the system's
-	// directory for temporary files.
+	// Git asks for a small .git in the tree, for builds that derive a version
+	// from git and tests that look at it. It has no effect outside git.
+	Git bool
+	// Temp is where a commit is checked out, and git's objects are packed,
+	// until Close; "" is the system's directory for temporary files.
 	Temp string
 }
 
@@ -50,13 +54,12 @@ type Source struct {
 	Branch string
 	// Dirty says that the tree differs from Commit.
 	Dirty bool
-	// Version says that the tree carries a small .git from which build
-	// backends derive the version.
-	Version bool
 	// Notes are for the user: what was left out, and why.
 	Notes []string
 
-	temp string // holds a checkout; "" for none
+	tempIn  string // where temp is made
+	temp    string // holds a checkout and packs; "" for none
+	version string // identifies the .git in the tree; "" for none
 }
 
 // Close removes what the snapshot kept on the disk for itself. The manifest
@@ -190,14 +193,33 @@ func (s *Source) content(f *File) ([]byte, error) {
 	return data, nil
 }
 
+// finish adds what was asked for beside the files, and identifies the tree.
+func (s *Source) finish(ctx context.Context, r *repository, o Options) error {
+	if o.Git {
+		if err := s.addGit(ctx, r, o.Rev); err != nil {
+			return errors.Join(err, s.Close())
+		}
+	}
+	s.identify()
+	return nil
+}
+
 // identify sorts the files and computes the tree id. The form hashed is one
-// line for each file: mode in octal, content hash, length of the path, path.
+// line for each file: mode in octal, content hash, length of the path, path. Of
+// a .git that was made for the tree, one line stands for all: git does not
+// pack the same objects in the same way twice.
 func (s *Source) identify() {
 	sort.Slice(s.Files, func(i, j int) bool { return s.Files[i].Path < s.Files[j].Path })
 	h := sha256.New()
 	fmt.Fprintf(h, "shardyard tree 1\n")
 	for _, f := range s.Files {
+		if s.version != "" && strings.HasPrefix(f.Path, ".git/") {
+			continue
+		}
 		fmt.Fprintf(h, "%o %x %d %s\n", uint32(f.Mode), f.Hash, len(f.Path), f.Path)
+	}
+	if s.version != "" {
+		fmt.Fprintf(h, "git %s\n", s.version)
 	}
 	s.ID = hex.EncodeToString(h.Sum(nil))
 }

@@ -26,7 +26,8 @@ func changed(name string) error {
 var stamp = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // WriteTar writes the tree as a tar archive with paths relative to its root:
-// directories before what is in them, the same bytes for the same id. A file
+// directories before what is in them, the same bytes for the same id (but for
+// the packs of a .git that was made for it). A file
 // that changed since the snapshot is ErrChanged, and the archive is then
 // unusable.
 func (s *Source) WriteTar(ctx context.Context, w io.Writer) error {

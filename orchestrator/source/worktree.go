@@ -17,7 +17,7 @@ func (r *repository) worktree(ctx context.Context, dir string, o Options) (*Sour
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{Root: r.root, Sub: sub, Git: true, Commit: r.commit, Branch: r.branch}
+	s := &Source{Root: r.root, Sub: sub, Git: true, Commit: r.commit, Branch: r.branch, tempIn: o.Temp}
 	var files listing
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
@@ -40,7 +40,7 @@ func (r *repository) worktree(ctx context.Context, dir string, o Options) (*Sour
 	if s.Files, err = scan(ctx, r.root, unique(files.paths, extra)); err != nil {
 		return nil, err
 	}
-	return s, s.finish(ctx, r)
+	return s, s.finish(ctx, r, o)
 }
 
 // dirty says whether the working tree differs from the commit. Untracked files

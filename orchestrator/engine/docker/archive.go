@@ -7,13 +7,30 @@ import (
 	"io"
 	"path"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // transplant copies an archive's entries below the folder dir of another
 // archive, owned by uid and gid. strip is the number of leading elements of
-// each name that are left out. The folder itself comes first.
+// each name that are left out. Every folder comes before what is in it, whether
+// the archive names it or not.
 func transplant(r io.Reader, tw *tar.Writer, dir string, strip, uid, gid int) error {
-	if err := tw.WriteHeader(folder(dir, 0o755, uid, gid)); err != nil {
+	known := map[string]bool{}
+	var ensure func(name string) error
+	ensure = func(name string) error {
+		if known[name] {
+			return nil
+		}
+		if name != dir {
+			if err := ensure(path.Dir(name)); err != nil {
+				return err
+			}
+		}
+		known[name] = true
+		return tw.WriteHeader(folder(name, 0o755, uid, gid))
+	}
+	if err := ensure(dir); err != nil {
 		return err
 	}
 	for tr := tar.NewReader(r); ; {
@@ -29,7 +46,11 @@ func transplant(r io.Reader, tw *tar.Writer, dir string, strip, uid, gid int) er
 			continue // the root
 		}
 		h.Name = path.Join(dir, name)
+		if err := ensure(path.Dir(h.Name)); err != nil {
+			return err
+		}
 		if h.Typeflag == tar.TypeDir {
+			known[h.Name] = true
 			h.Name += "/"
 		}
 		if h.Typeflag == tar.TypeLink {
@@ -63,3 +84,27 @@ func inside(name string, strip int) (string, bool) {
 	}
 	return name, name != ""
 }
+
+// piped connects what writes an archive to what reads it. The writer's own
+// error comes first; that it is no longer read is none.
+func piped(write func(io.Writer) error, read func(io.Reader) error) error {
+	r, w := io.Pipe()
+	var g errgroup.Group
+	g.Go(func() error {
+		err := write(w)
+		_ = w.CloseWithError(err) // nil, always; a nil err is EOF
+		return err
+	})
+	err := read(struct{ io.Reader }{r}) // which nobody else can close
+	if err == nil {
+		_, err = io.Copy(io.Discard, r) // what follows the archive's end
+	}
+	_ = r.CloseWithError(errNotRead) // nil, always; ends a writer that is no longer read
+	written := g.Wait()
+	if errors.Is(written, errNotRead) {
+		written = nil
+	}
+	return errors.Join(written, err)
+}
+
+var errNotRead = errors.New("the archive is no longer read")

@@ -125,11 +125,12 @@ func (b blueprint) layout() engine.Layout {
 }
 
 func (b blueprint) searchPath() string {
-	p := envDir + "/bin:"
+	own := []string{envDir + "/bin"}
 	if b.Spec.Base.Host {
-		p += path.Dir(b.Spec.Base.Python) + ":"
+		own = append(own, path.Dir(b.Spec.Base.Python))
 	}
-	return p + b.Path
+	prefix := strings.Join(own, ":") + ":"
+	return prefix + strings.TrimPrefix(b.Path, prefix) // a layer's image has it already
 }
 
 // convert turns a blueprint into the SDK's types. It is pure.
@@ -141,7 +142,6 @@ func convert(b blueprint) (*container.Config, *container.HostConfig) {
 	stop := 2 // seconds between asking and killing
 	config := &container.Config{
 		Image:        b.Image,
-		Hostname:     slug(b.Spec.Name),
 		User:         user.String(),
 		WorkingDir:   "/",
 		Entrypoint:   b.command(),
@@ -154,6 +154,9 @@ func convert(b blueprint) (*container.Config, *container.HostConfig) {
 		AttachStderr: true,
 		StopTimeout:  &stop,
 		Healthcheck:  &container.HealthConfig{Test: []string{"NONE"}},
+	}
+	if !strings.HasPrefix(b.network(), "container:") {
+		config.Hostname = slug(b.Spec.Name)
 	}
 	host := &container.HostConfig{
 		NetworkMode: container.NetworkMode(b.network()),
@@ -257,6 +260,9 @@ func (b blueprint) mounts() []mount.Mount {
 	}
 	if b.CA != "" {
 		m = append(m, volumeAt(b.CA, caDir, true))
+	}
+	if b.Spec.Tree == "" {
+		m = append(m, mount.Mount{Type: mount.TypeVolume, Target: b.source(), VolumeOptions: &mount.VolumeOptions{NoCopy: true, Labels: b.Labels}})
 	}
 	if b.Tree != nil {
 		m = append(m, mount.Mount{Type: mount.TypeVolume, Source: b.Tree.Volume, Target: b.source(), VolumeOptions: &mount.VolumeOptions{

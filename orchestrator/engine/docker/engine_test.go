@@ -1,8 +1,9 @@
 package docker
 
 import (
-	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,46 +13,67 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"go.uber.org/goleak"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/engine/enginetest"
+	"github.com/shardyard/shardyard/worker"
 )
 
-// testAgent is the file of a static program that stands for the agent: it runs
-// each line of its stdin with the shell, and answers with its output and the
-// line "exit N".
+// How the process that enginetest.Abandon starts is told what to open.
+const (
+	variableProject = "SHARDYARD_TEST_PROJECT"
+	variableLockDir = "SHARDYARD_TEST_LOCKDIR"
+	variableTrees   = "SHARDYARD_TEST_TREES"
+	variableAgent   = "SHARDYARD_TEST_AGENT"
+)
+
+// testAgent is the file of the agent, built for these tests.
 var testAgent string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "shardyard-agent-")
+	enginetest.Main(func() (engine.Engine, error) {
+		return New(context.Background(), Options{
+			Project: os.Getenv(variableProject), LockDir: os.Getenv(variableLockDir),
+			Trees: TreeWay(os.Getenv(variableTrees)), Agent: given(os.Getenv(variableAgent)),
+		})
+	})
+	code, err := runTests(m)
 	if err != nil {
-		panic(err)
-	}
-	testAgent = filepath.Join(dir, "agent")
-	cmd := exec.Command("go", "build", "-o", testAgent, "./testdata/agent")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the test agent: %v\n%s", err, out)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if err := os.RemoveAll(dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	os.Exit(code)
 }
 
-// newEngine is an Engine of a project of the test's own, which is cleared at
-// its end. Without a Docker engine the test is skipped, and fails in CI.
-func newEngine(t *testing.T, change ...func(*Options)) *Engine {
+func runTests(m *testing.M) (code int, err error) {
+	dir, err := os.MkdirTemp("", "shardyard-agent-")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	testAgent = filepath.Join(dir, "agent")
+	build := exec.Command("go", "build", "-o", testAgent, "./testdata/agent")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
+	if out, err := build.CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("build the agent: %w\n%s", err, out)
+	}
+	if code = m.Run(); code != 0 {
+		return code, nil
+	}
+	return code, goleak.Find(goleak.IgnoreCurrent())
+}
+
+func given(agent string) func(string) (string, error) {
+	return func(string) (string, error) { return agent, nil }
+}
+
+// open opens an Engine. Without a Docker engine the test is skipped, and fails
+// in CI.
+func open(t *testing.T, opts Options) *Engine {
 	t.Helper()
-	opts := Options{
-		Project: t.Name() + "-" + fmt.Sprint(os.Getpid()), ProjectName: t.Name(), LockDir: t.TempDir(),
-		Agent:  func(string) (string, error) { return testAgent, nil },
-		Logger: hclog.New(&hclog.LoggerOptions{Level: hclog.Warn}),
-	}
-	for _, c := range change {
-		c(&opts)
-	}
+	opts.Agent = given(testAgent)
+	opts.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Warn})
 	e, err := New(t.Context(), opts)
 	if err != nil {
 		if os.Getenv("CI") != "" {
@@ -60,11 +82,6 @@ func newEngine(t *testing.T, change ...func(*Options)) *Engine {
 		t.Skip("SKIPPED, needs a Docker engine:", err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := e.ClearAll(ctx); err != nil {
-			t.Error(err)
-		}
 		if err := e.Close(); err != nil {
 			t.Error(err)
 		}
@@ -72,40 +89,33 @@ func newEngine(t *testing.T, change ...func(*Options)) *Engine {
 	return e
 }
 
-// sh runs a line in an instance of the test agent.
-func sh(t *testing.T, i engine.Instance, line string) string {
+// project makes the options of a project of the test's own, which is cleared
+// at the test's end.
+func project(t *testing.T) Options {
 	t.Helper()
-	out, code := run(t, i, line)
-	if code != "0" {
-		t.Fatalf("%s: exit %s: %s (stderr: %s)", line, code, out, i.Stderr())
-	}
-	return out
+	opts := Options{Project: fmt.Sprint(t.Name(), os.Getpid()), ProjectName: t.Name(), LockDir: t.TempDir()}
+	e := open(t, opts)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := e.ClearAll(ctx); err != nil {
+			t.Error(err)
+		}
+		if kept, err := e.Usage(ctx); err != nil || len(kept) > 0 {
+			t.Errorf("left behind: %+v, %v", kept, err)
+		}
+	})
+	return opts
 }
 
-func run(t *testing.T, i engine.Instance, line string) (out, code string) {
-	t.Helper()
-	if _, err := fmt.Fprintln(i.Stream(), line); err != nil {
-		t.Fatalf("%s: %v", line, err)
-	}
-	var b strings.Builder
-	// One byte at a time, since nothing may be kept between calls.
-	for r := bufio.NewReaderSize(oneByte{i}, 16); ; {
-		l, err := r.ReadString('\n')
-		if err != nil {
-			t.Fatalf("%s: %v after %q (stderr: %s)", line, err, b.String(), i.Stderr())
-		}
-		if code, ok := strings.CutPrefix(l, "\x00exit "); ok {
-			return b.String(), strings.TrimSpace(code)
-		}
-		b.WriteString(l)
-	}
+// A site is an instance with its agent's client.
+type site struct {
+	t *testing.T
+	engine.Instance
+	client *worker.Client
 }
 
-type oneByte struct{ i engine.Instance }
-
-func (o oneByte) Read(p []byte) (int, error) { return o.i.Stream().Read(p[:1]) }
-
-func start(t *testing.T, e *Engine, spec engine.Spec) engine.Instance {
+func start(t *testing.T, e *Engine, spec engine.Spec) *site {
 	t.Helper()
 	if spec.Run == "" {
 		spec.Run = "20260101-000000-abc"
@@ -114,10 +124,50 @@ func start(t *testing.T, e *Engine, spec engine.Spec) engine.Instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := i.Remove(context.Background()); err != nil {
-			t.Error(err)
-		}
+	s := &site{t, i, worker.NewClient(i.Stream(), worker.ClientOptions{})}
+	t.Cleanup(s.remove)
+	if _, err := s.client.Hello(t.Context(), worker.Greeting{Worker: spec.Name}); err != nil {
+		t.Fatalf("%v; stderr: %s", err, i.Stderr())
+	}
+	return s
+}
+
+// sh runs a script that must succeed, and returns what it printed.
+func (s *site) sh(script string) string {
+	s.t.Helper()
+	var out bytes.Buffer
+	exited, err := s.client.Exec(s.t.Context(), worker.Exec{Argv: []string{"/bin/sh", "-ec", script}, Dir: s.Layout().Source}, func(o worker.Output) {
+		out.Write(o.Data)
 	})
-	return i
+	if err != nil || exited.Code != 0 || exited.Error != "" {
+		s.t.Fatalf("%s: %+v, %v: %s (stderr: %s)", script, exited, err, &out, s.Stderr())
+	}
+	return strings.TrimSpace(out.String())
+}
+
+func (s *site) expect(want, script string) {
+	s.t.Helper()
+	if got := s.sh(script); got != want {
+		s.t.Errorf("%s printed %q, want %q", script, got, want)
+	}
+}
+
+func (s *site) seal(key string) engine.Layer {
+	s.t.Helper()
+	if err := s.client.Quit(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+	layer, err := s.Seal(s.t.Context(), key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.remove()
+	return layer
+}
+
+func (s *site) remove() {
+	s.client.Close()
+	if err := s.Remove(context.Background()); err != nil {
+		s.t.Error(err)
+	}
 }

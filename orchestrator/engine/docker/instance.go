@@ -83,12 +83,11 @@ func (i *instance) Seal(ctx context.Context, key string) (engine.Layer, error) {
 	if kind == "" {
 		return "", fmt.Errorf("seal %s: a %s cannot be sealed", i.b.Name, i.b.Spec.Role)
 	}
-	c, err := i.e.cli.ContainerInspect(ctx, i.id)
-	if err != nil {
+	switch exit, err := i.ended(ctx); {
+	case err != nil:
 		return "", fmt.Errorf("seal %s: %w", i.b.Name, err)
-	}
-	if c.State.Running {
-		return "", fmt.Errorf("seal %s: its agent still runs; let it quit first", i.b.Name)
+	case exit.Code != 0:
+		return "", fmt.Errorf("seal %s: its agent ended with status %d, and what it made may be incomplete; its stderr: %s", i.b.Name, exit.Code, i.Stderr())
 	}
 	layer, err := i.e.commit(ctx, i.id, i.e.imageName(tag(key)), i.sealLabels(kind))
 	if err != nil {
@@ -100,6 +99,17 @@ func (i *instance) Seal(ctx context.Context, key string) (engine.Layer, error) {
 	return engine.Layer(layer), nil
 }
 
+// ended waits for an agent that was told to quit.
+func (i *instance) ended(ctx context.Context) (engine.Exit, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, cleanUpFor, errors.New("its agent still runs; let it quit first"))
+	defer cancel()
+	exit, err := i.Wait(ctx)
+	if err != nil && ctx.Err() != nil {
+		return exit, context.Cause(ctx)
+	}
+	return exit, err
+}
+
 // Remove implements [engine.Instance]. It goes on when ctx is cancelled.
 func (i *instance) Remove(ctx context.Context) error {
 	i.mu.Lock()
@@ -107,7 +117,7 @@ func (i *instance) Remove(ctx context.Context) error {
 	if i.removed {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpFor)
+	ctx, cancel := undisturbed(ctx)
 	defer cancel()
 	var errs []error
 	if i.stream != nil {

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -27,6 +28,11 @@ func (m *memo[V]) do(ctx context.Context, key string, compute func() (V, error))
 		m.mu.Unlock()
 		select {
 		case <-c.done:
+			if errors.Is(c.err, context.Canceled) || errors.Is(c.err, context.DeadlineExceeded) {
+				if ctx.Err() == nil {
+					return m.do(ctx, key, compute) // another's end is not ours
+				}
+			}
 			return c.v, c.err
 		case <-ctx.Done():
 			var none V

@@ -91,13 +91,13 @@ func (s *slots) take() (string, bool) {
 	return path.Join(s.folder, fmt.Sprint(s.next-1)), true
 }
 
-// slot gives an instance its pair of folders. A preparer's outlives the
-// instance when it is sealed, so it is alone in its volume.
+// slot gives an instance its pair of folders. A preparer's outlives the run
+// when it is sealed, so it is alone in its volume.
 func (e *Engine) slot(ctx context.Context, i *instance) (string, error) {
 	spec := i.b.Spec
 	if spec.Role == engine.Preparer {
 		i.upper = e.volumeName(kindUpper, runName(spec.Run), slug(spec.Name))
-		s, err := e.newSlots(ctx, i.upper, e.owned(spec.Run, kindUpper), i.b.Who, 1)
+		s, err := e.newSlots(ctx, i.upper, e.owned("", kindUpper), i.b.Who, 1)
 		if err != nil {
 			return "", err
 		}

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,10 @@ func (e *Engine) Start(ctx context.Context, spec engine.Spec) (_ engine.Instance
 	if err := e.blueprint(ctx, spec, i); err != nil {
 		return nil, err
 	}
-	return i, i.start(ctx)
+	if err := i.start(ctx); err != nil {
+		return nil, err
+	}
+	return i, nil
 }
 
 func (e *Engine) check(spec engine.Spec) error {
@@ -101,6 +105,7 @@ func (e *Engine) blueprint(ctx context.Context, spec engine.Spec, i *instance) (
 	}
 	i.b = b
 	if spec.Tree == "" {
+		i.fill = i.emptySource
 		return nil
 	}
 	return e.placeTree(ctx, i, img)
@@ -159,7 +164,12 @@ func runName(run string) string {
 func (i *instance) start(ctx context.Context) error {
 	config, host := convert(i.b)
 	cli := i.e.cli
-	c, err := cli.ContainerCreate(ctx, config, host, nil, nil, i.b.Name)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	create, cancel := undisturbed(ctx)
+	defer cancel()
+	c, err := cli.ContainerCreate(create, config, host, nil, nil, i.b.Name)
 	if err != nil {
 		return i.e.explain(err, i.b)
 	}
@@ -184,6 +194,14 @@ func (i *instance) start(ctx context.Context) error {
 		return i.e.explain(err, i.b)
 	}
 	return ctx.Err()
+}
+
+// emptySource makes the source's folder where there is no tree. It is in a
+// volume that goes with the container, so what is put there is not sealed.
+func (i *instance) emptySource(ctx context.Context, id string) error {
+	return i.e.copyIn(ctx, id, "/", func(tw *tar.Writer) error {
+		return tw.WriteHeader(folder(i.b.source(), 0o755, i.b.Who.UID, i.b.Who.GID))
+	})
 }
 
 // explain adds to an error of the engine what to do about it.

@@ -8,8 +8,6 @@ import (
 	"io"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/shardyard/shardyard/orchestrator/engine"
 )
 
@@ -159,30 +157,5 @@ func (imageLayer) place(ctx context.Context, e *Engine, i *instance, _ image) er
 		})
 		return name, err
 	})
-	return err
-}
-
-// piped connects what writes an archive to what reads it.
-func piped(write func(io.Writer) error, read func(io.Reader) error) error {
-	r, w := io.Pipe()
-	var g errgroup.Group
-	g.Go(func() error {
-		err := write(w)
-		_ = w.CloseWithError(err) // nil, always; a nil err is EOF
-		return err
-	})
-	err := read(r)
-	if err == nil {
-		_, err = io.Copy(io.Discard, r) // what follows the archive's end
-	}
-	_ = r.CloseWithError(err) // nil, always; ends a writer that is no longer read
-	return errors.Join(err, ignoreEcho(g.Wait(), err))
-}
-
-// ignoreEcho drops a writer's error when it only says why the reader stopped.
-func ignoreEcho(err, cause error) error {
-	if cause != nil && errors.Is(err, cause) {
-		return nil
-	}
 	return err
 }

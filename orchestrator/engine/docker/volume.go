@@ -15,7 +15,6 @@ import (
 	imagetypes "github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/volume"
-	"golang.org/x/sync/errgroup"
 )
 
 // cleanUpFor bounds clean-up, which goes on when the caller was cancelled.
@@ -63,7 +62,10 @@ func (e *Engine) fullVolume(ctx context.Context, name, kind string, fill func(*t
 
 // newVolume makes a volume and fills it; it leaves none behind when it fails.
 func (e *Engine) newVolume(ctx context.Context, name string, labels map[string]string, fill func(*tar.Writer) error) (volume.Volume, error) {
-	v, err := e.cli.VolumeCreate(ctx, volume.CreateOptions{Name: name, Driver: "local", Labels: labels})
+	// Not cancelled half-way: the engine would go on, and leave a volume.
+	make, cancel := undisturbed(ctx)
+	defer cancel()
+	v, err := e.cli.VolumeCreate(make, volume.CreateOptions{Name: name, Driver: "local", Labels: labels})
 	if err != nil {
 		return v, fmt.Errorf("make volume %s: %w", name, err)
 	}
@@ -112,7 +114,12 @@ func (e *Engine) withFiller(ctx context.Context, volume string, use func(id stri
 // withIdle calls use with a container that is created, never started, and
 // removed afterwards.
 func (e *Engine) withIdle(ctx context.Context, image string, mounts []mount.Mount, use func(id string) error) (err error) {
-	c, err := e.cli.ContainerCreate(ctx,
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	create, cancel := undisturbed(ctx)
+	defer cancel()
+	c, err := e.cli.ContainerCreate(create,
 		&container.Config{Image: image, Entrypoint: []string{"none"}, Labels: e.owned("", kindFiller), NetworkDisabled: true},
 		&container.HostConfig{NetworkMode: "none", Mounts: mounts, LogConfig: container.LogConfig{Type: "none"}}, nil, nil, "")
 	if err != nil {
@@ -124,19 +131,20 @@ func (e *Engine) withIdle(ctx context.Context, image string, mounts []mount.Moun
 
 // copyIn writes an archive into a container's folder dir.
 func (e *Engine) copyIn(ctx context.Context, id, dir string, write func(*tar.Writer) error) error {
-	r, w := io.Pipe()
-	var g errgroup.Group
-	g.Go(func() error {
+	return piped(func(w io.Writer) error {
 		tw := tar.NewWriter(w)
-		err := write(tw)
-		if err == nil {
-			err = tw.Close()
+		if err := write(tw); err != nil {
+			return err
 		}
-		return w.CloseWithError(err) // nil, always
+		return tw.Close()
+	}, func(r io.Reader) error {
+		return e.cli.CopyToContainer(ctx, id, dir, r, container.CopyToContainerOptions{})
 	})
-	err := e.cli.CopyToContainer(ctx, id, dir, r, container.CopyToContainerOptions{})
-	_ = r.CloseWithError(io.ErrClosedPipe) // ends a writer that the engine no longer listens to; cannot fail
-	return errors.Join(err, g.Wait())
+}
+
+// undisturbed is a context for a step that must not be left half done.
+func undisturbed(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), cleanUpFor)
 }
 
 // void is an image without anything in it.
@@ -178,7 +186,7 @@ func (e *Engine) importImage(ctx context.Context, name string, labels map[string
 }
 
 func (e *Engine) removeContainer(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpFor)
+	ctx, cancel := undisturbed(ctx)
 	defer cancel()
 	err := e.cli.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	switch {
@@ -204,7 +212,7 @@ func (e *Engine) awaitGone(ctx context.Context, id string) error {
 }
 
 func (e *Engine) removeVolume(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpFor)
+	ctx, cancel := undisturbed(ctx)
 	defer cancel()
 	if err := e.cli.VolumeRemove(ctx, name, false); err != nil && !cerrdefs.IsNotFound(err) {
 		return fmt.Errorf("remove volume %s: %w", name, err)

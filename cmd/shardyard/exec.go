@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shardyard/shardyard/orchestrator"
+	"github.com/shardyard/shardyard/orchestrator/report"
+)
+
+func newExecCommand() *cobra.Command {
+	var f runFlags
+	var get []string
+	var to string
+	cmd := &cobra.Command{
+		Use:   "exec [suite] -- command [args]",
+		Short: "Run a command where the suite's tests would run",
+		Long: `Makes the environment of the suite when it is not there yet, and runs a command in a fresh place like a worker's: same
+image, same environment, own copy of the source, same user. What it writes is gone in the end, but for --get.`,
+		Example: `  shardyard exec -- pytest -x tests/test_one.py
+  shardyard exec -- python -c 'import sys; print(sys.version)'
+  shardyard exec --get junit.xml -- pytest --junitxml=junit.xml`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			suite, argv, err := splitArgs(cmd, args)
+			if err != nil {
+				return err
+			}
+			if len(argv) == 0 {
+				return errors.New("what to run? it follows --, as in `shardyard exec -- pytest --version`")
+			}
+			return f.exec(cmd.Context(), suite, orchestrator.Command{
+				Argv: argv, Get: get, To: to, Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(),
+			})
+		},
+	}
+	f.register(cmd)
+	for _, name := range []string{"workers", "target", "schedule", "split-by", "retries", "fail-on", "run-timeout", "test-timeout",
+		"full-collection", "cov-fail-under", "markers", "keyword"} {
+		cmd.Flags().Lookup(name).Hidden = true
+	}
+	cmd.Flags().StringArrayVar(&get, "get", nil, "fetch this file in the end; relative to the project's directory")
+	cmd.Flags().StringVar(&to, "to", ".", "where fetched files go")
+	return cmd
+}
+
+func (f *runFlags) exec(ctx context.Context, suite string, c orchestrator.Command) (err error) {
+	logger, err := f.logger()
+	if err != nil {
+		return err
+	}
+	p, err := loadProject(f.dir, f.config)
+	if err != nil {
+		return err
+	}
+	req, err := f.request(p, suite)
+	if err != nil {
+		return err
+	}
+	builder, err := p.builder()
+	if err != nil {
+		return err
+	}
+	eng, why, err := openEngine(ctx, f.engine, p.dir, builder, logger)
+	if err != nil {
+		return infraError{err}
+	}
+	defer func() { err = errors.Join(err, eng.Close()) }()
+	if why != "" {
+		fmt.Fprintln(c.Stderr, "shardyard: "+why)
+	}
+	if req.Out, err = os.MkdirTemp("", "shardyard-exec-"); err != nil {
+		return infraError{err}
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(req.Out)) }()
+	code, err := orchestrator.Exec(ctx, req, c, orchestrator.Deps{
+		Engine: eng, Sinks: []orchestrator.Sink{stepsTo{c}}, Logger: logger, Now: time.Now,
+	})
+	if err != nil {
+		return infraError{err}
+	}
+	return exit(code)
+}
+
+// stepsTo shows the steps that take long, on stderr.
+type stepsTo struct{ c orchestrator.Command }
+
+func (s stepsTo) Handle(e report.Event) {
+	switch b := e.Body.(type) {
+	case report.StepProgress:
+		fmt.Fprintln(s.c.Stderr, b.Text)
+	case report.Note:
+		fmt.Fprintln(s.c.Stderr, b.Text)
+	}
+}

@@ -1,0 +1,97 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/volume"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/engine/enginetest"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// distribution is an image of a distribution's packages, made by the project's
+// own script, since tests may not need a registry.
+const distribution = "shardyard-test/python:debian"
+
+// images are the bases that the tests run on. Making the second takes a
+// minute, once.
+func images(t *testing.T) []string {
+	t.Helper()
+	if exec.Command("docker", "image", "inspect", distribution).Run() == nil {
+		return []string{"host", distribution}
+	}
+	if out, err := exec.Command("../../../scripts/base-image", distribution).CombinedOutput(); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("scripts/base-image: %v: %s", err, out)
+		}
+		t.Logf("SKIPPED on an image, since scripts/base-image failed: %v: %s", err, out)
+		return []string{"host"}
+	}
+	return []string{"host", distribution}
+}
+
+func TestConformance(t *testing.T) {
+	for _, image := range images(t) {
+		for _, way := range []TreeWay{Overlay, ImageLayer} {
+			name, _, _ := strings.Cut(image, "/")
+			t.Run(name+"/"+string(way), func(t *testing.T) { conform(t, image, way) })
+		}
+	}
+}
+
+func conform(t *testing.T, image string, way TreeWay) {
+	opts := project(t)
+	opts.Trees = way
+	seer := open(t, opts)
+	enginetest.Run(t, enginetest.Config{
+		Image:     image,
+		Engine:    func(t *testing.T) engine.Engine { return open(t, opts) },
+		Leftovers: func(t *testing.T, run string) []string { return leftovers(t, seer, run) },
+		Kill: func(t *testing.T, spec engine.Spec, _ worker.Greeting) {
+			kill(t, seer, fmt.Sprintf("shardyard-%s-%s-%s", slug(opts.ProjectName), runName(spec.Run), slug(spec.Name)))
+		},
+		Abandon: func(t *testing.T, spec engine.Spec) {
+			enginetest.Abandon(t, []string{
+				variableProject + "=" + opts.Project, variableLockDir + "=" + opts.LockDir,
+				variableTrees + "=" + string(way), variableAgent + "=" + testAgent,
+			}, spec)
+		},
+	})
+}
+
+func kill(t *testing.T, e *Engine, name string) {
+	t.Helper()
+	if err := e.cli.ContainerKill(context.Background(), name, "KILL"); err != nil {
+		t.Error(err)
+	}
+}
+
+// leftovers are the containers and volumes that carry a run's label.
+func leftovers(t *testing.T, e *Engine, run string) []string {
+	t.Helper()
+	ofRun := filters.NewArgs(filters.Arg("label", labelRun+"="+run))
+	containers, err := e.cli.ContainerList(context.Background(), container.ListOptions{All: true, Filters: ofRun})
+	if err != nil {
+		t.Fatal(err)
+	}
+	volumes, err := e.cli.VolumeList(context.Background(), volume.ListOptions{Filters: ofRun})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, c := range containers {
+		names = append(names, c.Names...)
+	}
+	for _, v := range volumes.Volumes {
+		names = append(names, v.Name)
+	}
+	return names
+}

@@ -1,0 +1,270 @@
+package report
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/shardyard/shardyard/worker"
+)
+
+// Bounds on a JUnit file: it comes from elsewhere.
+const (
+	MaxJUnitBytes = 256 << 20
+	maxJUnitDepth = 64
+	maxJUnitAttrs = 256
+)
+
+// A Case is one testcase element of a JUnit file.
+type Case struct {
+	CaseKey
+	File    string // as the file says, often ""
+	Line    int    // from 0, as pytest writes it; -1 when the file does not say
+	Time    time.Duration
+	Outcome worker.Outcome // passed, failed, error or skipped
+	Message string
+
+	failures, errors, skips int
+	teardown                bool // an error in teardown, and nothing else
+}
+
+// CaseKey is how a JUnit file names a test.
+type CaseKey struct {
+	Class string // classname
+	Name  string
+}
+
+// String is the two as people read them.
+func (k CaseKey) String() string {
+	if k.Class == "" {
+		return k.Name
+	}
+	return k.Class + "::" + k.Name
+}
+
+// ReadJUnit calls yield with every testcase of a JUnit file, in order. It
+// reads pytest's dialect (xunit1 and xunit2), CircleCI's (with file
+// attributes) and others that nest testsuites. A file that is larger than
+// MaxJUnitBytes, deeply nested or not well-formed is an error.
+func ReadJUnit(r io.Reader, yield func(Case) error) error {
+	return scanJUnit(r, MaxJUnitBytes, func(x *element) error {
+		if x.kase == nil {
+			return nil
+		}
+		return yield(*x.kase)
+	}, nil)
+}
+
+// element is what scanJUnit hands out: a testcase that has ended, or the start
+// of a testsuite.
+type element struct {
+	kase  *Case
+	suite *xml.StartElement
+}
+
+// scanner walks one file.
+type scanner struct {
+	dec   *xml.Decoder
+	stack []string
+	kase  *Case
+	depth int // of the open testcase in stack
+}
+
+// scanJUnit walks a file of at most limit bytes. found is called for each testsuite that begins and
+// each testcase that ends; copied, when not nil, gets the tokens of testcases,
+// start and end included, and is told which case they belong to.
+func scanJUnit(r io.Reader, limit int64, found func(*element) error, copied func(xml.Token, *Case) error) error {
+	limited := &io.LimitedReader{R: r, N: limit + 1}
+	s := scanner{dec: xml.NewDecoder(limited)}
+	root := false
+	for {
+		tok, err := s.dec.RawToken()
+		if errors.Is(err, io.EOF) && len(s.stack) == 0 && root {
+			return nil
+		}
+		if limited.N <= 0 {
+			return fmt.Errorf("it is larger than %d MiB", limit>>20)
+		}
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.token(tok, found, copied); err != nil {
+			line, _ := s.dec.InputPos()
+			return fmt.Errorf("line %d: %w", line, err)
+		}
+		root = root || len(s.stack) > 0
+	}
+}
+
+func (s *scanner) token(tok xml.Token, found func(*element) error, copied func(xml.Token, *Case) error) error {
+	kase := s.kase
+	switch t := tok.(type) {
+	case xml.StartElement:
+		if err := s.open(t, found); err != nil {
+			return err
+		}
+		kase = s.kase
+	case xml.EndElement:
+		if err := s.close(t); err != nil {
+			return err
+		}
+	case xml.CharData:
+		if kase == nil && strings.TrimSpace(string(t)) != "" && len(s.stack) == 0 {
+			return errors.New("text outside of the root element")
+		}
+	case xml.Directive:
+		return errors.New("a document type is not taken")
+	}
+	if copied != nil && kase != nil {
+		if err := copied(tok, kase); err != nil {
+			return err
+		}
+	}
+	if kase != nil && s.kase == nil {
+		kase.settle()
+		return found(&element{kase: kase})
+	}
+	return nil
+}
+
+func (s *scanner) open(t xml.StartElement, found func(*element) error) error {
+	name := rawName(t.Name)
+	if len(s.stack) == 0 && name != "testsuites" && name != "testsuite" {
+		return fmt.Errorf("it begins with <%s>, not with <testsuites> or <testsuite>: it is no JUnit file", name)
+	}
+	if len(s.stack) >= maxJUnitDepth {
+		return fmt.Errorf("elements are nested more than %d deep", maxJUnitDepth)
+	}
+	if len(t.Attr) > maxJUnitAttrs {
+		return fmt.Errorf("<%s> has more than %d attributes", name, maxJUnitAttrs)
+	}
+	s.stack = append(s.stack, name)
+	switch {
+	case s.kase != nil:
+		if len(s.stack) == s.depth+1 {
+			s.kase.child(name, t)
+		}
+	case name == "testcase":
+		s.kase, s.depth = newCase(t), len(s.stack)
+	case name == "testsuite":
+		return found(&element{suite: &t})
+	}
+	return nil
+}
+
+func (s *scanner) close(t xml.EndElement) error {
+	name := rawName(t.Name)
+	if len(s.stack) == 0 || s.stack[len(s.stack)-1] != name {
+		return fmt.Errorf("</%s> ends nothing", name)
+	}
+	if s.kase != nil && len(s.stack) == s.depth {
+		s.kase = nil
+	}
+	s.stack = s.stack[:len(s.stack)-1]
+	return nil
+}
+
+func newCase(t xml.StartElement) *Case {
+	c := &Case{Line: -1, CaseKey: CaseKey{Class: attr(t, "classname"), Name: attr(t, "name")}, File: attr(t, "file")}
+	if n, err := strconv.Atoi(attr(t, "line")); err == nil && n >= 0 {
+		c.Line = n
+	}
+	c.Time = seconds(attr(t, "time"))
+	return c
+}
+
+func (c *Case) child(name string, t xml.StartElement) {
+	message := attr(t, "message")
+	switch name {
+	case "failure":
+		c.failures++
+	case "error":
+		c.errors++
+		c.teardown = strings.HasPrefix(message, "failed on teardown")
+	case "skipped":
+		c.skips++
+	default:
+		return
+	}
+	if c.Message == "" || name != "skipped" {
+		c.Message, _, _ = strings.Cut(message, "\n")
+	}
+}
+
+// settle gives the outcome of a case that ended.
+func (c *Case) settle() {
+	c.teardown = c.teardown && c.errors == 1 && c.failures == 0 && c.skips == 0
+	switch {
+	case c.errors > 0:
+		c.Outcome = worker.Errored
+	case c.failures > 0:
+		c.Outcome = worker.Failing
+	case c.skips > 0:
+		c.Outcome = worker.Skipped
+	default:
+		c.Outcome = worker.Passed
+	}
+}
+
+// seconds reads a time; what is no sensible time is 0. Some writers put
+// thousands separators in.
+func seconds(s string) time.Duration {
+	f, err := strconv.ParseFloat(strings.ReplaceAll(s, ",", ""), 64)
+	if err != nil || !(f >= 0) || f > 1e9 {
+		return 0
+	}
+	return time.Duration(f * float64(time.Second)).Round(time.Microsecond)
+}
+
+func attr(t xml.StartElement, name string) string {
+	for _, a := range t.Attr {
+		if a.Name.Space == "" && a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+func rawName(n xml.Name) string {
+	if n.Space == "" {
+		return n.Local
+	}
+	return n.Space + ":" + n.Local
+}
+
+// xmlText escapes text so that it survives a reader's normalisation, and
+// replaces what XML cannot hold.
+func xmlText(b *strings.Builder, s string, attribute bool) {
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == '&':
+			b.WriteString("&amp;")
+		case r == '<':
+			b.WriteString("&lt;")
+		case r == '>':
+			b.WriteString("&gt;")
+		case r == '"' && attribute:
+			b.WriteString("&quot;")
+		case attribute && (r == '\n' || r == '\t'), r == '\r':
+			fmt.Fprintf(b, "&#%d;", r)
+		case r == utf8.RuneError && n == 1, !legalXML(r):
+			b.WriteRune(utf8.RuneError)
+		default:
+			b.WriteString(s[i : i+n])
+		}
+		i += n
+	}
+}
+
+func legalXML(r rune) bool {
+	return r == '\t' || r == '\n' || r == '\r' || r >= 0x20 && r <= 0xd7ff || r >= 0xe000 && r <= 0xfffd || r >= 0x10000 && r <= 0x10ffff
+}
