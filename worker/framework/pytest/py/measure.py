@@ -107,9 +107,10 @@ class Measurement:
                 self._cov._auto_save = False
                 main = self._cov.get_data().data_filename()
             else:
-                if self._controller.started:  # the run loop was left early
-                    self._controller.finish()
-                main = self._controller.cov.get_data().data_filename()
+                controller = self._controller
+                if controller.cov is not controller.combining_cov:
+                    controller.finish()  # the run loop was left early
+                main = controller.cov.get_data().data_filename()
             parts = glob.glob(glob.escape(self._data_file) + "*")
             gather(main, parts, self._directory + ".data", self._root)
         with open(self._directory + ".json", "w", encoding="ascii") as f:

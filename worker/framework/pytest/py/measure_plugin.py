@@ -34,7 +34,7 @@ class GiveWay:
                 os.environ["COVERAGE_FILE"] = before
         plugin = early_config.pluginmanager.getplugin("_cov")
         if how["fail_under"] is None:
-            how["fail_under"] = plugin.options.cov_fail_under or None
+            how["fail_under"] = plugin.cov_controller.cov.get_option("report:fail_under") or None
         plugin.options.cov_report = {}
         plugin.options.cov_fail_under = None
         self._measurement.given_way(plugin.cov_controller, how)
