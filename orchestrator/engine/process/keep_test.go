@@ -221,7 +221,7 @@ func TestExpiry(t *testing.T) {
 	if err := e.ClearAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	left, err := filepath.Glob(filepath.Join(dir, "*/project/[!l]*/*"))
+	left, err := filepath.Glob(filepath.Join(dir, "*/project/[^l]*/*"))
 	if layers, _ := filepath.Glob(filepath.Join(dir, "cache/project/layers/*")); err != nil || len(left)+len(layers) > 0 {
 		t.Errorf("left %q %q, %v", left, layers, err)
 	}
