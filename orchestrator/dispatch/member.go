@@ -12,6 +12,7 @@ import (
 type unit struct {
 	tests []int32 // those from next on wait, but for the ones taken out meanwhile
 	next  int
+	count int // of those that wait
 	whole bool
 	key   time.Duration
 	kept  int // tests handed to the worker and not returned
@@ -158,6 +159,7 @@ func (d *Dispatcher) enqueue(m *member, units ...*unit) {
 func (d *Dispatcher) put(m *member, u *unit, i int32) {
 	e := &d.entries[i]
 	e.unit, e.at, e.state, e.lane = u, m, waiting, normal
+	u.count++
 	m.count++
 	d.queued++
 	m.load += e.test.Estimate
@@ -171,6 +173,7 @@ func (d *Dispatcher) unqueue(e *entry) {
 	if e.unit == nil {
 		return
 	}
+	e.unit.count--
 	e.at.count--
 	d.queued--
 	e.at.load -= e.test.Estimate

@@ -83,6 +83,10 @@ func (d *Dispatcher) loot(thief, victim *member, remaining time.Duration) []*uni
 	looked := 0
 	for k := len(victim.queue) - 1; k >= 0 && looked < choices; k-- {
 		u := victim.queue[k]
+		if u.count == 0 { // all of it was taken
+			victim.queue = slices.Delete(victim.queue, k, k+1)
+			continue
+		}
 		if u.whole && u.kept > 0 {
 			continue
 		}
@@ -101,21 +105,11 @@ func (d *Dispatcher) loot(thief, victim *member, remaining time.Duration) []*uni
 			d.unqueue(e)
 		}
 		loot = append(loot, part)
-		if d.left(u) {
+		if u.count > 0 {
 			break
 		}
 	}
 	return loot
-}
-
-// left says that tests wait in the unit.
-func (d *Dispatcher) left(u *unit) bool {
-	for _, i := range u.tests[u.next:] {
-		if d.waits(u, i) {
-			return true
-		}
-	}
-	return false
 }
 
 // cut is the part of the unit, from its tail, that the thief should take, in
