@@ -60,7 +60,7 @@ func conform(t *testing.T, image string, way TreeWay) {
 		},
 		Abandon: func(t *testing.T, spec engine.Spec) {
 			enginetest.Abandon(t, []string{
-				variableProject + "=" + opts.Project, variableLockDir + "=" + opts.LockDir,
+				variableProject + "=" + opts.Project, variableName + "=" + opts.ProjectName, variableLockDir + "=" + opts.LockDir,
 				variableTrees + "=" + string(way), variableAgent + "=" + testAgent,
 			}, spec)
 		},

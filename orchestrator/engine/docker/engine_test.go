@@ -23,6 +23,7 @@ import (
 // How the process that enginetest.Abandon starts is told what to open.
 const (
 	variableProject = "SHARDYARD_TEST_PROJECT"
+	variableName    = "SHARDYARD_TEST_NAME"
 	variableLockDir = "SHARDYARD_TEST_LOCKDIR"
 	variableTrees   = "SHARDYARD_TEST_TREES"
 	variableAgent   = "SHARDYARD_TEST_AGENT"
@@ -34,7 +35,7 @@ var testAgent string
 func TestMain(m *testing.M) {
 	enginetest.Main(func() (engine.Engine, error) {
 		return New(context.Background(), Options{
-			Project: os.Getenv(variableProject), LockDir: os.Getenv(variableLockDir),
+			Project: os.Getenv(variableProject), ProjectName: os.Getenv(variableName), LockDir: os.Getenv(variableLockDir),
 			Trees: TreeWay(os.Getenv(variableTrees)), Agent: given(os.Getenv(variableAgent)),
 		})
 	})

@@ -15,7 +15,7 @@ import (
 
 // foundationVersion is part of a foundation's name: raise it when what is put
 // into foundations changes.
-const foundationVersion = "1"
+const foundationVersion = "2"
 
 // foundation makes sure that there is an image of a base on which workers can
 // run: with the workers' user in passwd and group, since a uid without a line
@@ -85,6 +85,7 @@ func workplace(tw *tar.Writer, passwd, group []byte) error {
 	for _, h := range []*tar.Header{
 		folder(sourceRoot, 0o755, who.UID, who.GID),
 		folder(ownRoot, 0o755, who.UID, who.GID),
+		folder(envDir, 0o755, who.UID, who.GID),
 		folder("/home", 0o755, 0, 0),
 		folder(homeDir, 0o755, who.UID, who.GID),
 		folder(tempDir, 0o1777, 0, 0),

@@ -46,12 +46,23 @@ func (i *instance) Wait(ctx context.Context) (engine.Exit, error) {
 	select {
 	case <-done:
 	case err := <-errs:
-		if exit := i.known(); exit != nil {
+		if exit := i.known(); exit != nil { // it was removed meanwhile
 			return *exit, nil
 		}
-		return engine.Exit{}, fmt.Errorf("wait for %s: %w", i.b.Name, err)
+		if !cerrdefs.IsNotFound(err) {
+			return engine.Exit{}, fmt.Errorf("wait for %s: %w", i.b.Name, err)
+		}
 	}
-	return i.look(ctx)
+	exit, err := i.look(ctx)
+	if known := i.known(); known != nil {
+		return *known, nil
+	}
+	if err == nil {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.exit = &exit
+	}
+	return exit, err
 }
 
 func (i *instance) known() *engine.Exit {
@@ -60,19 +71,25 @@ func (i *instance) known() *engine.Exit {
 	return i.exit
 }
 
-// look reads how the container ended, and remembers it.
+// removedCode is the status of what is killed.
+const removedCode = 137
+
+// look reads how the container ended, or is about to by Remove.
 func (i *instance) look(ctx context.Context) (engine.Exit, error) {
 	c, err := i.e.cli.ContainerInspect(ctx, i.id)
+	if cerrdefs.IsNotFound(err) {
+		return engine.Exit{Code: removedCode, Error: "somebody else removed the container", At: i.e.now()}, nil
+	}
 	if err != nil {
 		return engine.Exit{}, fmt.Errorf("ask how %s ended: %w", i.b.Name, err)
+	}
+	if c.State.Running {
+		return engine.Exit{Code: removedCode, At: i.e.now()}, nil
 	}
 	exit := engine.Exit{Code: c.State.ExitCode, OOMKilled: c.State.OOMKilled, Error: c.State.Error}
 	if exit.At, err = time.Parse(time.RFC3339Nano, c.State.FinishedAt); err != nil {
 		exit.At = i.e.now()
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.exit = &exit
 	return exit, nil
 }
 
@@ -124,6 +141,9 @@ func (i *instance) Remove(ctx context.Context) error {
 		errs = append(errs, i.stream.Close())
 	}
 	if i.id != "" {
+		if exit, err := i.look(ctx); err == nil && i.exit == nil {
+			i.exit = &exit
+		}
 		errs = append(errs, i.e.removeContainer(ctx, i.id))
 	}
 	if i.b.Tree != nil {

@@ -26,6 +26,8 @@ const (
 	labelEnv = "dev.shardyard.env"
 	// labelHere is the LockDir that knows the state of a kept volume.
 	labelHere = "dev.shardyard.here"
+	// labelFill tells a volume from one that had its name before.
+	labelFill = "dev.shardyard.fill"
 )
 
 // Kinds of things that are kept or made on the way, as labelRole has them.

@@ -129,9 +129,9 @@ func (e *Engine) lockName(ctx context.Context, name string, notify func()) (unlo
 // A mark is what LockDir knows about something that the engine keeps; the time
 // of its file is when that was last used.
 type mark struct {
-	// Created is when the volume was that this mark says is full: a volume
-	// that was removed and made again does not match.
-	Created string `json:"created,omitempty"`
+	// Fill is the label of the volume that this mark says is full: a volume
+	// that was removed and made again has another.
+	Fill string `json:"fill,omitempty"`
 }
 
 func (e *Engine) markFile(name string) string {

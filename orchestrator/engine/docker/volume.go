@@ -3,6 +3,7 @@ package docker
 import (
 	"archive/tar"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -41,7 +42,7 @@ func (e *Engine) fullVolume(ctx context.Context, name, kind string, fill func(*t
 
 	switch v, err := e.cli.VolumeInspect(ctx, name); {
 	case err == nil:
-		if m, _ := e.getMark(name); m.Created == v.CreatedAt {
+		if m, _ := e.getMark(name); m.Fill != "" && m.Fill == v.Labels[labelFill] {
 			return e.setMark(name, m)
 		}
 		// Left half full, or made by hand.
@@ -51,13 +52,12 @@ func (e *Engine) fullVolume(ctx context.Context, name, kind string, fill func(*t
 	case !cerrdefs.IsNotFound(err):
 		return fmt.Errorf("look up volume %s: %w", name, err)
 	}
-	labels := e.kept(kind)
-	labels[labelHere] = e.here
-	v, err := e.newVolume(ctx, name, labels, fill)
-	if err != nil {
+	full := mark{Fill: rand.Text()}
+	labels := labelsWith(e.kept(kind), map[string]string{labelHere: e.here, labelFill: full.Fill})
+	if _, err := e.newVolume(ctx, name, labels, fill); err != nil {
 		return err
 	}
-	return e.setMark(name, mark{Created: v.CreatedAt})
+	return e.setMark(name, full)
 }
 
 // newVolume makes a volume and fills it; it leaves none behind when it fails.
