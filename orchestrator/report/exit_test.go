@@ -1,0 +1,88 @@
+package report
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func TestExitCode(t *testing.T) {
+	green := Totals{Discovered: 3, Passed: 2, Skipped: 1}
+	failed := Totals{Discovered: 3, Passed: 2, Failed: 1}
+	for _, c := range []struct {
+		name    string
+		r       Report
+		code    int
+		reasons []string
+	}{
+		{"green", Report{Totals: green}, 0, nil},
+		{"failed", Report{Totals: failed}, 1, []string{"1 test failed"}},
+		{"not run", Report{Totals: Totals{Discovered: 3, Passed: 2, NotRun: 1}}, 3, []string{"1 test not run"}},
+		{"no verdict", Report{Totals: Totals{Discovered: 1003, Passed: 2}}, 3, []string{"1 001 tests not run"}},
+		{"nothing", Report{}, 4, []string{"nothing to test: no test was selected"}},
+		{"all deselected, pytest says 5", Report{Totals: Totals{Deselected: 9}, Concluded: &Concluded{Code: 5}}, 4, []string{"nothing to test: no test was selected"}},
+		{"usage", Report{Faults: []Fault{{Usage, "no such option"}}}, 2, []string{"no such option"}},
+		{"infrastructure before discovery", Report{Faults: []Fault{{Infrastructure, "no engine"}}}, 3, []string{"no engine"}},
+		{"collection errors end the run", Report{Totals: Totals{Discovered: 5, CollectErrors: 2, CollectStop: true}}, 1, []string{"2 files could not be collected"}},
+		{"collection errors, tests not run", Report{Totals: Totals{Discovered: 5, CollectErrors: 1, CollectStop: true, NotRun: 5}}, 1, []string{"1 file could not be collected", "5 tests not run"}},
+		{"collection errors, continued", Report{Totals: Totals{Discovered: 1, Passed: 1, CollectErrors: 1}}, 1, []string{"1 file could not be collected"}},
+		{"coverage incomplete", Report{Totals: green, Coverage: &Coverage{Percent: 10, FailUnder: 90, Reason: "worker-2 left none"}}, 3, []string{"coverage is incomplete: worker-2 left none"}},
+		{"coverage low", Report{Totals: green, Coverage: &Coverage{Percent: 84.996, FailUnder: 85, Complete: true}}, 5, []string{"coverage 84.99 % is under the limit of 85 %"}},
+		{"coverage at the limit", Report{Totals: green, Coverage: &Coverage{Percent: 85, FailUnder: 85, Complete: true}}, 0, nil},
+		{"flaky", Report{Totals: Totals{Discovered: 1, Flaky: 1}}, 0, nil},
+		{"flaky when asked", Report{Totals: Totals{Discovered: 1, Flaky: 1}, FailOn: []string{"flaky"}}, 5, []string{"1 test is flaky, and --fail-on flaky was asked for"}},
+		{"the framework is not content", Report{Totals: green, Concluded: &Concluded{Code: 1}}, 1, []string{"the framework itself ended with status 1"}},
+		{"not concluded", Report{Totals: green, Concluded: &Concluded{Error: "killed"}}, 3, []string{"the run could not be concluded: killed"}},
+		{"Ctrl-C", Report{Totals: Totals{Discovered: 3, Failed: 1, NotRun: 2}, Stopped: &Stopped{"interrupted", "interrupt"}}, 130, []string{"interrupted", "1 test failed", "2 tests not run: interrupted"}},
+		{"terminated", Report{Totals: green, Stopped: &Stopped{"terminated", "terminated"}}, 143, []string{"terminated"}},
+		{"Ctrl-C before discovery", Report{Stopped: &Stopped{"interrupted", "interrupt"}}, 130, []string{"interrupted"}},
+		{"--maxfail", Report{Totals: Totals{Discovered: 3, Failed: 1, NotRun: 2}, Stopped: &Stopped{Reason: "stopping after 1 failures"}}, 1, []string{"1 test failed", "2 tests not run: stopping after 1 failures"}},
+		{
+			"all at once", Report{
+				Totals: Totals{Discovered: 4, Failed: 1, Flaky: 1, NotRun: 2}, Stopped: &Stopped{"interrupted", "interrupt"}, FailOn: []string{"flaky"},
+				Faults: []Fault{{Infrastructure, "lost"}, {Usage, "bad"}}, Coverage: &Coverage{Percent: 1, FailUnder: 2, Complete: true},
+			}, 130, []string{
+				"interrupted", "bad", "1 test failed", "2 tests not run: interrupted", "lost", "coverage 1 % is under the limit of 2 %",
+				"1 test is flaky, and --fail-on flaky was asked for",
+			},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, reasons := ExitCode(&c.r)
+			if diff := cmp.Diff(c.reasons, reasons); code != c.code || diff != "" {
+				t.Errorf("exit %d, want %d\n%s", code, c.code, diff)
+			}
+		})
+	}
+}
+
+// TestNeverGreenByMistake: green means that every test that was discovered
+// passed, was skipped, or was flaky while that is allowed.
+func TestNeverGreenByMistake(t *testing.T) {
+	n := rapid.IntRange(0, 2)
+	rapid.Check(t, func(t *rapid.T) {
+		r := &Report{Totals: Totals{
+			Passed: n.Draw(t, "passed"), Failed: n.Draw(t, "failed"), Skipped: n.Draw(t, "skipped"), Flaky: n.Draw(t, "flaky"),
+			NotRun: n.Draw(t, "not run"), CollectErrors: n.Draw(t, "errors"), CollectStop: rapid.Bool().Draw(t, "stop"),
+		}}
+		lost := n.Draw(t, "lost")
+		r.Totals.Discovered = r.Totals.Judged() + lost
+		for range n.Draw(t, "faults") {
+			r.Faults = append(r.Faults, Fault{rapid.SampledFrom([]FaultKind{Usage, Infrastructure}).Draw(t, "kind"), "x"})
+		}
+		code, reasons := ExitCode(r)
+		if (code == ExitGreen) != (len(reasons) == 0) {
+			t.Fatalf("exit %d with reasons %q", code, reasons)
+		}
+		if !slices.Contains([]int{0, 1, 2, 3, 4}, code) {
+			t.Fatalf("exit %d", code)
+		}
+		if lost > 0 && !r.Totals.CollectStop || r.Totals.Failed+r.Totals.NotRun+r.Totals.CollectErrors+len(r.Faults) > 0 {
+			if code == ExitGreen {
+				t.Fatalf("green: %+v", r.Totals)
+			}
+		}
+	})
+}
