@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -44,7 +43,7 @@ func TestConformance(t *testing.T) {
 		},
 		Leftovers: func(t *testing.T, run string) []string { return leftovers(t, dir, run) },
 		Kill: func(t *testing.T, _ engine.Spec, agent worker.Greeting) {
-			if err := syscall.Kill(agent.PID, syscall.SIGKILL); err != nil {
+			if err := kill(agent.PID); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -75,4 +74,12 @@ func leftovers(t *testing.T, dir, run string) (left []string) {
 		}
 	}
 	return left
+}
+
+func kill(pid int) error {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	return p.Kill()
 }
