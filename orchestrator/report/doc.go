@@ -9,5 +9,5 @@
 //
 // The package refuses to know how anything came about: no engine, no
 // scheduler, no framework. A test id is opaque; the one exception is
-// [PytestID], which reads JUnit files that pytest wrote elsewhere.
+// [PytestCases], which reads JUnit files that pytest wrote elsewhere.
 package report

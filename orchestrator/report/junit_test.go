@@ -299,3 +299,44 @@ func FuzzMergeJUnit(f *testing.F) {
 		}
 	})
 }
+
+func TestPytestIDs(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("testdata", "junit", "ids.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var known []string
+	if err := json.Unmarshal(b, &known); err != nil {
+		t.Fatal(err)
+	}
+	var cases []Case
+	if err := ReadJUnit(mustOpen(t, fileSource("xunit1.xml")), func(c Case) error {
+		if len(cases) == 0 || cases[len(cases)-1].CaseKey != c.CaseKey {
+			cases = append(cases, c)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(known[:19], PytestIDs(cases, known)); diff != "" {
+		t.Errorf("with known ids: %s", diff)
+	}
+	if diff := cmp.Diff(known[:19], PytestIDs(cases, nil)); diff != "" {
+		t.Errorf("from file attributes: %s", diff)
+	}
+	for _, c := range []struct {
+		c    Case
+		want string
+	}{
+		{Case{CaseKey: CaseKey{"tests.unit.test_a.TestB.TestC", "test_d[x]"}}, "tests/unit/test_a.py::TestB::TestC::test_d[x]"},
+		{Case{CaseKey: CaseKey{"test_a", "t"}}, "test_a.py::t"},
+		{Case{CaseKey: CaseKey{"TestOnly", "t"}}, "TestOnly.py::t"},
+		{Case{CaseKey: CaseKey{"", "doc.rst"}}, "doc.rst"},
+		{Case{CaseKey: CaseKey{"test_a.TestB", "t"}, File: "./pkg/tests/test_a.py"}, "pkg/tests/test_a.py::TestB::t"},
+		{Case{CaseKey: CaseKey{"other", "t"}, File: "tests/a.py"}, "tests/a.py::t"},
+	} {
+		if got := PytestIDs([]Case{c.c}, nil)[0]; got != c.want {
+			t.Errorf("%v: %q, want %q", c.c.CaseKey, got, c.want)
+		}
+	}
+}
