@@ -35,7 +35,7 @@ def main():
     replay = Replay(request["dir"])
     code = int(pytest.main(args, plugins=[replay]))
     with open(os.path.join(request["dir"], "out", "replay.json"), "w", encoding="ascii") as f:
-        json.dump({"exit": code, "tests": replay.counts()}, f)
+        json.dump({"exit": code, "tests": replay.counts(), "error": replay.error}, f)
 
 
 if __name__ == "__main__":

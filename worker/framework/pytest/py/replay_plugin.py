@@ -2,6 +2,7 @@
 fires the hooks that the workers' pytest fired, with the reports that travelled.
 No test code is imported."""
 
+import copy
 import gc
 import json
 import os
@@ -25,6 +26,7 @@ class Replay:
         self._dir = dir
         with open(os.path.join(dir, "run.json"), encoding="utf-8") as f:
             self._run = json.load(f)
+        self.error = ""
         self._config = None
         self._reporter = None
         self._xml = None
@@ -81,7 +83,6 @@ class Replay:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session):
         self._reporter = session.config.pluginmanager.getplugin("terminalreporter")
-        self._backdate()
         self._records = Records(os.path.join(self._dir, "reports.jsonl"))
         session.perform_collect = lambda args=None, genitems=True: self._collect(session)
 
@@ -90,7 +91,11 @@ class Replay:
         if self._records is not None:
             self._records.close()
 
+    def pytest_internalerror(self, excrepr):
+        self.error = "internal error of pytest: " + str(excrepr).strip().splitlines()[-1]
+
     def _collect(self, session):
+        self._backdate()
         for record in self._records.head():
             self._fire(record)
         session.items = []
@@ -207,11 +212,12 @@ class Replay:
         seconds = self._run.get("duration_seconds")
         if not seconds:
             return
-        instant = getattr(self._reporter, "_session_start", None)
         for owner, name in ((self._reporter, "_session_start"), (self._xml, "suite_start")):
-            instant = getattr(owner, name, None)
-            if hasattr(instant, "perf_count"):
-                setattr(owner, name, type(instant)(time=instant.time - seconds, perf_count=instant.perf_count - seconds))
+            instant = copy.copy(getattr(owner, name, None))
+            if hasattr(instant, "perf_count"):  # pytest 8.4 and later
+                object.__setattr__(instant, "time", instant.time - seconds)
+                object.__setattr__(instant, "perf_count", instant.perf_count - seconds)
+                setattr(owner, name, instant)
         for owner, name in ((self._reporter, "_sessionstarttime"), (self._xml, "suite_start_time")):
             if isinstance(getattr(owner, name, None), float):
                 setattr(owner, name, getattr(owner, name) - seconds)
