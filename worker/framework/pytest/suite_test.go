@@ -2,7 +2,6 @@ package pytest
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/shardyard/shardyard/worker"
@@ -38,7 +38,9 @@ func load(t *testing.T, name, release string) *project {
 	p := &project{archive: archive, python: python}
 	for line := range strings.Lines(string(archive.Comment)) {
 		if args, ok := strings.CutPrefix(strings.TrimSpace(line), "args:"); ok {
-			p.args = append(p.args, strings.Fields(args)...)
+			for _, arg := range strings.Fields(args) {
+				p.args = append(p.args, strings.ReplaceAll(arg, "_", " "))
+			}
 		}
 		if names, ok := strings.CutPrefix(strings.TrimSpace(line), "plugins:"); ok {
 			for name := range strings.FieldsSeq(names) {
@@ -218,27 +220,29 @@ func equal(t *testing.T, want, got result) {
 	if got.err != nil {
 		t.Fatalf("session: %v\n%s", got.err, got.stdout)
 	}
-	for _, key := range slices.Sorted(maps.Keys(want.reports)) {
+	keys := maps.Clone(want.reports)
+	maps.Copy(keys, got.reports)
+	shown := 0
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		slices.Sort(want.reports[key])
 		slices.Sort(got.reports[key])
-		if !slices.Equal(want.reports[key], got.reports[key]) {
-			t.Errorf("reports of %q:\nplain:   %s\nsession: %s", key, want.reports[key], got.reports[key])
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(got.reports)) {
-		if _, ok := want.reports[key]; !ok {
-			t.Errorf("reports of %q, which plain pytest has not: %s", key, got.reports[key])
+		if diff := cmp.Diff(split(want.reports[key]), split(got.reports[key])); diff != "" {
+			if shown++; shown <= 3 {
+				t.Errorf("reports of %q (-plain +session):\n%s", key, diff)
+			}
 		}
 	}
 	slices.Sort(want.collect)
 	slices.Sort(got.collect)
-	if !slices.Equal(want.collect, got.collect) {
-		t.Errorf("collect reports:\nplain:   %s\nsession: %s", want.collect, got.collect)
+	if diff := cmp.Diff(split(want.collect), split(got.collect)); diff != "" {
+		t.Errorf("collect reports (-plain +session):\n%s", diff)
 	}
 	if t.Failed() {
-		t.Logf("plain: %s\nsession: %s", cmp.Or(want.stdout, "-"), cmp.Or(got.stdout, "-"))
+		t.Logf("%d differ; plain: %s\nsession: %s", shown, want.stdout, got.stdout)
 	}
 }
+
+func split(reports []string) []string { return strings.Split(strings.Join(reports, "\n"), "\n") }
 
 // sameLog holds the session's fixture log against plain pytest's.
 func sameLog(t *testing.T, want, got result) {

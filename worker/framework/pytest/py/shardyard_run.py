@@ -10,6 +10,7 @@ their own, so that none of their names can hide one of the project's.
 import os
 import shutil
 import sys
+import traceback
 import types
 
 
@@ -62,7 +63,12 @@ def run(channel, order):
 
     plugin = Plugin(channel, order)
     extra = [handle.plugin] if handle is not None and handle.plugin is not None else []
-    ending["code"] = int(pytest.main(sys.argv[1:], plugins=[plugin] + extra))
+    try:
+        ending["code"] = int(pytest.main(sys.argv[1:], plugins=[plugin] + extra))
+    except Exception as error:  # as under the console script, it ends the process with status 1
+        traceback.print_exc()
+        ending["code"] = 1
+        channel.send({"failed": {"what": "session", "error": "%s: %s" % (type(error).__name__, error)}})
     ending.update(plugin.ending())
     sys.stdout.flush()
     sys.stderr.flush()

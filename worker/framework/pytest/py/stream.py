@@ -8,6 +8,8 @@ when pytest looks, so that no more than the running test is locked.
 from . import verdict
 from .lazy import catch_warnings
 
+WORTH_TELLING = 0.005  # seconds of a teardown
+
 READY, EMPTY, ENDED = "ready", "empty", "ended"
 
 
@@ -71,7 +73,7 @@ class Loop:
     def _run(self, leased):
         session, item = self.session, leased.item
         self.next = Next(self, item)
-        self.attempt = Attempt(self._wire, leased, self.next)
+        self.attempt = Attempt(self._wire, leased)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=self.next)
         if session.shouldfail or session.shouldstop:
             self.attempt.close()
@@ -79,20 +81,19 @@ class Loop:
                 raise session.Failed(session.shouldfail)
             raise session.Interrupted(session.shouldstop)
         following = self._following()
-        try:
-            self._finish_teardown(item, following)
-        finally:
-            self.attempt.close()
+        self.attempt.close()
+        self._finish_teardown(item, following)
         return following
 
     def _following(self):
         """The test after this one, once it is known for certain."""
         following = self.next.leased
-        if following is not None and following.item is None and not self._resolve(following):
-            following = None
-        elif following is not None or self.next.state == ENDED:
+        if self.next.state == ENDED or (following is not None and following.item is not None):
             return following
+        # What follows can take its time, and can end the process.
         self.attempt.close()
+        if following is not None and self._resolve(following):
+            return following
         return self._wait()
 
     def _finish_teardown(self, item, following):
@@ -152,55 +153,40 @@ class Next:
 class Attempt:
     """One execution of one test, as the agent hears of it."""
 
-    def __init__(self, wire, leased, following):
+    def __init__(self, wire, leased):
         self._wire = wire
         self._id = leased.id
         self._token = leased.token
-        self._next = following
         self._verdict = verdict.Verdict()
         self._teardown = None  # the last report of a teardown
-        self._held = []  # messages that wait for the rest of the teardown
         self._closed = False
         wire.emit("started", test=self._id, token=self._token)
 
     def log(self, kind, data):
         """A call of pytest's logging hooks."""
-        self._send(kind, data)
+        self._wire.reported(self._id, kind, data)
 
     def report(self, report):
         self._verdict.add(report)
         if getattr(report, "when", None) == "teardown":
             self._teardown = report
-            if self._next.stands_in():
-                self._held.append(("report", report))
-                return
-        self._send("report", self._wire.serialise(report))
-
-    def amend(self, report):
-        """The rest of the teardown. When the attempt was closed before that,
-        only a failure is worth another word."""
-        self._verdict.add(report)
-        if self._teardown is not None:
-            report = verdict.merge(self._teardown, report)
-        if not self._closed:
-            self._held = [(kind, report if data is self._teardown else data) for kind, data in self._held]
-        elif report.failed:
-            self._wire.reported(self._id, "amend", self._wire.serialise(report))
-            self._finished()
+        self.log("report", self._wire.serialise(report))
 
     def close(self):
-        if self._closed:
-            return
-        self._closed = True
-        for kind, data in self._held:
-            self._wire.reported(self._id, kind, self._wire.serialise(data) if kind == "report" else data)
-        self._finished()
+        if not self._closed:
+            self._closed = True
+            self._finished()
 
-    def _send(self, kind, data):
-        if self._held:
-            self._held.append((kind, data))
-        else:
-            self._wire.reported(self._id, kind, data)
+    def amend(self, report):
+        """The rest of the teardown, told when there is something to tell."""
+        self._verdict.add(report)
+        told = self._teardown is not None and report.sections == self._teardown.sections
+        if report.passed and told and report.duration < WORTH_TELLING:
+            return
+        if self._teardown is not None:
+            report = verdict.merge(self._teardown, report)
+        self.log("amend", self._wire.serialise(report))
+        self._finished()
 
     def _finished(self):
         self._wire.emit("finished", test=self._id, token=self._token, **self._verdict.finished())

@@ -1,5 +1,6 @@
 """A plugin for plain pytest that writes down every report, for comparison."""
 
+import fcntl
 import json
 import os
 
@@ -7,7 +8,9 @@ import os
 class Recorder:
     def __init__(self, config):
         self.config = config
-        self.file = os.open(os.environ.pop("RECORD"), os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        file = os.open(os.environ.pop("RECORD"), os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        self.file = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 500)
+        os.close(file)
 
     def write(self, kind, report):
         data = self.config.hook.pytest_report_to_serializable(config=self.config, report=report)
