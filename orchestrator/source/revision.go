@@ -13,7 +13,7 @@ import (
 // revision takes the files of a commit, as a checkout writes them: with line
 // ends converted and large files fetched as the repository's attributes say.
 // So it is checked out, into a temporary directory that Close removes.
-func (r *repository) revision(ctx context.Context, dir string, o Options) (s *Source, err error) {
+func (r *repository) revision(ctx context.Context, dir string, o Options) (_ *Source, err error) {
 	commit, err := r.resolve(ctx, o.Rev)
 	if err != nil {
 		return nil, err
@@ -22,7 +22,7 @@ func (r *repository) revision(ctx context.Context, dir string, o Options) (s *So
 	if err != nil {
 		return nil, err
 	}
-	s = &Source{Root: r.root, Sub: sub, Git: true, Commit: commit}
+	s := &Source{Root: r.root, Sub: sub, Git: true, Commit: commit}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -34,7 +35,7 @@ func (s *Source) addGit(ctx context.Context, r *repository, rev string) error {
 		}
 	}
 	s.Files = append(s.Files, m.files...)
-	s.version = hex.EncodeToString(m.digest(sha256.New()))
+	s.version = m.digest()
 	return nil
 }
 
@@ -45,19 +46,18 @@ type mini struct {
 	commit string
 	rev    bool // of a commit, not of the working tree
 	tips   []string
+	staged []string // contents in the index
 	files  []File
 	says   [][]byte // what identifies it: packs may differ for the same content
 }
 
-func (m *mini) digest(h interface {
-	Write([]byte) (int, error)
-	Sum([]byte) []byte
-}) []byte {
+// digest identifies the .git by what it says.
+func (m *mini) digest() string {
+	h := sha256.New()
 	for _, part := range m.says {
-		fmt.Fprintf(h, "%d\n", len(part))
-		_, _ = h.Write(part) // a hash does not fail
+		fmt.Fprintf(h, "%d\n%s\n", len(part), part)
 	}
-	return h.Sum(nil)
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // add puts a small file into the .git, as part of what identifies it.
@@ -138,7 +138,6 @@ func after(ref string) string { _, name, _ := strings.Cut(ref, " "); return name
 func (m *mini) index(ctx context.Context) error {
 	file := filepath.Join(m.source.temp, "index")
 	env := []string{"GIT_INDEX_FILE=" + file}
-	args := []string{"ls-files", "-z", "--stage", "-t"}
 	if m.rev {
 		if _, err := m.feed(ctx, nil, env, "-c", "core.sparseCheckout=false", "read-tree", m.commit); err != nil {
 			return err
@@ -146,7 +145,7 @@ func (m *mini) index(ctx context.Context) error {
 		m.says = append(m.says, []byte("index of "+m.commit))
 		return m.disk("index", file)
 	}
-	out, err := m.output(ctx, args...)
+	out, err := m.output(ctx, "ls-files", "-z", "--stage", "-t")
 	if err != nil {
 		return err
 	}
@@ -156,6 +155,8 @@ func (m *mini) index(ctx context.Context) error {
 		info, name, _ := strings.Cut(entry, "\t")
 		if strings.HasPrefix(info, "160000 ") {
 			info = m.gitlink(ctx, name, info)
+		} else if oid := strings.Fields(info)[1]; oid != emptyBlob {
+			m.staged = append(m.staged, oid)
 		}
 		staged.WriteString(info + "\t" + name + "\x00")
 		if tag == "S" {
@@ -173,6 +174,10 @@ func (m *mini) index(ctx context.Context) error {
 	}
 	return m.disk("index", file)
 }
+
+// emptyBlob stands in the index for a file that is only intended to be added;
+// git knows it without having it.
+const emptyBlob = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 
 // gitlink gives the commit that a submodule has checked out: its own
 // repository is not in the tree, and would say so itself.
@@ -224,7 +229,8 @@ func (m *mini) personal(ctx context.Context, config, fallback string) string {
 	return filepath.Join(home, ".config", fallback)
 }
 
-// objects packs the commits, the tags, and the trees and files of HEAD.
+// objects packs the commits, the tags, the trees and files of HEAD, and what is
+// staged. Older trees are missing: git needs none to count commits.
 func (m *mini) objects(ctx context.Context) error {
 	if m.commit == "" {
 		m.files = append(m.files, File{Path: ".git/objects", Mode: fs.ModeDir | 0o755, body: memory(nil)})
@@ -243,7 +249,7 @@ func (m *mini) objects(ctx context.Context) error {
 		return err
 	}
 	list := bytes.NewBuffer(commits)
-	fmt.Fprintf(list, "%s\n%s", strings.Join(m.tips[1:], "\n"), root)
+	fmt.Fprintf(list, "%s\n%s", strings.Join(slices.Concat(m.tips[1:], m.staged), "\n"), root)
 	for _, record := range fields(tree) {
 		info, name, _ := strings.Cut(record, "\t")
 		if parts := strings.Fields(info); len(parts) == 3 && parts[1] != "commit" {
