@@ -71,7 +71,11 @@ func TestGitAnswersInTheTreeAsInTheCheckout(t *testing.T) {
 		"intent to add":  func(s sandbox) { s.write("later.py"); s.git("add", "-N", "later.py") },
 		"packed":         func(s sandbox) { s.git("gc", "-q") },
 		"locally hidden": func(s sandbox) { s.write(".git/info/exclude=hidden.py\n", "hidden.py") },
-		"autocrlf":       func(s sandbox) { s.git("config", "core.autocrlf", "true"); s.remove("a.py"); s.git("checkout", "-q", "a.py") },
+		"autocrlf": func(s sandbox) {
+			s.git("config", "core.autocrlf", "true")
+			s.remove("a.py")
+			s.git("checkout", "-q", "a.py")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := tagged(t)
