@@ -39,7 +39,15 @@ func newResults(project, id string) (*results, error) {
 }
 
 // finish writes run.json and points latest at this run.
-func (r *results) finish(rep *report.Report) (err error) {
+func (r *results) finish(rep *report.Report) error {
+	if err := r.write(rep); err != nil {
+		return err
+	}
+	return r.latest()
+}
+
+// write writes run.json.
+func (r *results) write(rep *report.Report) error {
 	f, err := os.Create(filepath.Join(r.dir, "run.json"))
 	if err != nil {
 		return fmt.Errorf("write results: %w", err)
@@ -47,7 +55,7 @@ func (r *results) finish(rep *report.Report) (err error) {
 	if err := errors.Join(rep.WriteJSON(f), f.Close()); err != nil {
 		return fmt.Errorf("write run.json: %w", err)
 	}
-	return r.latest()
+	return nil
 }
 
 // latest replaces the link in one step, so that a reader finds this run's or
