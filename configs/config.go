@@ -100,7 +100,11 @@ type Limits struct {
 
 // Source changes what belongs to the source tree.
 type Source struct {
+	// Include are files that git ignores and tests need.
 	Include []string `yaml:"include"`
+	// Git says whether the tree carries what git needs to say a version. Nil
+	// leaves it to detection.
+	Git *bool `yaml:"git"`
 }
 
 // Size is a number of bytes.

@@ -28,6 +28,11 @@ func (c *Config) Fill(d Detection) {
 		because = "detected; setup is yours: check that these are what it reads"
 	}
 	fill("key", &c.Key, d.Key)
+	if c.Source.Git == nil && d.AsksGit {
+		yes := true
+		c.Source.Git = &yes
+		c.origins["source.git"] = "detected: the version comes from git"
+	}
 }
 
 // SuiteNames are the names of the suites, in the file's order.

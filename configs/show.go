@@ -1,0 +1,239 @@
+package configs
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// Show writes the effective configuration as YAML, each value with a comment
+// that says where it came from. What it writes can be loaded again.
+func (c *Config) Show(w io.Writer) error {
+	p := &printer{origins: c.origins}
+	p.value("", "version", "1")
+	p.value("", "image", scalar(c.Image))
+	p.list("", "setup", c.Setup)
+	p.list("", "prepare", c.Prepare)
+	p.list("", "key", c.Key)
+	if len(c.Suites) > 0 {
+		p.open("suites")
+		for i := range c.Suites {
+			p.suite(&c.Suites[i])
+		}
+		p.shut()
+	}
+	p.value("", "workers", c.Workers.String())
+	p.value("", "schedule", c.Schedule)
+	p.value("", "split_by", c.SplitBy)
+	p.value("", "retries", strconv.Itoa(c.Retries))
+	p.coverage("", &c.Coverage)
+	p.env("", "env", &c.Env)
+	p.open("builder")
+	p.value("builder", "ca", scalar(c.Builder.CA))
+	p.env("builder", "env", &c.Builder.Env)
+	p.shut()
+	p.limits("", &c.Limits, false)
+	p.open("source")
+	p.list("source", "include", c.Source.Include)
+	if c.Source.Git != nil {
+		p.value("source", "git", strconv.FormatBool(*c.Source.Git))
+	}
+	p.shut()
+	if c.Network != "" {
+		p.value("", "network", scalar(c.Network))
+	}
+	if c.User != "" {
+		p.value("", "user", scalar(c.User))
+	}
+	p.list("", "cap_add", c.CapAdd)
+	_, err := io.WriteString(w, p.String())
+	return err
+}
+
+// A printer writes YAML. A section that stays empty is not written.
+type printer struct {
+	strings.Builder
+	origins map[string]Origin
+	pending []string // sections whose first line waits for a value
+	depth   int
+}
+
+func (p *printer) open(key string) { p.pending = append(p.pending, key); p.depth++ }
+
+func (p *printer) shut() {
+	p.depth--
+	p.pending = p.pending[:min(len(p.pending), max(0, len(p.pending)-1))]
+}
+
+func (p *printer) line(format string, args ...any) {
+	for i, key := range p.pending {
+		if key != "" {
+			p.WriteString(strings.Repeat("  ", p.depth-len(p.pending)+i) + key + ":\n")
+			p.pending[i] = ""
+		}
+	}
+	p.WriteString(strings.Repeat("  ", p.depth))
+	fmt.Fprintf(p, format+"\n", args...)
+}
+
+func (p *printer) value(path, key, value string) {
+	p.line("%-40s # %s", key+": "+value, p.origin(join(path, key)))
+}
+
+func (p *printer) origin(path string) string {
+	o := string(p.origins[path])
+	if o == "" {
+		return "default"
+	}
+	if file, line, ok := strings.Cut(o, ":"); ok && filepath.IsAbs(file) {
+		return filepath.Base(file) + ":" + line
+	}
+	return o
+}
+
+// list writes a list that is set; nil is left to detection.
+func (p *printer) list(path, key string, items []string) {
+	if items == nil {
+		return
+	}
+	if len(items) == 0 {
+		p.value(path, key, "[]")
+		return
+	}
+	p.line("%-40s # %s", key+":", p.origin(join(path, key)))
+	for _, item := range items {
+		p.line("  - %s", scalar(item))
+	}
+}
+
+func (p *printer) suite(s *Suite) {
+	at := "suites." + s.Name
+	p.open(scalar(s.Name))
+	p.value(at, "framework", s.Framework)
+	p.list(at, "paths", s.Paths)
+	p.list(at, "args", s.Args)
+	if s.Workers != nil {
+		p.value(at, "workers", s.Workers.String())
+	}
+	if s.Schedule != "" {
+		p.value(at, "schedule", s.Schedule)
+	}
+	if s.SplitBy != "" {
+		p.value(at, "split_by", s.SplitBy)
+	}
+	if s.Retries != nil {
+		p.value(at, "retries", strconv.Itoa(*s.Retries))
+	}
+	if s.Coverage != nil {
+		p.coverage(at, s.Coverage)
+	}
+	if s.Env != nil {
+		p.env(at, "env", s.Env)
+	}
+	if s.Limits != nil {
+		p.limits(at, s.Limits, true)
+	}
+	p.shut()
+}
+
+func (p *printer) coverage(path string, c *Coverage) {
+	at := join(path, "coverage")
+	p.open("coverage")
+	if c.Enabled != nil {
+		p.value(at, "enabled", strconv.FormatBool(*c.Enabled))
+	}
+	if c.FailUnder != nil {
+		p.value(at, "fail_under", strconv.FormatFloat(*c.FailUnder, 'f', -1, 64))
+	}
+	p.list(at, "sources", c.Sources)
+	p.shut()
+}
+
+func (p *printer) env(path, key string, e *Env) {
+	at := join(path, key)
+	p.open(key)
+	if len(e.Set) > 0 {
+		p.line("%-40s # %s", "set:", p.origin(at+".set"))
+		names := make([]string, 0, len(e.Set))
+		for name := range e.Set {
+			names = append(names, name)
+		}
+		sort.Strings(names)
+		for _, name := range names {
+			p.line("  %s: %s", name, strconv.Quote(e.Set[name]))
+		}
+	}
+	p.list(at, "pass", e.Pass)
+	p.shut()
+}
+
+// limits writes all, or only those that were given.
+func (p *printer) limits(path string, l *Limits, given bool) {
+	at := join(path, "limits")
+	p.open("limits")
+	for _, v := range []struct {
+		key, value string
+		zero       bool
+	}{
+		{"memory", l.Memory.String(), l.Memory == 0}, {"pids", strconv.Itoa(l.PIDs), false},
+		{"test", l.Test.String(), false}, {"run", l.Run.String(), false}, {"output", l.Output.String(), false},
+	} {
+		if _, said := p.origins[at+"."+v.key]; said || !given && !v.zero {
+			p.value(at, v.key, v.value)
+		}
+	}
+	p.shut()
+}
+
+// scalar writes a string so that YAML reads it as one.
+func scalar(s string) string {
+	for i, r := range s {
+		plain := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || i > 0 && (r >= '0' && r <= '9' || strings.ContainsRune("-_./", r))
+		if !plain {
+			return quoteYAML(s)
+		}
+	}
+	switch strings.ToLower(s) {
+	case "", "true", "false", "null", "yes", "no", "on", "off", "y", "n":
+		return quoteYAML(s)
+	}
+	return s
+}
+
+// quoteYAML uses single quotes where they suffice: commands stay readable.
+func quoteYAML(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r > 0x7e }) < 0 {
+		return "'" + strings.ReplaceAll(s, "'", "''") + "'"
+	}
+	return yamlEscape(s)
+}
+
+// yamlEscape writes a double-quoted string in YAML's own escapes.
+func yamlEscape(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r < ' ' || r == 0x7f:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r < 0x7f:
+			b.WriteRune(r)
+		case r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
