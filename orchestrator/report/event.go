@@ -241,25 +241,65 @@ type (
 	}
 )
 
-// Type names.
-func (RunStarted) Type() Type    { return "run_started" }
-func (Note) Type() Type          { return "note" }
-func (StepStarted) Type() Type   { return "step_started" }
-func (StepProgress) Type() Type  { return "step_progress" }
-func (StepFinished) Type() Type  { return "step_finished" }
+// Type implements Body.
+func (RunStarted) Type() Type { return "run_started" }
+
+// Type implements Body.
+func (Note) Type() Type { return "note" }
+
+// Type implements Body.
+func (StepStarted) Type() Type { return "step_started" }
+
+// Type implements Body.
+func (StepProgress) Type() Type { return "step_progress" }
+
+// Type implements Body.
+func (StepFinished) Type() Type { return "step_finished" }
+
+// Type implements Body.
 func (WorkerStarted) Type() Type { return "worker_started" }
-func (WorkerLost) Type() Type    { return "worker_lost" }
-func (WorkerClosed) Type() Type  { return "worker_closed" }
-func (Discovered) Type() Type    { return "discovered" }
-func (Planned) Type() Type       { return "planned" }
-func (TestStarted) Type() Type   { return "test_started" }
-func (TestFinished) Type() Type  { return "test_finished" }
-func (Reported) Type() Type      { return "reported" }
-func (Output) Type() Type        { return "output" }
-func (Judged) Type() Type        { return "verdict" }
-func (Covered) Type() Type       { return "coverage" }
-func (Concluded) Type() Type     { return "concluded" }
-func (Stopped) Type() Type       { return "stopped" }
-func (Fault) Type() Type         { return "fault" }
-func (RunFinished) Type() Type   { return "run_finished" }
-func (u Unknown) Type() Type     { return u.Name }
+
+// Type implements Body.
+func (WorkerLost) Type() Type { return "worker_lost" }
+
+// Type implements Body.
+func (WorkerClosed) Type() Type { return "worker_closed" }
+
+// Type implements Body.
+func (Discovered) Type() Type { return "discovered" }
+
+// Type implements Body.
+func (Planned) Type() Type { return "planned" }
+
+// Type implements Body.
+func (TestStarted) Type() Type { return "test_started" }
+
+// Type implements Body.
+func (TestFinished) Type() Type { return "test_finished" }
+
+// Type implements Body.
+func (Reported) Type() Type { return "reported" }
+
+// Type implements Body.
+func (Output) Type() Type { return "output" }
+
+// Type implements Body.
+func (Judged) Type() Type { return "verdict" }
+
+// Type implements Body.
+func (Covered) Type() Type { return "coverage" }
+
+// Type implements Body.
+func (Concluded) Type() Type { return "concluded" }
+
+// Type implements Body.
+func (Stopped) Type() Type { return "stopped" }
+
+// Type implements Body.
+func (Fault) Type() Type { return "fault" }
+
+// Type implements Body.
+func (RunFinished) Type() Type { return "run_finished" }
+
+// Type implements Body.
+func (u Unknown) Type() Type { return u.Name }

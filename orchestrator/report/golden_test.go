@@ -164,7 +164,6 @@ func stripColor(s string) string {
 // wraps, and each repaint takes away exactly what the one before painted.
 func fits(t *testing.T, shown string, width int) {
 	t.Helper()
-	live := 0
 	parts := strings.Split(shown, "\r\x1b[")
 	for i, part := range parts {
 		if i > 0 {
@@ -174,9 +173,8 @@ func fits(t *testing.T, shown string, width int) {
 			if lines := strings.Count(parts[i-1], "\n"); up > lines {
 				t.Errorf("repaint %d goes up %d lines of %d", i, up, lines)
 			}
-			live = up
 			painted := strings.Split(strings.TrimSuffix(parts[i-1], "\n"), "\n")
-			for _, l := range painted[max(len(painted)-live, 0):] {
+			for _, l := range painted[max(len(painted)-up, 0):] {
 				if _, after, ok := strings.Cut(l, "A\x1b[J"); ok {
 					l = after
 				}
