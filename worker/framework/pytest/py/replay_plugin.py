@@ -19,6 +19,14 @@ class Quiet(junitxml.LogXML):
     pytest_terminal_summary = None
 
 
+class Deselected:
+    """Stands for an item that the selection left out: plugins look at all that
+    the terminal reporter counts."""
+
+    nodeid = ""
+    outcome = "deselected"
+
+
 class Replay:
     """Registered with pytest.main. dir is worker.Conclude.Dir."""
 
@@ -104,7 +112,7 @@ class Replay:
         if self._reporter is not None:
             self._reporter._numcollected = self._run["tests"] + deselected
             if deselected:
-                self._reporter._add_stats("deselected", [None] * deselected)
+                self._reporter._add_stats("deselected", [Deselected()] * deselected)
         self._config.hook.pytest_collection_finish(session=session)
         return session.items
 
