@@ -26,6 +26,7 @@ type project struct {
 	archive *txtar.Archive
 	args    []string // from the archive's comment: "args: ..."
 	python  string
+	source  string // instead of the archive: a directory
 }
 
 func load(t *testing.T, name, release string) *project {
@@ -55,6 +56,12 @@ func load(t *testing.T, name, release string) *project {
 func (p *project) checkout(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "project")
+	if p.source != "" {
+		if err := os.CopyFS(dir, os.DirFS(p.source)); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -250,4 +257,23 @@ func sameLog(t *testing.T, want, got result) {
 	if !slices.Equal(want.log, got.log) {
 		t.Errorf("fixture log:\nplain:   %q\nsession: %q", want.log, got.log)
 	}
+}
+
+func outcomesOf(t *testing.T, reports []string) string {
+	var all []string
+	for _, report := range reports {
+		var data struct {
+			Outcome  string
+			WasXFail *string
+		}
+		if err := json.Unmarshal([]byte(report), &data); err != nil {
+			t.Fatal(err)
+		}
+		if data.WasXFail != nil {
+			data.Outcome += " xfail"
+		}
+		all = append(all, data.Outcome)
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
 }

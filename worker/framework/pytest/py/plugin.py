@@ -40,7 +40,7 @@ class Plugin:
     def pytest_configure(self, config):
         self._wire.config = config
         self._settings.isolate(config)
-        reports.silence(config.pluginmanager.getplugin("terminalreporter"))
+        reports.silence(config)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session):

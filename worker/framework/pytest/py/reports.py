@@ -56,11 +56,20 @@ def versions():
 
 
 class _Nowhere:
-    """A file for the terminal reporter, whose text is made by the replay."""
+    """A file for the terminal reporter, whose text is made by the replay. What
+    pytest writes in the middle of a test, as for subtests, it captures itself;
+    it still does."""
 
     encoding = "utf-8"
 
+    def __init__(self, file, captures):
+        self._file = file
+        self._captures = captures
+
     def write(self, text):
+        capture = getattr(self._captures, "_global_capturing", None)
+        if getattr(capture, "_state", None) == "started":
+            return self._file.write(text)
         return len(text)
 
     def flush(self):
@@ -70,6 +79,9 @@ class _Nowhere:
         return False
 
 
-def silence(reporter):
+def silence(config):
+    """Keeps the terminal reporter's text out of the session's output."""
+    reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None:
-        reporter._tw._file = _Nowhere()
+        captures = config.pluginmanager.getplugin("capturemanager") if config.option.capture != "no" else None
+        reporter._tw._file = _Nowhere(reporter._tw._file, captures)
