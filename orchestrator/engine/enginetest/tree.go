@@ -7,10 +7,11 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/engine"
 )
 
-// The archive is asked for only once.
+// The archive is asked for only once, also while a worker uses the tree.
 func testTreeLoadedOnce(s *suite) {
 	id := s.key("tree")
 	first := s.load(id, tree{"a.txt": "a"})
+	s.start(engine.Spec{Role: engine.Worker, Tree: first})
 	for _, e := range []engine.Engine{s.engine, s.cfg.Engine(s.T)} {
 		again, err := e.Load(s.Context(), id, func(io.Writer) error {
 			s.Error("a tree that is there was asked for again")

@@ -226,3 +226,33 @@ func TestExpiry(t *testing.T) {
 		t.Errorf("left %q %q, %v", left, layers, err)
 	}
 }
+
+// Every state of the source makes a tree and a prepared environment: only the
+// latest few are kept, and those in use.
+func TestSurplus(t *testing.T) {
+	dir := t.TempDir()
+	e, err := open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for i, name := range []string{"a", "b", "c", "d", "e"} {
+		tree := loadTree(t, e, "tree-"+name, nil)
+		p, client, _ := place(t, e, engine.Spec{Run: "run", Name: "preparer", Role: engine.Preparer, Tree: tree})
+		layer := seal(t, p, client, "layer-"+name)
+		if name == "a" { // the oldest is in use
+			place(t, e, engine.Spec{Run: "live", Name: "w", Role: engine.Worker, Layer: layer, Tree: tree})
+		}
+		at := time.Now().Add(time.Duration(i-100) * time.Hour)
+		if err := os.Chtimes(filepath.Join(dir, "cache/project/layers/layer-"+name, "layer.json"), at, at); err != nil {
+			t.Fatal(err)
+		}
+		if name == "b" {
+			want = append(want, "layer layer-"+name)
+		}
+	}
+	removed, err := e.Sweep(t.Context())
+	if err != nil || !slices.Equal(removed, want) {
+		t.Errorf("removed %q, %v; want %q", removed, err, want)
+	}
+}

@@ -62,6 +62,9 @@ func (e *Engine) layer(l engine.Layer) (sealed, error) {
 // seal copies a place into a layer. The layer appears whole or not at all;
 // when another of the same key is there already, that one is kept.
 func (e *Engine) seal(ctx context.Context, p *place, key string, withTree bool) (err error) {
+	if _, found, err := e.Find(ctx, key); found || err != nil {
+		return err
+	}
 	unlock, err := e.exclude(ctx, "layer", key, nil)
 	if err != nil {
 		return err

@@ -37,7 +37,8 @@ type place struct {
 
 	mu    sync.Mutex // held while it is filled, or emptied
 	full  bool
-	users int // under Engine.mu
+	holds []func() // release the layer and the tree, which Sweep leaves alone until then
+	users int      // under Engine.mu
 }
 
 func (p *place) env() string    { return filepath.Join(p.slot, "env") }
@@ -101,7 +102,14 @@ func (e *Engine) leaveLocked(p *place) error {
 		delete(e.places, p.key)
 	}
 	e.mu.Unlock()
-	if !last && p.full || p.lock == nil {
+	if !last && p.full {
+		return nil
+	}
+	for _, release := range p.holds {
+		release()
+	}
+	p.holds = nil
+	if p.lock == nil {
 		return nil
 	}
 	// Either nobody is left, or filling failed and the next one tries anew.
@@ -119,7 +127,7 @@ func (e *Engine) fill(ctx context.Context, p *place) error {
 		if err != nil {
 			return fmt.Errorf("use environment %s: %w", p.key.layer, err)
 		}
-		defer release()
+		p.holds = append(p.holds, release)
 		if from, err = e.layer(p.key.layer); err != nil {
 			return fmt.Errorf("use environment %s: %w", p.key.layer, err)
 		}
@@ -131,7 +139,7 @@ func (e *Engine) fill(ctx context.Context, p *place) error {
 		if err != nil {
 			return fmt.Errorf("use tree %s: %w", p.key.tree, err)
 		}
-		defer release()
+		p.holds = append(p.holds, release)
 		treeDir = e.treeDir(p.key.tree)
 		if from.Tree == p.key.tree && from.TreeName == p.key.treeName {
 			treeDir = filepath.Join(e.layerDir(string(p.key.layer)), "src")

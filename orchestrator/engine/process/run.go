@@ -7,10 +7,23 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
+)
+
+const (
+	// maxPrepared and maxTrees are how many prepared environments and trees are
+	// kept: each state of the source makes one, and they are full copies.
+	maxPrepared = 3
+	maxTrees    = 10
+	// settled is how long one has to be unused before it can be too many: a run
+	// that has just found it may not have started a worker with it yet.
+	settled = time.Hour
+	// halfMade is the age at which nobody can still be writing a copy.
+	halfMade = 24 * time.Hour
 )
 
 // A run is a directory for what its workers need, with a lock that is held as
@@ -122,52 +135,75 @@ func (e *Engine) sweepRuns(ctx context.Context) (removed []string, err error) {
 	return removed, errors.Join(errs...)
 }
 
+// A shelf is where layers or trees are kept.
+type shelf struct {
+	kind string // of the lock
+	// used is when one was used last.
+	used func(dir string) (time.Time, error)
+	// most is how many of those that counts says are kept.
+	most   int
+	counts func(dir string) bool
+}
+
 func (e *Engine) sweepLayers(ctx context.Context) ([]string, error) {
-	return e.sweepExpired(ctx, "layer", func(dir string) (time.Time, error) { return modified(filepath.Join(dir, sealFile)) })
+	return e.sweepShelf(ctx, shelf{
+		kind:   "layer",
+		used:   func(dir string) (time.Time, error) { return modified(filepath.Join(dir, sealFile)) },
+		most:   maxPrepared,
+		counts: func(dir string) bool { _, err := os.Lstat(filepath.Join(dir, "src")); return err == nil },
+	})
 }
 
 func (e *Engine) sweepTrees(ctx context.Context) ([]string, error) {
-	return e.sweepExpired(ctx, "tree", modified)
+	return e.sweepShelf(ctx, shelf{kind: "tree", used: modified, most: maxTrees, counts: func(string) bool { return true }})
 }
 
-// sweepExpired removes layers or trees that were not used for long, and what
-// was left half-made a day ago.
-func (e *Engine) sweepExpired(ctx context.Context, kind string, used func(dir string) (time.Time, error)) (removed []string, err error) {
-	const halfMade = 24 * time.Hour
-	parent := e.dir(kind + "s")
-	entries, err := os.ReadDir(parent)
+// sweepShelf removes layers or trees that were not used for long, those beyond
+// the most that are kept, and what was left half-made.
+func (e *Engine) sweepShelf(ctx context.Context, s shelf) (removed []string, err error) {
+	entries, err := os.ReadDir(e.dir(s.kind + "s"))
 	if err != nil {
 		return nil, err
 	}
+	type book struct {
+		dir string
+		at  time.Time
+	}
+	var books []book
 	var errs []error
 	for _, entry := range entries {
-		if err := ctx.Err(); err != nil {
-			return removed, errors.Join(append(errs, err)...)
-		}
-		dir := filepath.Join(parent, entry.Name())
+		dir := filepath.Join(e.dir(s.kind+"s"), entry.Name())
 		if strings.HasPrefix(entry.Name(), tempPrefix) {
 			if at, err := modified(dir); err == nil && time.Since(at) > halfMade {
 				errs = append(errs, removeAll(dir))
 			}
 			continue
 		}
-		expired := false
-		_, err := e.unused(kind, entry.Name(), func() error {
-			at, err := used(dir)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			if expired = time.Since(at) > e.expiry; !expired {
-				return nil
-			}
-			return removeAll(dir)
-		})
+		at, err := s.used(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+			continue
+		}
+		books = append(books, book{dir, at})
+	}
+	slices.SortFunc(books, func(a, b book) int { return b.at.Compare(a.at) })
+	counted := 0
+	for _, b := range books {
+		if s.counts(b.dir) {
+			counted++
+		}
+		age := time.Since(b.at)
+		surplus := s.counts(b.dir) && counted > s.most && age > settled
+		if ctx.Err() != nil || age <= e.expiry && !surplus {
+			continue
+		}
+		gone, err := e.unused(s.kind, filepath.Base(b.dir), func() error { return removeAll(b.dir) })
 		errs = append(errs, err)
-		if expired && err == nil {
-			removed = append(removed, kind+" "+entry.Name())
+		if gone {
+			removed = append(removed, s.kind+" "+filepath.Base(b.dir))
 		}
 	}
-	return removed, errors.Join(errs...)
+	return removed, errors.Join(append(errs, ctx.Err())...)
 }
 
 // unused calls remove while it holds a lock, unless somebody else does.

@@ -30,15 +30,24 @@ func (e *Engine) load(ctx context.Context, id string, write func(io.Writer) erro
 	if id == "" {
 		return errors.New("it has no id")
 	}
+	dir := e.treeDir(engine.Tree(id))
+	// Workers of a live run share the lock of a tree that is there.
+	release, err := e.share(ctx, "tree", id)
+	if err != nil {
+		return err
+	}
+	found := touch(dir)
+	release()
+	if found {
+		return nil
+	}
 	unlock, err := e.exclude(ctx, "tree", id, nil)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	dir := e.treeDir(engine.Tree(id))
-	now := time.Now()
-	if err := os.Chtimes(dir, now, now); err == nil {
-		return nil // it is there, and used now
+	if touch(dir) {
+		return nil // somebody else was quicker
 	}
 	work, err := os.MkdirTemp(e.dir("trees"), tempPrefix)
 	if err != nil {
@@ -58,10 +67,14 @@ func (e *Engine) load(ctx context.Context, id string, write func(io.Writer) erro
 	if err != nil {
 		return err
 	}
-	if err := os.Chtimes(work, now, now); err != nil {
-		return err
-	}
+	touch(work)
 	return os.Rename(work, dir)
+}
+
+// touch marks a tree as used now, if it is there.
+func touch(dir string) bool {
+	now := time.Now()
+	return os.Chtimes(dir, now, now) == nil
 }
 
 // extract unpacks a tar archive beneath dir. Nothing in it can leave dir.
