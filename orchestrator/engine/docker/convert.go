@@ -43,6 +43,14 @@ var defaultUser = identity{1000, 1000}
 
 func (id identity) String() string { return fmt.Sprintf("%d:%d", id.UID, id.GID) }
 
+// name is a user's in the passwd file, where the image has none.
+func (id identity) name() string {
+	if id == defaultUser {
+		return "shardyard"
+	}
+	return fmt.Sprintf("shardyard%d", id.UID)
+}
+
 // parseUser reads Spec.User: "", "root", or uid[:gid].
 func parseUser(s string) (identity, error) {
 	switch s {

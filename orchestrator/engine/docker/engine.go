@@ -73,10 +73,10 @@ type Engine struct {
 		probes      memo[probed]
 		agents      memo[string]
 		slots       memo[*slots]
+		binds       memo[[]string]
 	}
 
-	mu    sync.Mutex
-	users map[string]int // instances per run's slots
+	ahead sync.WaitGroup // what is made before it is asked for
 }
 
 var _ engine.Engine = (*Engine)(nil)
@@ -131,7 +131,6 @@ func New(ctx context.Context, opts Options) (_ *Engine, err error) {
 		lock:   lock,
 		starts: make(chan struct{}, info.NCPU+1),
 		now:    time.Now,
-		users:  map[string]int{},
 	}, nil
 }
 
@@ -166,8 +165,12 @@ func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 }
 
 // Close ends the connection, and gives up the lock that protects what this
-// Engine made: what it did not remove is from then on for Sweep to take.
+// Engine made: instances that were not removed are from then on for Sweep to
+// take.
 func (e *Engine) Close() error {
+	if err := e.removeSlots(); err != nil {
+		e.log.Warn("left for the next sweep", "error", err)
+	}
 	return errors.Join(e.cli.Close(), e.lock.close())
 }
 

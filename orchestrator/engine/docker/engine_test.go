@@ -71,7 +71,7 @@ func given(agent string) func(string) (string, error) {
 
 // open opens an Engine. Without a Docker engine the test is skipped, and fails
 // in CI.
-func open(t *testing.T, opts Options) *Engine {
+func open(t testing.TB, opts Options) *Engine {
 	t.Helper()
 	opts.Agent = given(testAgent)
 	opts.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Warn})
@@ -92,7 +92,7 @@ func open(t *testing.T, opts Options) *Engine {
 
 // project makes the options of a project of the test's own, which is cleared
 // at the test's end.
-func project(t *testing.T) Options {
+func project(t testing.TB) Options {
 	t.Helper()
 	opts := Options{Project: fmt.Sprint(t.Name(), os.Getpid()), ProjectName: t.Name(), LockDir: t.TempDir()}
 	e := open(t, opts)

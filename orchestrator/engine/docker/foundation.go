@@ -44,7 +44,7 @@ func (e *Engine) lay(ctx context.Context, base engine.Base, name string) error {
 	}
 	if base.Host {
 		err := e.importImage(ctx, name, e.kept(kindBase), func(tw *tar.Writer) error {
-			return errors.Join(hostSkeleton(tw), workplace(tw, nil, nil))
+			return errors.Join(hostSkeleton(tw), workplace(tw, defaultUser, nil, nil))
 		})
 		return errors.Join(err, e.setMark(name, mark{}))
 	}
@@ -57,7 +57,7 @@ func (e *Engine) lay(ctx context.Context, base engine.Base, name string) error {
 		if err != nil {
 			return err
 		}
-		if err := e.copyIn(ctx, id, "/", func(tw *tar.Writer) error { return workplace(tw, passwd, group) }); err != nil {
+		if err := e.copyIn(ctx, id, "/", func(tw *tar.Writer) error { return workplace(tw, defaultUser, passwd, group) }); err != nil {
 			return err
 		}
 		labels := labelsWith(e.kept(kindBase), map[string]string{labelTree: "", labelUpper: "", labelEnv: ""})
@@ -80,8 +80,7 @@ func (e *Engine) readIfThere(ctx context.Context, id, name string) ([]byte, erro
 
 // workplace writes what every foundation has on top of its image. A user of
 // the image that has the workers' uid stays as it is.
-func workplace(tw *tar.Writer, passwd, group []byte) error {
-	who := defaultUser
+func workplace(tw *tar.Writer, who identity, passwd, group []byte) error {
 	for _, h := range []*tar.Header{
 		folder(sourceRoot, 0o755, who.UID, who.GID),
 		folder(ownRoot, 0o755, who.UID, who.GID),
@@ -95,9 +94,9 @@ func workplace(tw *tar.Writer, passwd, group []byte) error {
 		}
 	}
 	passwd = withLine(passwd, "root:x:0:0:root:/root:/bin/sh", 2)
-	passwd = withLine(passwd, fmt.Sprintf("shardyard:x:%d:%d:shardyard:%s:/bin/sh", who.UID, who.GID, homeDir), 2)
+	passwd = withLine(passwd, fmt.Sprintf("%s:x:%d:%d:%[1]s:%[4]s:/bin/sh", who.name(), who.UID, who.GID, homeDir), 2)
 	group = withLine(group, "root:x:0:", 2)
-	group = withLine(group, fmt.Sprintf("shardyard:x:%d:", who.GID), 2)
+	group = withLine(group, fmt.Sprintf("%s:x:%d:", who.name(), who.GID), 2)
 	return errors.Join(
 		file(tw, "/etc/passwd", 0o644, passwd),
 		file(tw, "/etc/group", 0o644, group),

@@ -61,8 +61,8 @@ func rootLinks() []link {
 
 // hostBinds are the paths of this machine that a `host` worker sees. Those
 // that lie in another one are left out.
-func hostBinds(python string) ([]string, error) {
-	about, err := inspectPython(context.Background(), python)
+func hostBinds(ctx context.Context, python string) ([]string, error) {
+	about, err := inspectPython(ctx, python)
 	if err != nil {
 		return nil, err
 	}

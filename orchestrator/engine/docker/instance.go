@@ -20,18 +20,19 @@ type instance struct {
 	b      blueprint
 	id     string
 	stream *stream
-	// fill writes into the container before it starts.
-	fill func(ctx context.Context, id string) error
+	// fills write into the container before it starts.
+	fills []filler
 	// upper is the volume with what a preparer writes into the tree.
 	upper string
-	// release undoes what else was made for the instance.
-	release []func(context.Context) error
 
 	mu      sync.Mutex
 	sealed  bool
 	removed bool
 	exit    *engine.Exit
 }
+
+// A filler writes into a container that was not started yet.
+type filler func(ctx context.Context, id string) error
 
 func (i *instance) Stream() io.ReadWriteCloser { return i.stream }
 func (i *instance) Layout() engine.Layout      { return i.b.layout() }
@@ -151,10 +152,6 @@ func (i *instance) Remove(ctx context.Context) error {
 	}
 	if i.upper != "" && !i.sealed {
 		errs = append(errs, i.e.removeVolume(ctx, i.upper))
-	}
-	for len(i.release) > 0 {
-		errs = append(errs, i.release[0](ctx))
-		i.release = i.release[1:]
 	}
 	err := errors.Join(errs...)
 	i.removed = err == nil

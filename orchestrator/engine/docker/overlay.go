@@ -3,13 +3,12 @@ package docker
 import (
 	"archive/tar"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"path"
 	"strings"
 	"sync"
-
-	cerrdefs "github.com/containerd/errdefs"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
 )
@@ -17,7 +16,7 @@ import (
 // overlay is the placing of Overlay. The engine mounts, as a volume of its
 // local driver, an overlay whose lower folder is the volume with the tree
 // (under it, where the project was prepared, what the preparer wrote), and
-// whose upper folder is one of the run's slots. The worker needs no privilege
+// whose upper folder is a slot of its own. The worker needs no privilege
 // for it. A mounted lower folder is never written to.
 type overlay struct{}
 
@@ -72,9 +71,8 @@ func (e *Engine) folderOf(ctx context.Context, volume string) (string, error) {
 // slotsAtOnce is how many slots are made together: it costs what one costs.
 const slotsAtOnce = 64
 
-// slots are pairs of folders for overlays, in a volume of a run.
+// slots are pairs of folders for overlays, in one volume.
 type slots struct {
-	volume string
 	folder string
 
 	mu   sync.Mutex
@@ -92,12 +90,13 @@ func (s *slots) take() (string, bool) {
 }
 
 // slot gives an instance its pair of folders. A preparer's outlives the run
-// when it is sealed, so it is alone in its volume.
+// when it is sealed, so it is alone in its volume; the others' go when the
+// Engine is closed.
 func (e *Engine) slot(ctx context.Context, i *instance) (string, error) {
-	spec := i.b.Spec
+	spec, who := i.b.Spec, i.b.Who
 	if spec.Role == engine.Preparer {
-		i.upper = e.volumeName(kindUpper, runName(spec.Run), slug(spec.Name))
-		s, err := e.newSlots(ctx, i.upper, e.owned("", kindUpper), i.b.Who, 1)
+		i.upper = e.volumeName(kindUpper, runName(spec.Run), slug(spec.Name), short(rand.Text()))
+		s, err := e.newSlots(ctx, i.upper, kindUpper, who, 1)
 		if err != nil {
 			return "", err
 		}
@@ -105,49 +104,50 @@ func (e *Engine) slot(ctx context.Context, i *instance) (string, error) {
 		return folder, nil
 	}
 	for n := 0; ; n++ {
-		name := e.volumeName(kindSlots, runName(spec.Run), i.b.Who.slug(), fmt.Sprint(n))
-		e.hold(name)
-		s, err := e.once.slots.do(ctx, name, func() (*slots, error) {
-			return e.newSlots(ctx, name, e.owned(spec.Run, kindSlots), i.b.Who, slotsAtOnce)
-		})
+		s, err := e.slots(ctx, who, n)
 		if err != nil {
-			return "", errors.Join(err, e.letGo(ctx, name))
-		}
-		if folder, ok := s.take(); ok {
-			i.release = append(i.release, func(ctx context.Context) error { return e.letGo(ctx, name) })
-			return folder, nil
-		}
-		if err := e.letGo(ctx, name); err != nil {
 			return "", err
 		}
+		if folder, ok := s.take(); ok {
+			return folder, nil
+		}
 	}
+}
+
+// slots are the nth ones of this Engine for a user.
+func (e *Engine) slots(ctx context.Context, who identity, n int) (*slots, error) {
+	name := e.volumeName(kindSlots, short(e.lock.owner()), who.slug(), fmt.Sprint(n))
+	return e.once.slots.do(ctx, name, func() (*slots, error) {
+		return e.newSlots(ctx, name, kindSlots, who, slotsAtOnce)
+	})
+}
+
+// makeSlotsAhead makes the first slots while a run does other things. A
+// failure is seen by who needs them, and tries again.
+func (e *Engine) makeSlotsAhead(ctx context.Context) {
+	e.ahead.Go(func() {
+		ctx, cancel := undisturbed(ctx)
+		defer cancel()
+		if way, err := e.placing(ctx); err == nil && way == (overlay{}) {
+			_, _ = e.slots(ctx, defaultUser, 0)
+		}
+	})
+}
+
+// removeSlots removes those of this Engine. None of its workers lives then.
+func (e *Engine) removeSlots() error {
+	e.ahead.Wait()
+	var errs []error
+	for _, name := range e.once.slots.keys() {
+		errs = append(errs, e.removeVolume(context.Background(), name))
+	}
+	return errors.Join(errs...)
 }
 
 func (id identity) slug() string { return fmt.Sprintf("%d-%d", id.UID, id.GID) }
 
-// hold and letGo count the users of a run's slots: the last one removes them.
-func (e *Engine) hold(name string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.users[name]++
-}
-
-func (e *Engine) letGo(ctx context.Context, name string) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.users[name]--; e.users[name] > 0 {
-		return nil
-	}
-	delete(e.users, name)
-	e.once.slots.forget(name)
-	return e.removeVolume(ctx, name)
-}
-
-func (e *Engine) newSlots(ctx context.Context, name string, labels map[string]string, who identity, n int) (*slots, error) {
-	if _, err := e.cli.VolumeInspect(ctx, name); !cerrdefs.IsNotFound(err) {
-		return nil, errors.Join(fmt.Errorf("volume %s exists already: is another run called the same?", name), err)
-	}
-	_, err := e.newVolume(ctx, name, labels, func(tw *tar.Writer) error {
+func (e *Engine) newSlots(ctx context.Context, name, kind string, who identity, n int) (*slots, error) {
+	_, err := e.newVolume(ctx, name, e.owned("", kind), func(tw *tar.Writer) error {
 		for slot := range n {
 			dir := path.Join(fillAt, fmt.Sprint(slot))
 			for _, h := range []*tar.Header{
@@ -169,5 +169,5 @@ func (e *Engine) newSlots(ctx context.Context, name string, labels map[string]st
 	if err != nil {
 		return nil, errors.Join(err, e.removeVolume(ctx, name))
 	}
-	return &slots{volume: name, folder: where}, nil
+	return &slots{folder: where}, nil
 }

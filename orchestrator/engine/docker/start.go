@@ -96,16 +96,21 @@ func (e *Engine) blueprint(ctx context.Context, spec engine.Spec, i *instance) (
 		return err
 	}
 	if spec.Base.Host {
-		if b.Binds, err = hostBinds(spec.Base.Python); err != nil {
+		binds, err := e.once.binds.do(ctx, spec.Base.Python, func() ([]string, error) { return hostBinds(ctx, spec.Base.Python) })
+		if err != nil {
 			return err
 		}
+		b.Binds = slices.Clone(binds)
 	}
 	if err := e.supplies(ctx, &b); err != nil {
 		return err
 	}
 	i.b = b
+	if who != defaultUser {
+		i.fills = append(i.fills, i.settle)
+	}
 	if spec.Tree == "" {
-		i.fill = i.emptySource
+		i.fills = append(i.fills, i.emptySource)
 		return nil
 	}
 	return e.placeTree(ctx, i, img)
@@ -177,9 +182,9 @@ func (i *instance) start(ctx context.Context) error {
 	for _, w := range c.Warnings {
 		i.e.log.Warn("engine warns", "container", i.b.Name, "warning", w)
 	}
-	if i.fill != nil {
-		if err := i.fill(ctx, c.ID); err != nil {
-			return err
+	for _, fill := range i.fills {
+		if err := fill(ctx, c.ID); err != nil {
+			return fmt.Errorf("fill the container: %w", err)
 		}
 	}
 	conn, err := cli.ContainerAttach(ctx, c.ID, container.AttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
@@ -202,6 +207,19 @@ func (i *instance) emptySource(ctx context.Context, id string) error {
 	return i.e.copyIn(ctx, id, "/", func(tw *tar.Writer) error {
 		return tw.WriteHeader(folder(i.b.source(), 0o755, i.b.Who.UID, i.b.Who.GID))
 	})
+}
+
+// settle makes another user at home than the one that foundations are made for.
+func (i *instance) settle(ctx context.Context, id string) error {
+	passwd, err := i.e.readIfThere(ctx, id, "/etc/passwd")
+	if err != nil {
+		return err
+	}
+	group, err := i.e.readIfThere(ctx, id, "/etc/group")
+	if err != nil {
+		return err
+	}
+	return i.e.copyIn(ctx, id, "/", func(tw *tar.Writer) error { return workplace(tw, i.b.Who, passwd, group) })
 }
 
 // explain adds to an error of the engine what to do about it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -95,7 +96,7 @@ func (s *sweeper) containers(ctx context.Context) error {
 		drop, err := s.abandoned(c.Labels, ended)
 		if err == nil && drop {
 			err = s.e.removeContainer(ctx, c.ID)
-			s.note(err, "container", c.ID[:12])
+			s.note(err, "container", strings.TrimPrefix(strings.Join(c.Names, " "), "/"))
 		} else {
 			s.used[c.Labels[labelTree]], s.used[c.ImageID] = true, true
 		}

@@ -130,7 +130,7 @@ func (imageLayer) place(ctx context.Context, e *Engine, i *instance, _ image) er
 		})
 	}
 	if spec.Role == engine.Preparer {
-		i.fill = fill // into the container, and sealed with it
+		i.fills = append(i.fills, fill) // into the container, and sealed with it
 		return nil
 	}
 	from := i.b.Image

@@ -1,0 +1,105 @@
+package docker
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// An engine that does not answer is an error that says where it was looked
+// for, and what to do.
+func TestNoEngine(t *testing.T) {
+	for host, source := range map[string]string{
+		"unix:///nowhere/docker.sock": "DOCKER_HOST", "tcp://127.0.0.1:1": "DOCKER_HOST",
+	} {
+		t.Setenv("DOCKER_HOST", host)
+		_, err := New(t.Context(), Options{Project: "p", LockDir: t.TempDir()})
+		if err == nil {
+			t.Fatalf("%s answered", host)
+		}
+		for _, part := range []string{host, source, "start it", "--engine process"} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("the error does not say %q: %v", part, err)
+			}
+		}
+	}
+	t.Setenv("DOCKER_HOST", "")
+	t.Setenv("DOCKER_CONTEXT", "no-such-context")
+	_, err := New(t.Context(), Options{Project: "p", LockDir: t.TempDir()})
+	if err == nil || !strings.Contains(err.Error(), `DOCKER_CONTEXT "no-such-context"`) {
+		t.Errorf("a context that is not there: %v", err)
+	}
+}
+
+// An image that cannot be had is an error that names what can.
+func TestImageNotToBeHad(t *testing.T) {
+	e := open(t, project(t))
+	_, err := e.Base(t.Context(), "localhost:1/no/such:image", "", nil)
+	if err == nil {
+		t.Fatal("it was found")
+	}
+	for _, part := range []string{"localhost:1/no/such:image", "the registry localhost:1", "image: host", "--engine process"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("the error does not say %q: %v", part, err)
+		}
+	}
+}
+
+// The official image is taken when it is here or can be pulled, else this
+// machine, and then the note says so.
+func TestAuto(t *testing.T) {
+	e := open(t, project(t))
+	base, err := e.Base(t.Context(), "auto", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch {
+	case base.Host && (base.Note == "" || !strings.Contains(base.Note, "python:3-slim")):
+		t.Errorf("no note says what was taken instead: %+v", base)
+	case !base.Host && base.Image != "python:3-slim":
+		t.Errorf("got %+v", base)
+	}
+}
+
+// The version that the project wants is taken, not the first on the PATH.
+func TestWantedPython(t *testing.T) {
+	e := open(t, project(t))
+	found := 0
+	for _, minor := range []string{"3.9", "3.10", "3.11", "3.12", "3.13", "3.14"} {
+		base, err := e.Base(t.Context(), "host", minor, nil)
+		if err != nil {
+			if !strings.Contains(err.Error(), "python "+minor+" is wanted") {
+				t.Error(err)
+			}
+			continue
+		}
+		found++
+		out, err := exec.Command(base.Python, "--version").Output()
+		if err != nil || !strings.HasPrefix(string(out), "Python "+minor+".") {
+			t.Errorf("for %s: %s is %s, %v", minor, base.Python, out, err)
+		}
+	}
+	if found == 0 {
+		t.Error("no version of python was found")
+	}
+}
+
+// Only a static program for Linux is sent.
+func TestReadStatic(t *testing.T) {
+	if _, err := readStatic(testAgent); err != nil {
+		t.Error(err)
+	}
+	dir := t.TempDir()
+	script := filepath.Join(dir, "script")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readStatic(script); err == nil || !strings.Contains(err.Error(), "no program for Linux") {
+		t.Errorf("a script: %v", err)
+	}
+	if _, err := readStatic("/bin/sh"); err == nil || !strings.Contains(err.Error(), "CGO_ENABLED=0") {
+		t.Errorf("a dynamic program: %v", err)
+	}
+}
