@@ -19,7 +19,7 @@ import (
 // environment gives the layer in which the suite's dependencies are
 // installed: the sealed one with this key, or a new one.
 func (r *run) environment(ctx context.Context) (engine.Layer, error) {
-	if len(r.req.Setup.Commands)+len(r.req.Setup.Ensure) == 0 {
+	if r.req.Setup.empty() && r.req.Prepare.empty() {
 		return "", nil
 	}
 	files, err := r.src.Read(r.req.Setup.Key)
@@ -38,7 +38,7 @@ func (r *run) environment(ctx context.Context) (engine.Layer, error) {
 
 // prepared gives the layer in which the project itself is installed.
 func (r *run) prepared(ctx context.Context, env engine.Layer, tree engine.Tree) (engine.Layer, error) {
-	if len(r.req.Prepare.Commands)+len(r.req.Prepare.Ensure) == 0 {
+	if r.req.Prepare.empty() {
 		return env, nil
 	}
 	key := cache.PreparedKey(cache.Prepared{
@@ -157,20 +157,22 @@ func (b *builder) python(ctx context.Context) error {
 	if err := b.shell(ctx, "/", fmt.Sprintf("test -x %[1]s/bin/python || %[2]s -m venv %[1]s", env, b.base.Python)); err != nil {
 		return fmt.Errorf("make the environment with %s -m venv: %w", b.base.Python, err)
 	}
-	tools := b.tools()
 	if b.shell(ctx, "/", "command -v uv >/dev/null") == nil {
 		return nil
 	}
 	b.say("putting uv into the builder")
-	script := fmt.Sprintf("test -x %[1]s/bin/uv || { rm -rf %[1]s && %[2]s -m venv %[1]s && %[1]s/bin/python -m pip install --quiet uv; }", tools, b.base.Python)
+	kept := path.Join(b.layout.Cache, "tools")
+	script := fmt.Sprintf(`test -x %[1]s/bin/uv || { rm -rf %[1]s && %[2]s -m venv %[1]s && %[1]s/bin/python -m pip install --quiet uv; }
+mkdir -p %[3]s && cp %[1]s/bin/uv %[3]s/uv`, kept, b.base.Python, b.tools())
 	if err := b.shell(ctx, "/", script); err != nil {
 		return fmt.Errorf("put uv into the builder: %w", err)
 	}
 	return nil
 }
 
-// tools is where uv is kept: in the shared cache, for every later builder.
-func (b *builder) tools() string { return path.Join(b.layout.Cache, "tools") }
+// tools is where uv is: sealed with the environment, since a preparer needs it
+// too, and off the PATH of tests.
+func (b *builder) tools() string { return path.Join(b.layout.Env, ".tools") }
 
 // ensure installs what cannot be imported.
 func (b *builder) ensure(ctx context.Context, dir string, packages []string) error {
@@ -180,7 +182,7 @@ func (b *builder) ensure(ctx context.Context, dir string, packages []string) err
 			continue
 		}
 		b.note(report.Info, "%s is not among the project's dependencies: added to the environment", p)
-		if err := b.shell(ctx, dir, fmt.Sprintf("uv pip install --python %s/bin/python %s", b.layout.Env, p)); err != nil {
+		if err := b.shell(ctx, dir, fmt.Sprintf("uv pip install %s", p)); err != nil {
 			return fmt.Errorf("install %s: %w", p, err)
 		}
 	}
@@ -204,9 +206,7 @@ func (b *builder) shell(ctx context.Context, dir, line string) error {
 	for k, v := range b.env {
 		env[k] = v
 	}
-	env["PATH"] = path.Join(b.layout.Env, "bin") + ":" + path.Join(b.tools(), "bin") + ":" + b.layout.Path
-	env["VIRTUAL_ENV"] = b.layout.Env
-	env["UV_PROJECT_ENVIRONMENT"] = b.layout.Env
+	env["PATH"] = path.Join(b.layout.Env, "bin") + ":" + b.tools() + ":" + b.layout.Path
 	env["HOME"] = b.layout.Home
 	tail := &tail{say: b.say}
 	b.ids++

@@ -344,7 +344,7 @@ func (r *run) settleUnknown() {
 
 func (r *run) sessionClosed(ctx context.Context, m *member, c worker.Closed) {
 	m.closed = &c
-	if c.Started != c.Finished {
+	if c.Finished < c.Started {
 		r.note(report.Warning, "%s started %d tests and finished %d", m.name(), c.Started, c.Finished)
 	}
 	if c.Stop != "" {

@@ -142,8 +142,8 @@ func (r *run) fetch(ctx context.Context, client *worker.Client, name string, clo
 	if closed.Missing != "" {
 		return closed.Missing
 	}
-	for i, path := range closed.Files {
-		local := filepath.Join(r.dataDir(), name, fmt.Sprintf("%03d.data", i))
+	for _, path := range closed.Files {
+		local := filepath.Join(r.dataDir(), name, filepath.Base(path))
 		if err := fetchFile(ctx, client, path, local); err != nil {
 			return fmt.Sprintf("%s could not be fetched: %v", filepath.Base(path), err)
 		}

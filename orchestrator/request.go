@@ -68,6 +68,8 @@ type Step struct {
 	Ensure []string
 }
 
+func (s Step) empty() bool { return len(s.Commands)+len(s.Ensure) == 0 }
+
 // BuilderSettings reach the places where dependencies are installed, and no
 // other. Env may hold secrets: it travels on the agent's stream only.
 type BuilderSettings struct {

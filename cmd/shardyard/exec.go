@@ -61,11 +61,12 @@ func (f *runFlags) exec(ctx context.Context, suite string, c orchestrator.Comman
 	if err != nil {
 		return err
 	}
-	builder, err := p.builder()
+	reach, err := p.reach()
 	if err != nil {
 		return err
 	}
-	eng, why, err := openEngine(ctx, f.engine, p.dir, builder, logger)
+	req.Builder = settings(reach)
+	eng, why, err := openEngine(ctx, f.engine, p.dir, builder(reach), logger)
 	if err != nil {
 		return infraError{err}
 	}

@@ -130,7 +130,6 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		Image:  orElse(f.image, p.config.Image), Python: p.detection.Python,
 		Setup:     orchestrator.Step{Commands: p.config.Setup, Key: p.config.Key},
 		Prepare:   orchestrator.Step{Commands: p.config.Prepare},
-		Builder:   p.settings(),
 		Framework: s.Framework, Env: env,
 		Workers: int(s.Workers), Target: f.target,
 		Retries: s.Retries, FailOnFlaky: f.failOn == "flaky", FullCollection: f.full,

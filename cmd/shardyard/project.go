@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/configs"
 	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/engine"
@@ -94,8 +95,21 @@ func (p *project) notes(why string) []string {
 	return append(notes, p.told...)
 }
 
-func (p *project) builder() (docker.BuilderOptions, error) { return docker.BuilderOptions{}, nil }
+// reach collects what builders need of this machine to reach package indexes.
+func (p *project) reach() (cache.Settings, error) {
+	b := p.config.Builder
+	return cache.Collect(cache.ThisHost(), os.Environ(), cache.Options{CA: b.CA, Set: b.Env.Set, Pass: b.Env.Pass})
+}
 
-func (p *project) settings() orchestrator.BuilderSettings {
-	return orchestrator.BuilderSettings{Env: func(engine.Layout) map[string]string { return nil }}
+// builder is what the docker engine puts into builders.
+func builder(s cache.Settings) docker.BuilderOptions {
+	return docker.BuilderOptions{CA: s.CA, Mounts: s.Dirs}
+}
+
+// settings are the variables of a builder's commands. Where the engine puts no
+// bundle inside, this machine's own file is read.
+func settings(s cache.Settings) orchestrator.BuilderSettings {
+	return orchestrator.BuilderSettings{Env: func(l engine.Layout) map[string]string {
+		return s.Env(cache.Place{Env: l.Env, Cache: l.Cache, CA: orElse(l.CA, s.CAFile)})
+	}}
 }

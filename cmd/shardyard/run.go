@@ -93,11 +93,12 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 	if err != nil {
 		return nil, err
 	}
-	builder, err := p.builder()
+	reach, err := p.reach()
 	if err != nil {
 		return nil, err
 	}
-	eng, why, err := openEngine(ctx, f.engine, p.dir, builder, logger)
+	req.Builder = settings(reach)
+	eng, why, err := openEngine(ctx, f.engine, p.dir, builder(reach), logger)
 	if err != nil {
 		return nil, infraError{err}
 	}

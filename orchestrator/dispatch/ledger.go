@@ -143,7 +143,7 @@ func (e *entry) result() Result {
 		case failing(a.Outcome):
 			r.Verdict = Failed
 			failed = true
-		case a.Outcome == worker.Skipped:
+		case a.Outcome == worker.Skipped, a.Outcome == worker.XFailed:
 			if !failed {
 				r.Verdict = Skipped
 			}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/shardyard/shardyard/configs"
+)
+
+func newConfigShowCommand() *cobra.Command {
+	var f configFlags
+	cmd := &cobra.Command{
+		Use:   "show",
+		Short: "Print the configuration that holds, and where each value comes from",
+		Long: `Prints the whole configuration: the defaults, shardyard.yaml over them, and what was detected for the rest. The output
+is itself a valid shardyard.yaml; comments say where each value comes from. What a suite takes from the whole file is
+not repeated below it.`,
+		Example: `  shardyard config show
+  shardyard config show --json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := loadProject(f.dir, f.file)
+			if err != nil {
+				return err
+			}
+			if f.json {
+				return showJSON(cmd.OutOrStdout(), p)
+			}
+			return showYAML(cmd.OutOrStdout(), p)
+		},
+	}
+	f.register(cmd)
+	return cmd
+}
+
+// A setting is one value of the config.
+type setting struct {
+	Path   string `json:"path"`
+	Value  any    `json:"value"` // a scalar, a list of strings, or a map of them
+	Origin string `json:"origin"`
+
+	keys []string
+}
+
+func showJSON(out io.Writer, p *project) error {
+	return printJSON(out, struct {
+		File     string    `json:"file,omitempty"`
+		Dir      string    `json:"directory"`
+		Settings []setting `json:"settings"`
+	}{p.config.File, p.dir, settingsOf(p.config)})
+}
+
+func showYAML(out io.Writer, p *project) error {
+	for _, e := range p.detection.Evidence {
+		fmt.Fprint(out, comment("detected "+e.String()))
+	}
+	root := &yaml.Node{Kind: yaml.MappingNode}
+	for _, s := range settingsOf(p.config) {
+		node, keys := root, s.keys
+		for _, k := range keys[:len(keys)-1] {
+			node = child(node, k)
+		}
+		value := new(yaml.Node)
+		if err := value.Encode(s.Value); err != nil {
+			return fmt.Errorf("show %s: %w", s.Path, err)
+		}
+		if value.Kind != yaml.ScalarNode {
+			value.Style = yaml.FlowStyle
+		}
+		value.LineComment = "# " + s.Origin
+		node.Content = append(node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: keys[len(keys)-1]}, value)
+	}
+	text, err := yaml.Dump(root, yaml.WithIndent(2), yaml.WithLineWidth(-1))
+	if err != nil {
+		return fmt.Errorf("show the config: %w", err)
+	}
+	_, err = out.Write(text)
+	return err
+}
+
+// child is the mapping at a key, made when it is not there.
+func child(node *yaml.Node, key string) *yaml.Node {
+	for i := 0; i < len(node.Content); i += 2 {
+		if node.Content[i].Value == key {
+			return node.Content[i+1]
+		}
+	}
+	next := &yaml.Node{Kind: yaml.MappingNode}
+	node.Content = append(node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, next)
+	return next
+}
+
+// settingsOf are all values that are set, or have a default, in the order of the
+// schema.
+func settingsOf(c *configs.Config) []setting {
+	var all []setting
+	w := walker{c: c, add: func(s setting) { all = append(all, s) }}
+	w.walk(nil, reflect.ValueOf(*c))
+	for i := range c.Suites {
+		w.walk([]string{"suites", c.Suites[i].Name}, reflect.ValueOf(c.Suites[i]))
+	}
+	return all
+}
+
+type walker struct {
+	c   *configs.Config
+	add func(setting)
+}
+
+// walk visits the fields of a struct of the schema.
+func (w walker) walk(at []string, v reflect.Value) {
+	for i := range v.NumField() {
+		key, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
+		if key == "" || key == "-" || key == "suites" {
+			continue
+		}
+		keys := append(slices.Clone(at), key)
+		field := v.Field(i)
+		for field.Kind() == reflect.Pointer && !field.IsNil() {
+			field = field.Elem()
+		}
+		_, worded := field.Interface().(fmt.Stringer)
+		switch {
+		case field.Kind() == reflect.Struct:
+			w.walk(keys, field)
+		case w.unset(keys, field):
+		case worded:
+			w.setting(keys, fmt.Sprint(field.Interface()))
+		default:
+			w.setting(keys, field.Interface())
+		}
+	}
+}
+
+// unset says that a value is empty and nobody wrote that: a suite's then comes
+// from the whole file, and the others are as if they were not there.
+func (w walker) unset(keys []string, v reflect.Value) bool {
+	if w.c.Origin(strings.Join(keys, ".")) != "" {
+		return false
+	}
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.String:
+		return v.IsZero() || v.Kind() != reflect.Pointer && v.Len() == 0
+	}
+	_, size := v.Interface().(configs.Size)
+	return size && v.IsZero() || keys[0] == "suites" && v.IsZero()
+}
+
+func (w walker) setting(keys []string, value any) {
+	path := strings.Join(keys, ".")
+	origin := string(w.c.Origin(path))
+	if origin == "" {
+		origin = "default"
+	}
+	w.add(setting{Path: path, Value: value, Origin: origin, keys: keys})
+}

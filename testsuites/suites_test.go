@@ -1,0 +1,135 @@
+package testsuites
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A suite is a source archive of the package index.
+type suite struct {
+	name    string // of the package
+	version string
+	cov     string // what coverage measures
+	git     bool   // as a repository, with a tag and a dirty tree
+	workers []int
+	ci      bool     // part of every test run
+	args    []string // of pytest
+	config  string   // shardyard.yaml, where detection cannot know
+}
+
+var suites = []suite{
+	{name: "click", version: "8.1.8", cov: "click", workers: []int{1, 2, 4, 8}, ci: true},
+	{name: "flask", version: "3.1.0", cov: "flask", workers: []int{4}, git: true, ci: true},
+	{name: "attrs", version: "25.1.0", cov: "attr", workers: []int{4}, git: true},
+	{name: "werkzeug", version: "3.1.3", cov: "werkzeug", workers: []int{1, 2, 4, 8}},
+	{name: "requests", version: "2.32.3", cov: "requests", workers: []int{4}},
+	{name: "networkx", version: "3.4.2", cov: "networkx", workers: []int{4}},
+}
+
+// TestSuites needs a package index. SHARDYARD_SUITES chooses: "ci" (default)
+// for those of every run, "all", or names.
+func TestSuites(t *testing.T) {
+	chosen := os.Getenv("SHARDYARD_SUITES")
+	bin := build(t)
+	for _, s := range suites {
+		switch {
+		case chosen == "all", chosen == "" && s.ci, chosen == "ci" && s.ci, slices.Contains(strings.Split(chosen, ","), s.name):
+		default:
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) { s.test(t, bin) })
+	}
+}
+
+func (s suite) test(t *testing.T, bin string) {
+	dir := s.fetch(t)
+	y := yard{t: t, bin: bin, dir: dir, suite: s, state: t.TempDir()}
+	defer y.clear()
+	first, second := y.plain(), y.plain()
+	changing := first.outcomes.differences(second.outcomes)
+	if n, all := len(changing), len(first.outcomes); all == 0 || n*100 > all {
+		t.Fatalf("plain pytest itself changes %d of %d tests between two runs: %v", n, all, changing)
+	} else if n > 0 {
+		t.Logf("left out, since plain pytest itself changes them: %v", changing)
+	}
+	for _, n := range s.workers {
+		t.Run(fmt.Sprintf("N=%d", n), func(t *testing.T) {
+			got := y.sharded(t, n)
+			for _, id := range first.outcomes.differences(got.outcomes) {
+				if !slices.Contains(changing, id) {
+					t.Errorf("%s: plain %q, sharded %q", id, first.outcomes[id], got.outcomes[id])
+				}
+			}
+			unstable := first.coverage.differences(second.coverage)
+			for _, line := range first.coverage.differences(got.coverage) {
+				if !slices.Contains(unstable, line) {
+					t.Errorf("coverage of %s: plain %q, sharded %q", line, first.coverage[line], got.coverage[line])
+				}
+			}
+			t.Logf("%d tests, %d lines of coverage", len(got.outcomes), len(got.coverage))
+		})
+	}
+}
+
+// fetch unpacks the source archive.
+func (s suite) fetch(t *testing.T) string {
+	t.Helper()
+	work := t.TempDir()
+	command(t, work, nil, "python3", "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", s.name+"=="+s.version)
+	archives, err := filepath.Glob(filepath.Join(work, "*.tar.gz"))
+	if err != nil || len(archives) != 1 {
+		t.Fatalf("the archive of %s: %v %v", s.name, archives, err)
+	}
+	dir := filepath.Join(work, s.name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	command(t, work, nil, "tar", "-xzf", archives[0], "-C", dir, "--strip-components=1")
+	if s.config != "" {
+		write(t, filepath.Join(dir, "shardyard.yaml"), s.config)
+	}
+	if s.git {
+		for _, args := range [][]string{
+			{"init", "--quiet"},
+			{"add", "--all", "--force"},
+			{"-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "--message", "import"},
+			{"tag", s.version},
+		} {
+			command(t, dir, nil, "git", args...)
+		}
+		write(t, filepath.Join(dir, "not-committed.txt"), "a dirty tree\n")
+	}
+	return dir
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func command(t *testing.T, dir string, env []string, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// build makes the binary that the tests run: static, since it is sent into
+// containers.
+func build(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "shardyard")
+	command(t, ".", []string{"CGO_ENABLED=0"}, "go", "build", "-o", bin, "github.com/shardyard/shardyard/cmd/shardyard")
+	return bin
+}

@@ -1,0 +1,149 @@
+package testsuites
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// A yard runs one suite, plain and sharded, in the same environment.
+type yard struct {
+	t     *testing.T
+	bin   string
+	dir   string
+	suite suite
+	state string
+}
+
+// A result is what a run says: outcomes by test, coverage by line.
+type result struct {
+	outcomes table
+	coverage table
+}
+
+type table map[string]string
+
+// differences are the keys with different values, sorted.
+func (a table) differences(b table) []string {
+	var keys []string
+	for k, v := range a {
+		if w, ok := b[k]; !ok || w != v {
+			keys = append(keys, k)
+		}
+	}
+	for k := range b {
+		if _, ok := a[k]; !ok {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (y *yard) run(t *testing.T, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), y.bin, args...)
+	cmd.Dir, cmd.Env = y.dir, append(os.Environ(), "XDG_STATE_HOME="+y.state)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) { // 1: tests failed, as they may in plain pytest
+		t.Fatalf("shardyard %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+// plain is pytest itself, in one process, where the workers would run.
+func (y *yard) plain() result {
+	y.t.Helper()
+	to := y.t.TempDir()
+	script := fmt.Sprintf(`python -m coverage run --source=%s --branch --data-file=/tmp/data "$(command -v pytest)" -q -p no:cacheprovider --junitxml=plain.xml %s; s=$?
+[ $s -le 1 ] || exit $s
+python -m coverage xml -q --data-file=/tmp/data -o plain-coverage.xml`, y.suite.cov, strings.Join(y.suite.args, " "))
+	y.run(y.t, "exec", "--image", "host", "--cov", "--get", "plain.xml", "--get", "plain-coverage.xml", "--to", to, "--", "sh", "-c", script)
+	return read(y.t, filepath.Join(to, "plain.xml"), filepath.Join(to, "plain-coverage.xml"))
+}
+
+func (y *yard) sharded(t *testing.T, n int) result {
+	t.Helper()
+	args := []string{"run", "--image", "host", "--progress", "plain", "-w", strconv.Itoa(n), "--cov=" + y.suite.cov}
+	y.run(t, append(append(args, "--"), y.suite.args...)...)
+	latest := filepath.Join(y.dir, ".shardyard", "runs", "latest")
+	return read(t, filepath.Join(latest, "junit.xml"), filepath.Join(latest, "coverage", "coverage.xml"))
+}
+
+func (y *yard) clear() { y.run(y.t, "cache", "clear", "--all") }
+
+// read reads a JUnit file and a coverage file.
+func read(t *testing.T, junit, coverage string) result {
+	t.Helper()
+	r := result{outcomes: table{}, coverage: table{}}
+	var suites struct {
+		Cases []struct {
+			Class    string   `xml:"classname,attr"`
+			Name     string   `xml:"name,attr"`
+			Failures []string `xml:"failure"`
+			Errors   []string `xml:"error"`
+			Skipped  []struct {
+				Type string `xml:"type,attr"`
+			} `xml:"skipped"`
+		} `xml:"testsuite>testcase"`
+	}
+	decode(t, junit, &suites)
+	for _, c := range suites.Cases {
+		outcome := "passed"
+		switch {
+		case len(c.Errors) > 0:
+			outcome = "error"
+		case len(c.Failures) > 0:
+			outcome = "failed"
+		case len(c.Skipped) > 0:
+			outcome = c.Skipped[0].Type
+		}
+		id := c.Class + "::" + c.Name
+		r.outcomes[id] += outcome + ";" // ids may repeat
+	}
+	var report struct {
+		Sources []string `xml:"sources>source"`
+		Classes []struct {
+			File  string `xml:"filename,attr"`
+			Lines []struct {
+				Number   int    `xml:"number,attr"`
+				Hits     int    `xml:"hits,attr"`
+				Branches string `xml:"condition-coverage,attr"`
+				Missing  string `xml:"missing-branches,attr"`
+			} `xml:"lines>line"`
+		} `xml:"packages>package>classes>class"`
+	}
+	decode(t, coverage, &report)
+	for _, c := range report.Classes {
+		file := c.File
+		if len(report.Sources) == 1 {
+			file = filepath.Join(report.Sources[0], file)
+		}
+		// Inside, the tree is /src/NAME; results have paths relative to it.
+		if rest, ok := strings.CutPrefix(file, "/src/"); ok {
+			_, file, _ = strings.Cut(rest, "/")
+		}
+		for _, l := range c.Lines {
+			r.coverage[fmt.Sprintf("%s:%d", file, l.Number)] = fmt.Sprintf("%t %s %s", l.Hits > 0, l.Branches, l.Missing)
+		}
+	}
+	return r
+}
+
+func decode(t *testing.T, path string, into any) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := xml.Unmarshal(b, into); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
