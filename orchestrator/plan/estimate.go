@@ -57,7 +57,7 @@ func Estimate(tests []Test, past Past) []Test {
 	if len(known) == len(out) {
 		return out
 	}
-	careful := quantile(known, 0.95)
+	careful := quantile(known, 0.98)
 	for i := range out {
 		t := &out[i]
 		if t.Known {

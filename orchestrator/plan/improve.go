@@ -3,11 +3,12 @@ package plan
 import (
 	"cmp"
 	"slices"
+	"sort"
 )
 
 const (
 	maxSteps = 400     // moves and swaps
-	maxTries = 2 << 20 // exchanges looked at
+	maxTries = 1 << 18 // exchanges looked at
 	partners = 24      // least loaded workers that an exchange is sought with
 )
 
@@ -33,26 +34,45 @@ func (k *packing) improve() {
 // one, and the piece at place back the other way if that is not negative.
 type exchange struct{ worker, out, back int }
 
-// best finds the exchange after which the larger of both loads is least.
+// best finds the exchange after which the larger of both loads is least. With
+// each partner it looks, for each piece, at the move and at the two swaps that
+// come nearest to equal loads.
 func (k *packing) best(a int, tries *int) exchange {
 	best, least := exchange{worker: -1}, k.load[a]
+	try := func(x exchange) {
+		*tries--
+		if m := k.after(a, x); m < least {
+			best, least = x, m
+		}
+	}
 	for _, b := range k.idlest(a) {
-		for out := range k.held[a] {
-			for back := -1; back < len(k.held[b]); back++ {
-				if *tries--; *tries < 0 {
-					return best
-				}
-				if back >= 0 && k.pieces[k.held[b][back]].weight >= k.pieces[k.held[a][out]].weight {
-					continue
-				}
-				x := exchange{b, out, back}
-				if m := k.after(a, x); m < least {
-					best, least = x, m
-				}
+		places := k.byWeight(b)
+		gap := k.load[a] - k.load[b]
+		for out, i := range k.held[a] {
+			if *tries < 0 {
+				return best
+			}
+			try(exchange{b, out, -1})
+			want := k.pieces[i].weight - gap/2
+			at := sort.Search(len(places), func(p int) bool { return k.pieces[k.held[b][places[p]]].weight >= want })
+			for p := max(at-1, 0); p <= at && p < len(places); p++ {
+				try(exchange{b, out, places[p]})
 			}
 		}
 	}
 	return best
+}
+
+// byWeight is the places of the worker's pieces, the lightest first.
+func (k *packing) byWeight(w int) []int {
+	places := make([]int, len(k.held[w]))
+	for p := range places {
+		places[p] = p
+	}
+	slices.SortFunc(places, func(a, b int) int {
+		return cmp.Or(cmp.Compare(k.pieces[k.held[w][a]].weight, k.pieces[k.held[w][b]].weight), cmp.Compare(k.held[w][a], k.held[w][b]))
+	})
+	return places
 }
 
 // after is the larger of both loads once x is done.

@@ -43,14 +43,15 @@ func (s *suite) pack(grain float64) *packing {
 	return k
 }
 
-// cut cuts what is heavier than the grain, in the suite's order, into nearly
-// equal parts.
+// cut cuts what may be heavier than the grain, in the suite's order, into
+// nearly equal parts. Tests that are not known are taken for long ones here:
+// those that are must not end up side by side.
 func (s *suite) cut(grain float64) []piece {
 	mean := grain * float64(s.sum) / float64(s.workers)
 	pieces := make([]piece, 0, len(s.blocks))
 	for i := range s.blocks {
 		b := &s.blocks[i]
-		weight := s.prefix[b.to] - s.prefix[b.from]
+		weight := s.keys[b.to] - s.keys[b.from]
 		parts := 1
 		if !b.whole {
 			limit := max(mean, 4*float64(s.fixtures[b.files[0]]), 1)
@@ -60,7 +61,7 @@ func (s *suite) cut(grain float64) []piece {
 		for part := 1; part <= parts && from < b.to; part++ {
 			to := b.to
 			if part < parts {
-				to = s.nearest(from, b.to, s.prefix[b.from]+weight*int64(part)/int64(parts))
+				to = s.nearest(from, b.to, s.keys[b.from]+weight*int64(part)/int64(parts))
 			}
 			if to == from {
 				continue
@@ -74,8 +75,8 @@ func (s *suite) cut(grain float64) []piece {
 
 // nearest is the place in from..to where the sum of times is nearest to at.
 func (s *suite) nearest(from, to int, at int64) int {
-	i := from + sort.Search(to-from, func(i int) bool { return s.prefix[from+i] >= at })
-	if i > from && at-s.prefix[i-1] <= s.prefix[i]-at {
+	i := from + sort.Search(to-from, func(i int) bool { return s.keys[from+i] >= at })
+	if i > from && at-s.keys[i-1] <= s.keys[i]-at {
 		i--
 	}
 	return i

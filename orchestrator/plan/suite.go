@@ -16,6 +16,7 @@ type suite struct {
 
 	tests  []Test
 	prefix []int64 // prefix[i] is the time of tests[:i], ns
+	keys   []int64 // the same of their keys: what they may take
 	blocks []block
 
 	fixtures []int64 // by file number
@@ -42,8 +43,10 @@ func newSuite(tests []Test, p Params) *suite {
 	}
 	s.arrange(sorted(tests), p)
 	s.prefix = make([]int64, len(s.tests)+1)
+	s.keys = make([]int64, len(s.tests)+1)
 	for i := range s.tests {
 		s.prefix[i+1] = s.prefix[i] + int64(max(s.tests[i].Estimate, 0))
+		s.keys[i+1] = s.keys[i] + int64(s.tests[i].key())
 		if !s.tests[i].Known {
 			s.unknown++
 		}

@@ -111,9 +111,6 @@ func (f *fleet) tell(in dispatch.Input) {
 // tick tells the time every second, as the coordinator does.
 func (f *fleet) tick() {
 	f.tell(dispatch.Ticked{})
-	if TickHook != nil {
-		TickHook(f)
-	}
 	if !f.done {
 		f.clock.after(time.Second, f.tick)
 	}
@@ -149,9 +146,6 @@ func (f *fleet) begin(h *hand) {
 	h.busy = true
 	id, w := f.suite.Tests[l.test].ID, dispatch.WorkerID(h.id+1)
 	took, fixture := h.run(f.suite, l.test)
-	if TraceHook != nil {
-		TraceHook(h.id, f.clock.now, string(id), f.suite.Tests[l.test].Estimate, took)
-	}
 	if f.world.Batch > 0 && l.token != h.batch {
 		took += f.world.Batch
 		h.machine.busy += f.world.Batch
