@@ -14,9 +14,9 @@ import (
 // means that a file could not be read or parsed; a project that is not
 // understood is no error: Kind is "" then, and Unsupported may say more.
 //
-// The first rule that matches is taken: uv.lock, poetry.lock (or Poetry's own
-// tables), requirements files, pyproject.toml, setup.py or setup.cfg, and for
-// a directory with nothing but tests, pytest alone.
+// The first rule that matches is taken: uv.lock, poetry.lock, requirements
+// files, pyproject.toml, setup.py or setup.cfg, and for a directory with nothing
+// but tests, pytest alone.
 func Detect(dir string) (Detection, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -50,7 +50,7 @@ func (p *project) rule(f *pyproject, d *Detection) {
 	case p.has("uv.lock"):
 		p.uv(f, d)
 	case p.workspace(f, d):
-	case p.has("poetry.lock") || f.poetry():
+	case p.has("poetry.lock"):
 		p.poetry(f, d)
 	case p.unsupported(f, d):
 	default:

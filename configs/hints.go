@@ -33,7 +33,7 @@ func (p *project) hint(f *pyproject) hint {
 		}
 		return h
 	}
-	for _, look := range []func(*pyproject) hint{p.legacyExtras, p.toolTables, p.toxHint, p.noxHint, p.testsRequire} {
+	for _, look := range []func(*pyproject) hint{p.legacyExtras, p.poetryTables, p.toolTables, p.toxHint, p.noxHint, p.testsRequire} {
 		if h := look(f); !h.empty() {
 			return h
 		}
@@ -98,7 +98,7 @@ func (p *project) toolTables(f *pyproject) hint {
 func withoutLocal(packages []string) []string {
 	var kept []string
 	for _, line := range packages {
-		if !localLine.MatchString(line) && plainRequirement(line) {
+		if runner := packageName(line); !localLine.MatchString(line) && plainRequirement(line) && runner != "tox" && runner != "nox" {
 			kept = append(kept, line)
 		}
 	}

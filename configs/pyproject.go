@@ -61,15 +61,6 @@ func (f *pyproject) static() bool {
 	return f.Project != nil && !f.dynamic("dependencies") && !f.dynamic("optional-dependencies")
 }
 
-// poetry says that the dependencies are in Poetry's own tables.
-func (f *pyproject) poetry() bool {
-	p := f.tool("poetry")
-	if p == nil || f.Project != nil && len(f.Project.Deps) > 0 && p["dependencies"] == nil {
-		return false
-	}
-	return p["dependencies"] != nil || p["dev-dependencies"] != nil || p["group"] != nil
-}
-
 // words are the strings of a list.
 func words(v any) []string {
 	list, _ := v.([]any)

@@ -92,36 +92,6 @@ func (p *project) workspace(f *pyproject, d *Detection) bool {
 	}
 }
 
-// poetry is a project of Poetry, which is run with uv.
-func (p *project) poetry(f *pyproject, d *Detection) {
-	d.Kind = "poetry"
-	d.Key = append(d.Key, "pyproject.toml")
-	if p.has("poetry.lock") {
-		d.Evidence = append(d.Evidence, Evidence{"poetry.lock", 0, "Poetry has locked the dependencies"})
-		d.Key = append(d.Key, "poetry.lock")
-	} else {
-		d.Evidence = append(d.Evidence, Evidence{"pyproject.toml", lineOf(f.text, "[tool.poetry"), "the dependencies are in Poetry's tables"})
-		d.Notes = append(d.Notes, "there is no poetry.lock: each new environment gets the newest versions that are allowed")
-	}
-	if p.has("poetry.toml") {
-		d.Key = append(d.Key, "poetry.toml")
-	}
-	d.Setup = []string{"uv tool run poetry install --no-interaction --no-ansi --no-root --all-extras" + p.poetryGroups(f)}
-	if f.tool("poetry")["package-mode"] != false {
-		d.Prepare = []string{"uv pip install --no-deps -e ."}
-	}
-}
-
-// poetryGroups names the optional groups with what tests need: the others are
-// installed by default.
-func (p *project) poetryGroups(f *pyproject) string {
-	optional := func(n string) bool { return f.tool("poetry", "group", n)["optional"] == true }
-	if name, _ := choose(optional); name != "" {
-		return " --with " + name
-	}
-	return ""
-}
-
 // pip is every project whose dependencies are in files that pip understands.
 func (p *project) pip(f *pyproject, d *Detection) {
 	reqs := p.requirements()
@@ -145,9 +115,9 @@ func (p *project) pip(f *pyproject, d *Detection) {
 	}
 	if d.Kind == "" {
 		switch {
-		case f.Project != nil:
+		case f.Project != nil || why == "pyproject.toml":
 			d.Kind = "pyproject"
-			d.Evidence = append([]Evidence{{"pyproject.toml", lineOf(f.text, "[project]"), "the project's dependencies"}}, d.Evidence...)
+			d.Evidence = append([]Evidence{{"pyproject.toml", lineOf(f.text, "[project]", "[tool.poetry]", "[build-system]"), "the project's dependencies"}}, d.Evidence...)
 		case p.has("setup.py") || installable:
 			d.Kind = "setup.py"
 			d.Evidence = append([]Evidence{{why, 0, "the project's dependencies"}}, d.Evidence...)

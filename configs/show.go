@@ -56,26 +56,22 @@ func (c *Config) Show(w io.Writer) error {
 // A printer writes YAML. A section that stays empty is not written.
 type printer struct {
 	strings.Builder
-	origins map[string]Origin
-	pending []string // sections whose first line waits for a value
-	depth   int
+	origins  map[string]Origin
+	sections []string // that are open; "" once its own line is written
 }
 
-func (p *printer) open(key string) { p.pending = append(p.pending, key); p.depth++ }
+func (p *printer) open(key string) { p.sections = append(p.sections, key) }
 
-func (p *printer) shut() {
-	p.depth--
-	p.pending = p.pending[:min(len(p.pending), max(0, len(p.pending)-1))]
-}
+func (p *printer) shut() { p.sections = p.sections[:len(p.sections)-1] }
 
 func (p *printer) line(format string, args ...any) {
-	for i, key := range p.pending {
+	for i, key := range p.sections {
 		if key != "" {
-			p.WriteString(strings.Repeat("  ", p.depth-len(p.pending)+i) + key + ":\n")
-			p.pending[i] = ""
+			p.WriteString(strings.Repeat("  ", i) + key + ":\n")
+			p.sections[i] = ""
 		}
 	}
-	p.WriteString(strings.Repeat("  ", p.depth))
+	p.WriteString(strings.Repeat("  ", len(p.sections)))
 	fmt.Fprintf(p, format+"\n", args...)
 }
 
