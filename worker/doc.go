@@ -8,6 +8,11 @@
 // interleaved with other messages, so that a [Pong] never waits behind a
 // coverage file.
 //
+// [Serve] is the agent: it runs commands, moves files, and gives a session's
+// leases to its [Framework]. [Client] is the coordinator's side. An agent whose
+// stream ends or falls silent ends itself, and every process that it started;
+// a client takes nothing that an agent sends on trust.
+//
 // The package knows nothing of engines, images or plans; of a test it knows an
 // opaque id.
 package worker

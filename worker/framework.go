@@ -6,8 +6,8 @@ import (
 	"errors"
 )
 
-// ErrUsage, wrapped in the error of a Framework, says that the user's input was
-// at fault. The agent sets Failed.Usage then.
+// ErrUsage says that the user's input was at fault, when a Framework's error
+// wraps it. The agent sets Failed.Usage then.
 var ErrUsage = errors.New("usage")
 
 // A Framework runs tests inside a worker. The agent is given one for each
@@ -58,11 +58,11 @@ type Leased struct {
 type State int
 
 const (
-	// Ready: the test returned is locked.
+	// Ready means that the test returned is locked.
 	Ready State = iota
-	// Empty: none now, more may come.
+	// Empty means that there is none now, and more may come.
 	Empty
-	// Ended: none will come.
+	// Ended means that none will come.
 	Ended
 )
 

@@ -268,14 +268,15 @@ type Finished struct {
 }
 
 // Died says that the session's process ended before its time. The agent
-// starts another one when tests wait. What the process held only in memory
+// starts another one once tests wait; when none come before the session is
+// drained, Closed follows. What the process held only in memory
 // (coverage) is lost.
 type Died struct {
 	Test   TestID `json:"test,omitempty"` // that ran, if any; its Finished came before
 	Code   int    `json:"code"`           // exit status, or 128 + signal
 	Signal string `json:"signal,omitempty"`
 	Cause  string `json:"cause"` // "timeout", "exited", "signal"
-	// Again says that another process is being started.
+	// Again says that another process will be started when a test waits.
 	Again bool `json:"again"`
 }
 

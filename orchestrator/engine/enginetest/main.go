@@ -84,7 +84,7 @@ func Abandon(t *testing.T, environment []string, spec engine.Spec) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self)
+	cmd := exec.CommandContext(t.Context(), self)
 	cmd.Env = append(append(os.Environ(), environment...), abandonVariable+"="+string(encoded))
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

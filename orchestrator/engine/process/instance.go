@@ -102,7 +102,8 @@ func (e *Engine) start(ctx context.Context, spec engine.Spec) (_ *instance, err 
 
 // launch starts the agent.
 func (i *instance) launch() error {
-	cmd := exec.Command(i.engine.executable, "agent")
+	// It lives until its stream ends or Remove, not until Start's context does.
+	cmd := exec.CommandContext(context.Background(), i.engine.executable, "agent")
 	worker.Separate(cmd)
 	cmd.Dir = i.place.source()
 	cmd.Env = i.environ()

@@ -23,5 +23,5 @@ func memory() (int64, error) {
 	if err := syscall.Sysinfo(&info); err != nil {
 		return 0, fmt.Errorf("read size of memory: %w", err)
 	}
-	return int64(uint64(info.Totalram) * uint64(info.Unit)), nil
+	return int64(info.Totalram * uint64(info.Unit)), nil
 }
