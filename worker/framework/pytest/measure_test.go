@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/shardyard/shardyard/worker"
 )
@@ -194,5 +195,106 @@ func TestCoverageEqual(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestCoverageIncomplete has a worker's file missing, empty, cut or foreign:
+// the rest is combined, and the result says that it is not complete.
+func TestCoverageIncomplete(t *testing.T) {
+	p := load(t, "cover", "8")
+	c := p.measured(t, 2, CoverageOptions{})
+	files, err := filepath.Glob(filepath.Join(c.Dir, "data", "worker-2", "*.data"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	whole := read(t, files[0])
+	for _, tc := range []struct{ name, text, reason string }{
+		{"empty", "", "worker-2: its coverage file is empty"},
+		{"cut", whole[:len(whole)/2], "worker-2: its coverage file is damaged"},
+		{"cut to its head", whole[:100], "worker-2: its coverage file is damaged"},
+		{"foreign", strings.Repeat("text ", 100), "worker-2: its coverage file is not coverage data"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			write(t, files[0], tc.text)
+			done, _ := conclude(t, c)
+			s := summary(t, done)
+			if s.Coverage.Complete || !strings.HasPrefix(s.Coverage.Reason, tc.reason) || s.Coverage.Percent <= 0 || s.Exit != 0 {
+				t.Errorf("%+v", s.Coverage)
+			}
+		})
+	}
+	write(t, files[0], whole)
+	write(t, filepath.Join(c.Dir, "run.json"), `{"tests": 8, "missing_coverage": ["worker-3: it was lost"]}`)
+	done, _ := conclude(t, c)
+	if s := summary(t, done); s.Coverage.Complete || s.Coverage.Reason != "worker-3: it was lost" {
+		t.Errorf("%+v", s.Coverage)
+	}
+	if err := os.RemoveAll(filepath.Join(c.Dir, "data")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(c.Dir, "run.json"), `{"tests": 8}`)
+	done, _ = conclude(t, c)
+	if s := summary(t, done); s.Coverage.Complete || s.Coverage.Reason != "no worker wrote coverage data" {
+		t.Errorf("%+v", s.Coverage)
+	}
+}
+
+// TestCoverageInAddopts has pytest-cov asked for a limit and for reports by
+// the project: no worker applies or writes them, the end does, once.
+func TestCoverageInAddopts(t *testing.T) {
+	for release := range releases {
+		t.Run(release, func(t *testing.T) {
+			t.Parallel()
+			p := load(t, "cover", release)
+			for i, f := range p.archive.Files {
+				if f.Name == "pytest.ini" {
+					p.archive.Files[i].Data = slices.Concat(f.Data, []byte("addopts = -p pytest_cov.plugin --cov=shop --cov-branch "+
+						"--cov-report=xml --cov-report=html --cov-report=term-missing --cov-fail-under=99\n"))
+				}
+			}
+			want, _ := p.cover(t, "pytest")
+			c := p.measured(t, 2, CoverageOptions{})
+			for _, name := range []string{"coverage.xml", "htmlcov", ".coverage"} {
+				if _, err := os.Stat(filepath.Join(c.Source, name)); err == nil {
+					t.Errorf("a worker wrote %s", name)
+				}
+			}
+			done, text := conclude(t, c)
+			got := p.covered(t, filepath.Join(c.Dir, "out", "coverage", ".coverage"), c.Source)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("coverage (-plain +ours):\n%s", diff)
+			}
+			s := summary(t, done)
+			if s.Exit != 0 || s.Coverage.FailUnder == nil || *s.Coverage.FailUnder != 99 || !s.Coverage.Complete {
+				t.Errorf("%+v, %+v", s, s.Coverage)
+			}
+			if strings.Count(text, "TOTAL") != 1 || !strings.Contains(text, "Missing") {
+				t.Errorf("the table is not there once:\n%s", text)
+			}
+			for _, file := range []string{"out/coverage/coverage.xml", "out/coverage/html/index.html"} {
+				if !slices.Contains(done.Files, file) {
+					t.Errorf("files lack %s", file)
+				}
+			}
+		})
+	}
+}
+
+// TestCoverageOptions has the run's options decide where the project says
+// nothing, and measure children.
+func TestCoverageOptions(t *testing.T) {
+	p := load(t, "cover", "8")
+	p.archive.Files = slices.DeleteFunc(p.archive.Files, func(f txtar.File) bool { return f.Name == ".coveragerc" })
+	yes, limit := true, 12.5
+	c := p.measured(t, 2, CoverageOptions{Sources: []string{"shop"}, Branch: &yes, Subprocess: true, FailUnder: &limit})
+	done, _ := conclude(t, c)
+	s := summary(t, done)
+	got := p.covered(t, filepath.Join(c.Dir, "out", "coverage", ".coverage"), c.Source)
+	want := []string{"shop/__init__.py", "shop/cart.py", "shop/child.py", "shop/forked.py", "shop/unused.py"}
+	if files := slices.Sorted(maps.Keys(got)); !slices.Equal(files, want) {
+		t.Errorf("files %q", files)
+	}
+	if s.Coverage.Branches.Total == 0 || *s.Coverage.FailUnder != limit || s.Coverage.RelativeFiles || s.Coverage.Lines.Covered != 20 {
+		t.Errorf("%+v", s.Coverage)
 	}
 }

@@ -44,8 +44,8 @@ class Measurement:
             return
         try:
             self._start(coverage, options)
-        except coverage.CoverageException as error:
-            self._missing = "coverage.py: %s" % error
+        except Exception as error:
+            self._missing = "coverage.py did not start: %s: %s" % (type(error).__name__, error)
 
     def _start(self, coverage, options):
         self._cov = coverage.Coverage(
@@ -59,6 +59,9 @@ class Measurement:
         if options.get("subprocess"):
             patches = self._cov.get_option("run:patch") or []
             self._cov.set_option("run:patch", sorted(set(patches) | {"subprocess"}))
+            if self._cov.config.config_file is None:
+                # The patch wants the name of a file, which need not exist.
+                self._cov.config.config_file = os.path.abspath(".coveragerc")
         self._how = {
             "by": "coverage",
             "config": options.get("config"),
