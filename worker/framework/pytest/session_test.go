@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/shardyard/shardyard/worker"
@@ -27,6 +28,15 @@ func TestSession(t *testing.T) {
 		{name: "crossfolder", lazy: worker.Lazy},
 		{name: "errors", lazy: worker.Lazy},
 		{name: "strict", lazy: worker.Lazy},
+		{name: "selection", lazy: worker.Lazy},
+		{name: "duplicates", lazy: worker.Lazy},
+		{name: "importlib", lazy: worker.Lazy},
+		{name: "append", lazy: worker.Lazy},
+		{name: "collide", lazy: worker.Full},
+		{name: "plugins_timeout", lazy: worker.Lazy},
+		{name: "plugins_async", lazy: worker.Lazy},
+		{name: "plugins_random", lazy: worker.Lazy},
+		{name: "plugins_django", lazy: worker.Lazy},
 	}
 	for _, c := range projects {
 		for _, release := range []string{"7", "8", "9"} {
@@ -51,7 +61,10 @@ func TestSession(t *testing.T) {
 					t.Run(fmt.Sprintf("lazy, pauses %t", pauses), func(t *testing.T) {
 						f := given(inOrder(discovered(full)))
 						f.pauses = pauses
-						got := p.session(t, f, c.lazy, 0)
+						got := p.session(t, f, worker.Lazy, 0)
+						if !strings.HasPrefix(mode(got), string(c.lazy)) {
+							t.Errorf("it answered %s", mode(got))
+						}
 						if differ(t, lists, got) != c.apart {
 							t.Fatalf("lists differ: %t, want %t", !c.apart, c.apart)
 						}
@@ -72,7 +85,7 @@ func TestSession(t *testing.T) {
 					random.Shuffle(len(tests), func(i, j int) { tests[i], tests[j] = tests[j], tests[i] })
 					ran := map[worker.TestID]worker.Outcome{}
 					for _, part := range [][]worker.Ref{tests[:len(tests)/2], tests[len(tests)/2:]} {
-						got := p.session(t, given(part), c.lazy, 0)
+						got := p.session(t, given(part), worker.Lazy, 0)
 						if got.err != nil {
 							t.Fatal(got.err)
 						}

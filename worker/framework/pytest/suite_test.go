@@ -24,7 +24,8 @@ import (
 // A project is a suite on disk, a fresh copy for every run of it.
 type project struct {
 	archive *txtar.Archive
-	args    []string // from the archive's comment: "args: ..."
+	args    []string // from the archive's comment, "args: ..."; a + is a space
+	only    []string // for plain pytest only: "plain: ..."
 	python  string
 	source  string // instead of the archive: a directory
 }
@@ -40,8 +41,11 @@ func load(t *testing.T, name, release string) *project {
 	for line := range strings.Lines(string(archive.Comment)) {
 		if args, ok := strings.CutPrefix(strings.TrimSpace(line), "args:"); ok {
 			for _, arg := range strings.Fields(args) {
-				p.args = append(p.args, strings.ReplaceAll(arg, "_", " "))
+				p.args = append(p.args, strings.ReplaceAll(arg, "+", " "))
 			}
+		}
+		if args, ok := strings.CutPrefix(strings.TrimSpace(line), "plain:"); ok {
+			p.only = strings.Fields(args)
 		}
 		if names, ok := strings.CutPrefix(strings.TrimSpace(line), "plugins:"); ok {
 			for name := range strings.FieldsSeq(names) {
@@ -94,7 +98,7 @@ func (p *project) plain(t *testing.T, args ...string) result {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(filepath.Join(filepath.Dir(p.python), "pytest"),
-		slices.Concat([]string{"-p", "recorder"}, p.args, args)...)
+		slices.Concat([]string{"-p", "recorder"}, p.args, p.only, args)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PYTHONHASHSEED=0", "RECORD="+record, "LOG="+log, "PYTHONPATH="+recorder, "PYTHONDONTWRITEBYTECODE=1",
 		"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1")

@@ -43,7 +43,7 @@ var pluginModules = map[string]string{
 	"timeout": "pytest_timeout", "rerunfailures": "pytest_rerunfailures", "randomly": "pytest_randomly",
 	"asyncio": "pytest_asyncio.plugin", "anyio": "anyio.pytest_plugin", "order": "pytest_order.plugin",
 	"subtests": "pytest_subtests.plugin", "hypothesis": "_hypothesis_pytestplugin", "cov": "pytest_cov.plugin",
-	"django": "pytest_django", "xdist": "xdist.plugin", "split": "pytest_split.plugin",
+	"django": "pytest_django.plugin", "xdist": "xdist.plugin", "split": "pytest_split.plugin",
 }
 
 var made struct {
