@@ -45,7 +45,7 @@ func (e *Engine) agent(ctx context.Context) (string, error) {
 		}
 		sum := sha256.Sum256(content)
 		name := e.volumeName(kindAgent, hex.EncodeToString(sum[:6]), e.here)
-		return name, e.ensureVolume(ctx, name, kindAgent, func(tw *tar.Writer) error {
+		return name, e.ensureVolume(ctx, name, e.kept(kindAgent), func(tw *tar.Writer) error {
 			if err := tw.WriteHeader(folder(fillAt, 0o755, 0, 0)); err != nil {
 				return err
 			}

@@ -120,6 +120,10 @@ func New(ctx context.Context, opts Options) (_ *Engine, err error) {
 	if err != nil {
 		return nil, err
 	}
+	here, err := idOf(opts.LockDir)
+	if err != nil {
+		return nil, errors.Join(err, lock.close())
+	}
 	return &Engine{
 		opts:   opts,
 		log:    opts.Logger,
@@ -127,7 +131,7 @@ func New(ctx context.Context, opts Options) (_ *Engine, err error) {
 		info:   info,
 		traits: traitsOf(info),
 		slug:   slug(opts.ProjectName) + "-" + short(opts.Project),
-		here:   short(lock.host + ":" + opts.LockDir),
+		here:   here,
 		lock:   lock,
 		starts: make(chan struct{}, info.NCPU+1),
 		now:    time.Now,

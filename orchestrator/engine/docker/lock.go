@@ -27,9 +27,9 @@ type session struct {
 }
 
 func openSession(dir, project string) (session, error) {
-	host, err := os.Hostname()
+	host, err := machine()
 	if err != nil {
-		return session{}, fmt.Errorf("name this machine: %w", err)
+		return session{}, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return session{}, fmt.Errorf("make the folder for locks: %w", err)
@@ -42,6 +42,37 @@ func openSession(dir, project string) (session, error) {
 		return session{}, fmt.Errorf("lock %s: held by another", f.Path())
 	}
 	return session{host: host, file: f}, nil
+}
+
+// machine names what sees the same files: this machine, or on Linux the
+// container that this program runs in, which may have been given the name of
+// another one.
+func machine() (string, error) {
+	name, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("name this machine: %w", err)
+	}
+	if ns, err := os.Readlink("/proc/self/ns/mnt"); err == nil {
+		name += "-" + short(ns)
+	}
+	return name, nil
+}
+
+// idOf is the name of a LockDir, which it has for good.
+func idOf(dir string) (string, error) {
+	name := filepath.Join(dir, "id")
+	id, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		// Another process may do the same now: the later one holds.
+		if err := renameio.WriteFile(name, []byte(short(rand.Text())), 0o644); err != nil {
+			return "", fmt.Errorf("name the folder for locks: %w", err)
+		}
+		id, err = os.ReadFile(name)
+	}
+	if err != nil {
+		return "", fmt.Errorf("name the folder for locks: %w", err)
+	}
+	return string(id), nil
 }
 
 func sessionPrefix(project string) string { return "session-" + hash(project)[:16] + "-" }

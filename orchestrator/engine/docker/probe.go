@@ -54,12 +54,8 @@ func (e *Engine) probeLocal(ctx context.Context) (local bool, err error) {
 	if runtime.GOOS != "linux" || e.info.OSType != "linux" {
 		return false, nil
 	}
-	var here struct{ kernel string }
-	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		here.kernel = string(b)
-	}
-	if here.kernel != e.info.KernelVersion+"\n" {
-		return false, nil
+	if kernel, err := os.ReadFile("/proc/sys/kernel/osrelease"); err != nil || string(kernel) != e.info.KernelVersion+"\n" {
+		return false, nil // without it no folder of this machine is the engine's
 	}
 	nonce := rand.Text()
 	dir, err := os.MkdirTemp(e.opts.LockDir, "probe-")

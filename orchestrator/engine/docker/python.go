@@ -66,6 +66,9 @@ func inspectPython(ctx context.Context, command string) (python, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, command, "-I", "-c", tellPython)
 	out, err := cmd.Output()
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err() // not "signal: killed"
+	}
 	if err != nil {
 		return python{}, fmt.Errorf("ask %s what it is: %w", command, err)
 	}

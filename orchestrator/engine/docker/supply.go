@@ -25,7 +25,7 @@ func (e *Engine) ca(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	name := e.volumeName(kindCA, hash(string(pem))[:12], e.here)
-	return name, e.ensureVolume(ctx, name, kindCA, func(tw *tar.Writer) error {
+	return name, e.ensureVolume(ctx, name, e.kept(kindCA), func(tw *tar.Writer) error {
 		if err := tw.WriteHeader(folder(fillAt, 0o755, 0, 0)); err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ type placing interface {
 
 // Load implements [engine.Trees]: the tree becomes a volume.
 func (e *Engine) Load(ctx context.Context, id string, write func(io.Writer) error) (engine.Tree, error) {
-	err := e.ensureVolume(ctx, e.treeVolume(id, defaultUser), kindTree, func(tw *tar.Writer) error {
+	err := e.ensureVolume(ctx, e.treeVolume(id, defaultUser), e.treeLabels(id), func(tw *tar.Writer) error {
 		return piped(write, func(r io.Reader) error {
 			return transplant(r, tw, fillAt, 0, defaultUser.UID, defaultUser.GID)
 		})
@@ -48,6 +48,11 @@ func (e *Engine) treeVolume(id string, who identity) string {
 	return e.volumeName(kindTree, hash(id)[:16], fmt.Sprint(who.UID), e.here)
 }
 
+// treeLabels name the tree, so that it is not removed while a container uses it.
+func (e *Engine) treeLabels(id string) map[string]string {
+	return labelsWith(e.kept(kindTree), map[string]string{labelTree: id})
+}
+
 // ownedTree returns the volume of a loaded tree, with files that belong to who.
 func (e *Engine) ownedTree(ctx context.Context, id engine.Tree, who identity) (string, error) {
 	loaded := e.treeVolume(string(id), defaultUser)
@@ -58,7 +63,7 @@ func (e *Engine) ownedTree(ctx context.Context, id engine.Tree, who identity) (s
 		return loaded, nil
 	}
 	name := e.treeVolume(string(id), who)
-	return name, e.ensureVolume(ctx, name, kindTree, func(tw *tar.Writer) error {
+	return name, e.ensureVolume(ctx, name, e.treeLabels(string(id)), func(tw *tar.Writer) error {
 		return e.readVolume(ctx, loaded, func(r io.Reader) error {
 			return transplant(r, tw, fillAt, 1, who.UID, who.GID)
 		})

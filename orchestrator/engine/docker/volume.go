@@ -26,14 +26,14 @@ const fillAt = "v"
 
 // ensureVolume makes sure that a kept volume exists and is full. fill writes
 // its content below the folder fillAt; it is called only when it must be.
-func (e *Engine) ensureVolume(ctx context.Context, name, kind string, fill func(*tar.Writer) error) error {
+func (e *Engine) ensureVolume(ctx context.Context, name string, labels map[string]string, fill func(*tar.Writer) error) error {
 	_, err := e.once.volumes.do(ctx, name, func() (struct{}, error) {
-		return struct{}{}, e.fullVolume(ctx, name, kind, fill)
+		return struct{}{}, e.fullVolume(ctx, name, labels, fill)
 	})
 	return err
 }
 
-func (e *Engine) fullVolume(ctx context.Context, name, kind string, fill func(*tar.Writer) error) (err error) {
+func (e *Engine) fullVolume(ctx context.Context, name string, labels map[string]string, fill func(*tar.Writer) error) (err error) {
 	unlock, err := e.lockName(ctx, name, nil)
 	if err != nil {
 		return err
@@ -53,7 +53,7 @@ func (e *Engine) fullVolume(ctx context.Context, name, kind string, fill func(*t
 		return fmt.Errorf("look up volume %s: %w", name, err)
 	}
 	full := mark{Fill: rand.Text()}
-	labels := labelsWith(e.kept(kind), map[string]string{labelHere: e.here, labelFill: full.Fill})
+	labels = labelsWith(labels, map[string]string{labelHere: e.here, labelFill: full.Fill})
 	if _, err := e.newVolume(ctx, name, labels, fill); err != nil {
 		return err
 	}
@@ -63,9 +63,9 @@ func (e *Engine) fullVolume(ctx context.Context, name, kind string, fill func(*t
 // newVolume makes a volume and fills it; it leaves none behind when it fails.
 func (e *Engine) newVolume(ctx context.Context, name string, labels map[string]string, fill func(*tar.Writer) error) (volume.Volume, error) {
 	// Not cancelled half-way: the engine would go on, and leave a volume.
-	make, cancel := undisturbed(ctx)
+	undisturbed, cancel := undisturbed(ctx)
 	defer cancel()
-	v, err := e.cli.VolumeCreate(make, volume.CreateOptions{Name: name, Driver: "local", Labels: labels})
+	v, err := e.cli.VolumeCreate(undisturbed, volume.CreateOptions{Name: name, Driver: "local", Labels: labels})
 	if err != nil {
 		return v, fmt.Errorf("make volume %s: %w", name, err)
 	}
