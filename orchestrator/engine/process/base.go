@@ -68,7 +68,10 @@ func (i interpreter) id() string {
 // where pyenv and uv keep theirs.
 func candidates(python string) (names []string) {
 	home, err := os.UserHomeDir()
-	minor := strings.Join(slices.Concat(strings.Split(python, "."), nil)[:min(2, strings.Count(python, ".")+1)], ".")
+	minor := python
+	if parts := strings.SplitN(python, ".", 3); len(parts) == 3 {
+		minor = parts[0] + "." + parts[1]
+	}
 	if python != "" {
 		names = append(names, "python"+minor)
 	}

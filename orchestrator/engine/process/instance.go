@@ -97,13 +97,12 @@ func (e *Engine) start(ctx context.Context, spec engine.Spec) (_ *instance, err 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return i, i.launch()
+	return i, i.launch(context.WithoutCancel(ctx)) // it lives until its stream ends, or Remove
 }
 
 // launch starts the agent.
-func (i *instance) launch() error {
-	// It lives until its stream ends or Remove, not until Start's context does.
-	cmd := exec.CommandContext(context.Background(), i.engine.executable, "agent")
+func (i *instance) launch(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, i.engine.executable, "agent")
 	worker.Separate(cmd)
 	cmd.Dir = i.place.source()
 	cmd.Env = i.environ()
