@@ -123,6 +123,6 @@ group of tests, and combines results and coverage into one verdict.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w\nSee '%s --help'", err, cmd.CommandPath())
 	})
-	root.AddCommand(newAgentCommand(), newRunCommand(), newExecCommand(), newCombineCommand(), newInitCommand(), newConfigCommand())
+	root.AddCommand(newAgentCommand(), newRunCommand(), newExecCommand(), newCombineCommand(), newInitCommand(), newConfigCommand(), newHistoryCommand())
 	return root
 }
