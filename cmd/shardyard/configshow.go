@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v4"
 
 	"github.com/shardyard/shardyard/configs"
 )
@@ -32,7 +31,7 @@ not repeated below it.`,
 			if f.json {
 				return showJSON(cmd.OutOrStdout(), p)
 			}
-			return showYAML(cmd.OutOrStdout(), p)
+			return p.config.Show(cmd.OutOrStdout())
 		},
 	}
 	f.register(cmd)
@@ -44,8 +43,6 @@ type setting struct {
 	Path   string `json:"path"`
 	Value  any    `json:"value"` // a scalar, a list of strings, or a map of them
 	Origin string `json:"origin"`
-
-	keys []string
 }
 
 func showJSON(out io.Writer, p *project) error {
@@ -54,46 +51,6 @@ func showJSON(out io.Writer, p *project) error {
 		Dir      string    `json:"directory"`
 		Settings []setting `json:"settings"`
 	}{p.config.File, p.dir, settingsOf(p.config)})
-}
-
-func showYAML(out io.Writer, p *project) error {
-	for _, e := range p.detection.Evidence {
-		fmt.Fprint(out, comment("detected "+e.String()))
-	}
-	root := &yaml.Node{Kind: yaml.MappingNode}
-	for _, s := range settingsOf(p.config) {
-		node, keys := root, s.keys
-		for _, k := range keys[:len(keys)-1] {
-			node = child(node, k)
-		}
-		value := new(yaml.Node)
-		if err := value.Encode(s.Value); err != nil {
-			return fmt.Errorf("show %s: %w", s.Path, err)
-		}
-		if value.Kind != yaml.ScalarNode {
-			value.Style = yaml.FlowStyle
-		}
-		value.LineComment = "# " + s.Origin
-		node.Content = append(node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: keys[len(keys)-1]}, value)
-	}
-	text, err := yaml.Dump(root, yaml.WithIndent(2), yaml.WithLineWidth(-1))
-	if err != nil {
-		return fmt.Errorf("show the config: %w", err)
-	}
-	_, err = out.Write(text)
-	return err
-}
-
-// child is the mapping at a key, made when it is not there.
-func child(node *yaml.Node, key string) *yaml.Node {
-	for i := 0; i < len(node.Content); i += 2 {
-		if node.Content[i].Value == key {
-			return node.Content[i+1]
-		}
-	}
-	next := &yaml.Node{Kind: yaml.MappingNode}
-	node.Content = append(node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, next)
-	return next
 }
 
 // settingsOf are all values that are set, or have a default, in the order of the
@@ -158,5 +115,5 @@ func (w walker) setting(keys []string, value any) {
 	if origin == "" {
 		origin = "default"
 	}
-	w.add(setting{Path: path, Value: value, Origin: origin, keys: keys})
+	w.add(setting{Path: path, Value: value, Origin: origin})
 }

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
@@ -54,8 +52,3 @@ func (j *journal) close() error {
 }
 
 func list(words []string) string { return strings.Join(words, ", ") }
-
-// directories completes an argument with directories.
-func directories(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return nil, cobra.ShellCompDirectiveFilterDirs
-}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// completes names the values of a flag for the shell. It panics for a flag
+// that does not exist.
+func completes(cmd *cobra.Command, flag string, values ...string) {
+	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	if err != nil {
+		panic(err)
+	}
+}
+
+// completeFlags does so for the flags of run and its like that cmd has.
+func completeFlags(cmd *cobra.Command) {
+	for flag, values := range map[string]string{
+		"engine": "auto docker process", "schedule": "dynamic static", "split-by": "time file directory",
+		"progress": "auto tty plain quiet json", "fail-on": "flaky", "image": "auto host", "workers": "auto",
+		"color": "auto always never", "log-level": "trace debug info warn error",
+	} {
+		if cmd.Flags().Lookup(flag) != nil {
+			completes(cmd, flag, strings.Fields(values)...)
+		}
+	}
+}
+
+// completeSuite completes the argument of run with the names of suites.
+func completeSuite(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 || cmd.ArgsLenAtDash() >= 0 {
+		return nil, cobra.ShellCompDirectiveDefault // pytest's own
+	}
+	return suiteNames(cmd), cobra.ShellCompDirectiveNoFileComp
+}
+
+// suiteNames are those of the project that the command line points at. A
+// project that cannot be loaded completes nothing.
+func suiteNames(cmd *cobra.Command) []string {
+	value := func(name string) string {
+		if f := cmd.Flags().Lookup(name); f != nil {
+			return f.Value.String()
+		}
+		return ""
+	}
+	p, err := loadProject(orElse(value("directory"), "."), value("config"))
+	if err != nil {
+		return nil
+	}
+	return p.config.SuiteNames()
+}
+
+// directories completes an argument with directories.
+func directories(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}
