@@ -142,6 +142,26 @@ func TestReplayOfAttempts(t *testing.T) {
 	}
 }
 
+// TestReplayOfUnfinished has a test's records end after its setup: it failed,
+// though nobody said so.
+func TestReplayOfUnfinished(t *testing.T) {
+	j := load(t, "attempts", "8").journal(t)
+	var all entries
+	for _, e := range j.entries(t) {
+		if of(e, "::test_wide", "report", "call") || of(e, "::test_wide", "report", "teardown") || of(e, "::test_wide", "logfinish", "") {
+			continue
+		}
+		all = append(all, e)
+	}
+	all.write(t, j.dir)
+	_, text := j.conclude(t, ConcludeOptions{})
+	junit := read(t, filepath.Join(j.dir, "out", "junit.xml"))
+	if !strings.Contains(text, "FAILED test_few.py::test_wide - the test did not finish") ||
+		!strings.Contains(junit, `name="test_wide" time="0.000"><failure message="the test did not finish: its process ended"`) {
+		t.Errorf("%s\n%s", text, junit)
+	}
+}
+
 // TestReplayOfDuration has the closing line tell the run's time.
 func TestReplayOfDuration(t *testing.T) {
 	for release := range releases {

@@ -9,6 +9,7 @@ import os
 
 import pytest
 from _pytest import junitxml
+from _pytest._code.code import ReprFileLocation, TerminalRepr
 
 from .replay_records import Once, Paths, Records, in_order, report_of, warning_of
 
@@ -25,6 +26,16 @@ class Deselected:
 
     nodeid = ""
     outcome = "deselected"
+
+
+class Death(TerminalRepr):
+    """How a test failed of which pytest has no report."""
+
+    def __init__(self, location, message):
+        self.reprcrash = ReprFileLocation(location[0], (location[1] or 0) + 1, message)
+
+    def toterminal(self, tw):
+        tw.line(self.reprcrash.message)
 
 
 class Replay:
@@ -167,7 +178,7 @@ class Replay:
         nodeid = data.get("nodeid") or record["test"]
         location = tuple(data.get("location") or (nodeid.split("::")[0], None, nodeid.split("::", 1)[-1]))
         report = pytest.TestReport(
-            nodeid=nodeid, location=location, keywords={}, outcome="failed", longrepr=data["message"],
+            nodeid=nodeid, location=location, keywords={}, outcome="failed", longrepr=Death(location, data["message"]),
             when="call", duration=data.get("duration") or 0,
         )  # fmt: skip
         self._config.hook.pytest_runtest_logreport(report=report)

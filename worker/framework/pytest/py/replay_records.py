@@ -36,18 +36,33 @@ class Records:
 def in_order(records):
     """The records of one test as pytest is to see them: what the test gave to
     its JUnit element comes before its reports, and an amended report takes the
-    place of the one that it amends."""
+    place of the one that it amends. A test that began and did not finish died,
+    whether or not somebody said so: it must not pass for one that ran."""
     first, rest = [], []
+    start, finished, died = None, False, None
     for record in records:
-        if record["kind"] == "xml":
+        kind = record["kind"]
+        if kind == "xml":
             first.append(record)
-        elif record["kind"] == "amend":
+            continue
+        if kind == "amend":
             for at in reversed(range(len(rest))):
                 if rest[at]["kind"] == "report" and rest[at]["data"].get("when") == record["data"].get("when"):
                     rest[at] = dict(rest[at], data=record["data"])
                     break
-        else:
-            rest.append(record)
+            continue
+        rest.append(record)
+        if kind == "logstart":
+            start, finished = record, False
+        elif kind == "logfinish":
+            finished = True
+        elif kind == "died":
+            died = record
+    if start is not None and not finished and died is None:
+        died = dict(start, kind="died", data={"message": "the test did not finish: its process ended"})
+        rest.append(died)
+    if start is not None and died is not None:
+        died["data"] = dict(start["data"], **died["data"])
     return first + rest
 
 
