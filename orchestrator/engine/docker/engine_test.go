@@ -59,10 +59,11 @@ func runTests(m *testing.M) (code int, err error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("build the agent: %w\n%s", err, out)
 	}
+	before := goleak.IgnoreCurrent()
 	if code = m.Run(); code != 0 {
 		return code, nil
 	}
-	return code, goleak.Find(goleak.IgnoreCurrent())
+	return code, goleak.Find(before)
 }
 
 func given(agent string) func(string) (string, error) {
