@@ -27,9 +27,11 @@ class Plugin:
 
     # Configuration
 
-    @pytest.hookimpl(tryfirst=True)
+    # A wrapper, so that it comes before the project's plugins.
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_load_initial_conftests(self, early_config):
         self._settings.early(early_config.known_args_namespace)
+        yield
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config):
