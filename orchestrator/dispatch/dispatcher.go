@@ -22,7 +22,8 @@ type Dispatcher struct {
 	owner   map[bond]*member // of what must stay together, by bond
 
 	token     worker.Token
-	open      int       // tests without a verdict
+	tests     int       // that exist
+	open      int       // of those, without a verdict
 	queued    int       // tests in queues
 	unstarted int       // tests handed and not started
 	idle      int       // workers with nothing to do

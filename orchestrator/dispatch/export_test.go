@@ -1,6 +1,9 @@
 package dispatch
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Dump shows where every unfinished test is, for failures of properties.
 func (d *Dispatcher) Dump() string {
@@ -17,4 +20,34 @@ func (d *Dispatcher) Dump() string {
 		}
 	}
 	return s
+}
+
+// Idle names a worker that has nothing to do although another one has two or
+// more tests waiting of which it could finish one sooner; "" when there is none.
+func (d *Dispatcher) Idle(now time.Duration) string {
+	if d.cfg.Static || d.stopped != "" || d.done || !d.planned {
+		return ""
+	}
+	for _, thief := range d.members {
+		if !thief.idle() || thief.alone {
+			continue
+		}
+		for _, v := range d.members {
+			if !v.live() || v.count < 2 {
+				continue
+			}
+			for _, u := range v.queue {
+				for _, i := range u.tests[u.next:] {
+					e := &d.entries[i]
+					if u.whole || !d.waits(u, i) {
+						continue
+					}
+					if d.cfg.BatchCost+scale(e.test.Estimate+d.opening(thief, e), d.rate(thief)) < d.remaining(v, now) {
+						return fmt.Sprintf("worker %d is idle, and %s waits at worker %d", thief.id, e.test.ID, v.id)
+					}
+				}
+			}
+		}
+	}
+	return ""
 }

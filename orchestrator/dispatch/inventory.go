@@ -23,7 +23,6 @@ func (d *Dispatcher) add(in TestsAdded, now time.Duration) {
 		i := int32(len(d.entries))
 		d.index[t.ID] = i
 		d.entries = append(d.entries, entry{test: t, file: d.file(t.File)})
-		d.open++
 		d.admit(i)
 	}
 	if in.Hinted && !d.planned && d.stopped == "" && len(d.added) > 0 {
@@ -35,6 +34,8 @@ func (d *Dispatcher) add(in TestsAdded, now time.Duration) {
 func (d *Dispatcher) admit(i int32) {
 	e := &d.entries[i]
 	e.state = waiting
+	d.tests++
+	d.open++
 	if d.stopped != "" || d.done {
 		d.conclude(e, cmp.Or(d.stopped, "it was found after the end of the run"))
 		return
@@ -48,7 +49,6 @@ func (d *Dispatcher) restore(i int32, t plan.Test) {
 	e.test.Index = t.Index
 	if e.state == dropped {
 		e.test = t
-		d.open++
 		d.admit(i)
 	}
 }
@@ -69,6 +69,7 @@ func (d *Dispatcher) drop(ids []worker.TestID) {
 		if !ok || d.entries[i].state == dropped {
 			continue
 		}
+		d.tests--
 		if e := &d.entries[i]; e.state == final {
 			e.state = dropped
 		} else {

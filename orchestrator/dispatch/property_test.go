@@ -103,6 +103,12 @@ func (w *world) send(in dispatch.Input) {
 		w.t.Logf("    %T%+v", c, c)
 		w.obey(c)
 	}
+	if idle := w.d.Idle(w.now); idle != "" {
+		w.t.Fatalf("%s", idle)
+	}
+	if s := w.d.Snapshot(w.now); s.Tests-s.Finished != w.d.Remaining() || s.End < w.now {
+		w.t.Fatalf("%d of %d tests are finished, %d remain; the end is at %s, now is %s", s.Finished, s.Tests, w.d.Remaining(), s.End, w.now)
+	}
 }
 
 func (w *world) obey(c dispatch.Command) {

@@ -7,7 +7,7 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// choices bounds how many victims, and units of one, a thief looks at.
+// choices bounds how many victims a thief looks at.
 const choices = 6
 
 // steal moves a part of the tail of the queue that would end last to the
@@ -80,8 +80,7 @@ func (d *Dispatcher) loot(thief, victim *member, remaining time.Duration) []*uni
 	b := &bargain{d: d, thief: thief, victim: victim, rate: d.rate(thief), spares: d.rate(victim),
 		takes: d.cfg.BatchCost, leaves: remaining, opened: map[int32]bool{}}
 	var loot []*unit
-	looked := 0
-	for k := len(victim.queue) - 1; k >= 0 && looked < choices; k-- {
+	for k := len(victim.queue) - 1; k >= 0; k-- {
 		u := victim.queue[k]
 		if u.count == 0 { // all of it was taken
 			victim.queue = slices.Delete(victim.queue, k, k+1)
@@ -92,7 +91,6 @@ func (d *Dispatcher) loot(thief, victim *member, remaining time.Duration) []*uni
 		}
 		cut := d.cut(b, u, len(loot) == 0)
 		if len(cut) == 0 {
-			looked++
 			if len(loot) > 0 {
 				break
 			}
@@ -130,6 +128,9 @@ func (d *Dispatcher) cut(b *bargain, u *unit, first bool) []int32 {
 		price := b.takes + b.price(e)
 		fair := price <= b.leaves-scale(e.test.Estimate, b.spares)
 		if !fair && !(first && len(taken) == 0 && b.sooner(price, limit)) {
+			if first && len(taken) == 0 {
+				continue // a shorter one may do
+			}
 			break
 		}
 		b.take(e)

@@ -1,0 +1,556 @@
+package dispatch_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/dispatch"
+	"github.com/shardyard/shardyard/orchestrator/plan"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// A spec is a script: what happens, with the time in front when it has moved,
+// and after each line, indented by ">", what the dispatcher says. At the end
+// come the verdicts.
+type spec struct {
+	name     string
+	cfg      dispatch.Config
+	script   string
+	verdicts string
+}
+
+var specs = []spec{
+	{
+		name: "each worker gets the longest of its share first, and one test waits behind the one that runs",
+		cfg:  dispatch.Config{Workers: 2},
+		script: `
+			add a:4s b:3s c:2s d:1s e:1s f:1s
+			complete
+			ready 1
+			> hand 1 a d
+			ready 2
+			> hand 2 b c
+			start 1 a
+			4s pass 1 a 4s
+			> hand 1 e`,
+		verdicts: "a passed, b not-run, c not-run, d not-run, e not-run, f not-run",
+	},
+	{
+		name: "an idle worker takes what waits behind a test that runs for longer than expected",
+		cfg:  dispatch.Config{Workers: 2},
+		script: `
+			add a:2s a2:1s@a b:2s
+			complete
+			ready 1
+			> hand 1 a a2
+			start 1 a
+			ready 2
+			> hand 2 b
+			start 2 b
+			2s pass 2 b 2s
+			4s tick
+			> take back 1 a2
+			return 1 a2
+			> hand 2 a2
+			start 2 a2
+			5s pass 2 a2 1s
+			9s pass 1 a 9s
+			> release 1
+			> release 2
+			> done`,
+		verdicts: "a passed, a2 passed, b passed",
+	},
+	{
+		name: "who is not needed any more is released while others run, but for one",
+		cfg:  dispatch.Config{Workers: 3},
+		script: `
+			add a:9s b:1s c:2s
+			complete
+			ready 1
+			> hand 1 a
+			start 1 a
+			ready 2
+			> hand 2 c
+			start 2 c
+			ready 3
+			> hand 3 b
+			start 3 b
+			1s pass 3 b 1s
+			2s pass 2 c 2s
+			> release 3
+			9s pass 1 a 9s
+			> release 1
+			> release 2
+			> done`,
+		verdicts: "a passed, b passed, c passed",
+	},
+	{
+		name: "a static plan stays as it is",
+		cfg:  dispatch.Config{Workers: 2, Static: true},
+		script: `
+			add a:9s a2:1s@a b:1s
+			complete
+			ready 1
+			> hand 1 a
+			ready 2
+			> hand 2 a2 b
+			start 2 a2
+			1s pass 2 a2 1s
+			start 2 b
+			2s pass 2 b 1s
+			start 1 a
+			9s pass 1 a 9s
+			> release 1
+			> release 2
+			> done`,
+		verdicts: "a passed, a2 passed, b passed",
+	},
+	{
+		name: "a hint is handed out before discovery; what vanished is dropped, what is new is added",
+		cfg:  dispatch.Config{Workers: 1},
+		script: `
+			ready 1
+			hint a:2s b:1s
+			> hand 1 a b
+			start 1 a
+			add a:2s c:1s
+			drop b
+			> take back 1 b
+			complete
+			> hand 1 c
+			return 1 b
+			2s pass 1 a 2s
+			start 1 c
+			3s pass 1 c 1s
+			> release 1
+			> done`,
+		verdicts: "a passed, c passed",
+	},
+	{
+		name: "the test that a lost worker ran is tried once more, last; what waited there goes to others",
+		cfg:  dispatch.Config{Workers: 2, MaxReplacements: 1},
+		script: `
+			add a:4s b:3s c:2s
+			complete
+			ready 1
+			> hand 1 a
+			ready 2
+			> hand 2 b c
+			start 1 a
+			start 2 b
+			1s lost 2 killed
+			> replace 3
+			ready 3
+			> hand 3 c
+			start 3 c
+			3s pass 3 c 2s
+			> hand 3 b
+			start 3 b
+			4s pass 1 a 4s
+			6s pass 3 b 3s
+			> release 1
+			> release 3
+			> done`,
+		verdicts: "a passed, b passed, c passed",
+	},
+	{
+		name: "a test that two workers were lost with is not run",
+		cfg:  dispatch.Config{Workers: 1, MaxReplacements: 2},
+		script: `
+			add a:4s
+			complete
+			ready 1
+			> hand 1 a
+			start 1 a
+			1s lost 1 killed
+			> replace 2
+			ready 2
+			> hand 2 a
+			start 2 a
+			2s lost 2 killed
+			> done`,
+		verdicts: "a not-run (worker lost twice while it ran: killed) lost",
+	},
+	{
+		name: "when no worker is left, the rest is not run",
+		cfg:  dispatch.Config{Workers: 1},
+		script: `
+			add a:4s b:1s
+			complete
+			ready 1
+			> hand 1 a b
+			start 1 a
+			4s pass 1 a 4s
+			lost 1 the engine is gone
+			> done`,
+		verdicts: "a passed, b not-run (no worker is left: the engine is gone) lost",
+	},
+	{
+		name: "a result without a live lease is evidence, not a verdict",
+		cfg:  dispatch.Config{Workers: 2, MaxReplacements: 0},
+		script: `
+			add a:4s
+			complete
+			ready 1
+			> hand 1 a
+			ready 2
+			start 1 a
+			1s lost 1 its heartbeat stopped
+			> hand 2 a
+			fail 1 a 1s
+			start 2 a
+			5s pass 2 a 4s
+			> release 2
+			> done`,
+		verdicts: "a passed, 1 evidence",
+	},
+	{
+		name: "a failed test runs again on a fresh worker, and is flaky when it passes there",
+		cfg:  dispatch.Config{Workers: 1, Retries: 1},
+		script: `
+			add a:1s
+			complete
+			ready 1 exact
+			> hand 1 a
+			start 1 a
+			1s fail 1 a 1s
+			> replace 2
+			ready 2 exact
+			> hand 2 a
+			start 2 a
+			2s pass 2 a 1s
+			> release 1
+			> release 2
+			> done`,
+		verdicts: "a flaky",
+	},
+	{
+		name: "a test that fails every time is failed",
+		cfg:  dispatch.Config{Workers: 1, Retries: 1},
+		script: `
+			add a:1s
+			complete
+			ready 1 exact
+			> hand 1 a
+			1s error 1 a 1s
+			> replace 2
+			ready 2 exact
+			> hand 2 a
+			2s fail 2 a 1s
+			> release 1
+			> release 2
+			> done`,
+		verdicts: "a failed",
+	},
+	{
+		name: "without a fresh worker the failure stands",
+		cfg:  dispatch.Config{Workers: 1, Retries: 1},
+		script: `
+			add a:1s
+			complete
+			ready 1 exact
+			> hand 1 a
+			1s fail 1 a 1s
+			> replace 2
+			lost 2 no such image
+			> release 1
+			> done`,
+		verdicts: "a failed",
+	},
+	{
+		name: "a failure on a lazy worker is final only when an exact one sees it too",
+		cfg:  dispatch.Config{Workers: 2},
+		script: `
+			add a:2s b:1s
+			complete
+			ready 1
+			> hand 1 a
+			ready 2 exact
+			> hand 2 b
+			start 1 a
+			start 2 b
+			1s pass 2 b 1s
+			2s tentative 1 a 2s
+			> hand 2 a
+			start 2 a
+			4s pass 2 a 2s
+			> release 1
+			> release 2
+			> done`,
+		verdicts: "a passed disproved, b passed",
+	},
+	{
+		name: "an exact worker is asked for when there is none",
+		cfg:  dispatch.Config{Workers: 1},
+		script: `
+			add a:2s
+			complete
+			ready 1
+			> hand 1 a
+			2s tentative 1 a 2s
+			> replace 2 exact
+			ready 2 exact
+			> hand 2 a
+			4s fail 2 a 2s
+			> release 1
+			> release 2
+			> done`,
+		verdicts: "a failed",
+	},
+	{
+		name: "what ran and is not what was discovered runs again",
+		cfg:  dispatch.Config{Workers: 2},
+		script: `
+			add a:2s b:1s
+			complete
+			ready 1
+			> hand 1 a
+			ready 2 exact
+			> hand 2 b
+			2s pass 1 a 2s
+			reject a
+			> hand 2 a
+			pass 2 b 1s
+			pass 2 a 1s
+			> release 1
+			> release 2
+			> done`,
+		verdicts: "a passed, b passed",
+	},
+	{
+		name: "a later report of the worker changes the outcome of its attempt",
+		cfg:  dispatch.Config{Workers: 1},
+		script: `
+			add a:2s b:1s
+			complete
+			ready 1 exact
+			> hand 1 a b
+			2s pass 1 a 2s
+			error 1 a 2s
+			pass 1 b 1s
+			> release 1
+			> done
+			error 1 b 1s`,
+		verdicts: "a failed, b failed",
+	},
+	{
+		name: "stopped: nothing more is handed out, what runs may end",
+		cfg:  dispatch.Config{Workers: 1},
+		script: `
+			add a:2s b:1s c:1s d:1s
+			complete
+			ready 1
+			> hand 1 a b
+			start 1 a
+			stop interrupted
+			> take back 1 b
+			return 1 b
+			pass 1 a 2s
+			> release 1
+			> done`,
+		verdicts: "a passed, b not-run (interrupted), c not-run (interrupted), d not-run (interrupted)",
+	},
+	{
+		name: "a group stays together, wherever its files are",
+		cfg:  dispatch.Config{Workers: 2},
+		script: `
+			add a:4s b:1s#g c:1s#g d:1s#g
+			complete
+			ready 1
+			> hand 1 a
+			ready 2
+			> hand 2 b c
+			start 2 b
+			1s pass 2 b 1s
+			> hand 2 d`,
+		verdicts: "a not-run, b passed, c not-run, d not-run",
+	},
+	{
+		name: "no tests: done at once",
+		cfg:  dispatch.Config{Workers: 2},
+		script: `
+			ready 1
+			complete
+			> release 1
+			> done
+			ready 2
+			> release 2`,
+	},
+}
+
+func TestSpec(t *testing.T) {
+	for _, s := range specs {
+		t.Run(s.name, func(t *testing.T) {
+			a := &actor{t: t, d: dispatch.New(s.cfg), tokens: map[string]worker.Token{}}
+			var want []string
+			for _, line := range strings.Split(strings.TrimSpace(s.script), "\n") {
+				line = strings.TrimSpace(line)
+				if said, ok := strings.CutPrefix(line, "> "); ok {
+					want = append(want, said)
+					continue
+				}
+				a.expect(want)
+				want = nil
+				a.act(line)
+			}
+			a.expect(want)
+			if got := verdicts(a.d); got != s.verdicts {
+				t.Errorf("verdicts\n%s\nwant\n%s", got, s.verdicts)
+			}
+		})
+	}
+}
+
+// actor plays a script.
+type actor struct {
+	t      *testing.T
+	d      *dispatch.Dispatcher
+	now    time.Duration
+	index  int
+	tokens map[string]worker.Token // of each worker's lease of a test
+	line   string
+	said   []string
+}
+
+func (a *actor) expect(want []string) {
+	a.t.Helper()
+	if got := strings.Join(a.said, "\n"); got != strings.Join(want, "\n") {
+		a.t.Fatalf("after %q the dispatcher says\n%s\nwant\n%s", a.line, got, strings.Join(want, "\n"))
+	}
+	a.said = nil
+}
+
+func (a *actor) act(line string) {
+	a.line = line
+	words := strings.Fields(line)
+	if at, err := time.ParseDuration(words[0]); err == nil {
+		a.now = at
+		words = words[1:]
+	}
+	for _, c := range a.d.Handle(a.now, a.input(words[0], words[1:])) {
+		a.said = append(a.said, a.hear(c))
+	}
+}
+
+func (a *actor) input(verb string, args []string) dispatch.Input {
+	switch verb {
+	case "add":
+		return dispatch.TestsAdded{Tests: a.tests(args)}
+	case "hint":
+		return dispatch.TestsAdded{Tests: a.tests(args), Hinted: true}
+	case "drop":
+		return dispatch.TestsDropped{Tests: ids(args)}
+	case "complete":
+		return dispatch.InventoryComplete{}
+	case "tick":
+		return dispatch.Ticked{}
+	case "stop":
+		return dispatch.Stopped{Reason: strings.Join(args, " ")}
+	case "reject":
+		return dispatch.TestsRejected{Tests: ids(args)}
+	}
+	var w dispatch.WorkerID
+	if _, err := fmt.Sscan(args[0], &w); err != nil {
+		a.t.Fatalf("%q: %v", a.line, err)
+	}
+	args = args[1:]
+	switch verb {
+	case "ready":
+		return dispatch.WorkerReady{Worker: w, Exact: len(args) > 0 && args[0] == "exact"}
+	case "lost":
+		return dispatch.WorkerLost{Worker: w, Cause: strings.Join(args, " ")}
+	case "return":
+		return dispatch.TestsReturned{Worker: w, Tests: ids(args)}
+	case "start":
+		return dispatch.TestStarted{Worker: w, Token: a.token(w, args[0]), Test: worker.TestID(args[0])}
+	}
+	in := dispatch.TestFinished{Worker: w, Token: a.token(w, args[0]), Test: worker.TestID(args[0]), Tentative: verb == "tentative"}
+	in.Call, _ = time.ParseDuration(args[1])
+	in.Outcome = map[string]worker.Outcome{"pass": worker.Passed, "fail": worker.Failing, "tentative": worker.Failing, "error": worker.Errored}[verb]
+	if in.Outcome == "" {
+		a.t.Fatalf("%q: no such verb", a.line)
+	}
+	return in
+}
+
+func (a *actor) token(w dispatch.WorkerID, test string) worker.Token {
+	return a.tokens[fmt.Sprint(w, test)]
+}
+
+// tests reads "id:estimate", with "#group" or "@file" behind.
+func (a *actor) tests(args []string) []plan.Test {
+	var out []plan.Test
+	for _, arg := range args {
+		arg, group, _ := strings.Cut(arg, "#")
+		arg, file, _ := strings.Cut(arg, "@")
+		id, est, _ := strings.Cut(arg, ":")
+		d, err := time.ParseDuration(est)
+		if err != nil {
+			a.t.Fatalf("%q: %v", a.line, err)
+		}
+		if file == "" {
+			file = id
+		}
+		out = append(out, plan.Test{ID: worker.TestID(id), File: file, Group: group, Index: a.index, Estimate: d, Known: true})
+		a.index++
+	}
+	return out
+}
+
+func ids(args []string) []worker.TestID {
+	out := make([]worker.TestID, len(args))
+	for i, a := range args {
+		out[i] = worker.TestID(a)
+	}
+	return out
+}
+
+func (a *actor) hear(c dispatch.Command) string {
+	switch c := c.(type) {
+	case dispatch.Hand:
+		s := fmt.Sprintf("hand %d", c.Worker)
+		for _, r := range c.Tests {
+			s += " " + string(r.ID)
+			a.tokens[fmt.Sprint(c.Worker, r.ID)] = c.Token
+		}
+		return s
+	case dispatch.TakeBack:
+		s := fmt.Sprintf("take back %d", c.Worker)
+		for _, id := range c.Tests {
+			s += " " + string(id)
+		}
+		return s
+	case dispatch.Release:
+		return fmt.Sprintf("release %d", c.Worker)
+	case dispatch.Replace:
+		return strings.TrimSpace(fmt.Sprintf("replace %d %s", c.Worker, map[bool]string{true: "exact"}[c.Exact]))
+	case dispatch.Done:
+		return "done"
+	}
+	return fmt.Sprintf("%#v", c)
+}
+
+// verdicts are the results in one line. The reason of a test that has not run
+// yet is left out.
+func verdicts(d *dispatch.Dispatcher) string {
+	var out []string
+	for _, r := range d.Results() {
+		s := string(r.Test.ID) + " " + string(r.Verdict)
+		if r.Reason != "" && r.Reason != "it has not run yet" {
+			s += " (" + r.Reason + ")"
+		}
+		if r.Lost {
+			s += " lost"
+		}
+		if r.Disproved {
+			s += " disproved"
+		}
+		if r.Evidence > 0 {
+			s += fmt.Sprintf(", %d evidence", r.Evidence)
+		}
+		out = append(out, s)
+	}
+	return strings.Join(out, ", ")
+}
