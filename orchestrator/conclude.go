@@ -51,7 +51,6 @@ func (f *finisher) remove(ctx context.Context) error {
 func (r *run) conclude(ctx context.Context) (err error) {
 	step := r.step("conclude")
 	defer func() { step.end(err) }()
-	defer func() { err = errors.Join(err, r.finish.remove(ctx), r.spool.remove(), os.RemoveAll(r.tmp())) }()
 	if r.lists.full == nil {
 		return nil // nothing was discovered: there is nothing to conclude
 	}

@@ -92,6 +92,13 @@ func (r *run) collected(ctx context.Context, m *member, c worker.Collected) {
 		Tests: c.Tests, Deselected: c.Deselected, Errors: c.Errors, Stop: c.Stop, Duration: report.Millis(c.DurationMS),
 	})
 	wrong := r.lists.settle(mine)
+	r.broken = c.Stop
+	if r.req.discoverOnly {
+		r.tests = r.estimated(mine.files)
+		r.input(ctx, dispatch.InventoryComplete{})
+		r.ready(ctx, m)
+		return
+	}
 	r.inventory(ctx, mine)
 	for _, w := range wrong {
 		r.reject(ctx, w)

@@ -88,6 +88,9 @@ func (r *run) recall(ctx context.Context) error {
 		r.mode = worker.Full
 		r.note(report.Info, "every worker collects the whole suite: an earlier run found that lazy collection is not the same here")
 	}
+	if r.req.discoverOnly {
+		return nil
+	}
 	r.hinted = r.estimated(hintedFiles(files))
 	return nil
 }
@@ -142,16 +145,12 @@ func (r *run) fleet() int {
 	if r.req.Workers > 0 {
 		return r.req.Workers
 	}
-	limit := max(1, r.info.CPUs)
-	need := max(r.req.Limits.Memory, workerMemory)
-	if r.info.Memory > 0 {
-		limit = min(limit, max(1, int(r.info.Memory/need)))
-	}
+	limit := r.limit()
 	if len(r.hinted) == 0 {
 		return limit
 	}
 	params := plan.Params{Split: r.req.Split, Fixtures: r.past.estimates.Fixtures}
-	costs := plan.Costs{Start: r.past.overhead, Worker: 200 * time.Millisecond}
+	costs := plan.Costs{Start: r.past.overhead, Worker: workerCost}
 	if r.req.Target > 0 {
 		p, ok := plan.ForTarget(r.hinted, params, costs, r.req.Target, limit)
 		if !ok {
@@ -160,6 +159,15 @@ func (r *run) fleet() int {
 		return len(p.Shards)
 	}
 	return plan.AutoWorkers(r.hinted, params, costs, limit)
+}
+
+// limit is how many workers the engine has processors and memory for.
+func (r *run) limit() int {
+	limit := max(1, r.info.CPUs)
+	if r.info.Memory > 0 {
+		limit = min(limit, max(1, int(r.info.Memory/max(r.req.Limits.Memory, workerMemory))))
+	}
+	return limit
 }
 
 // estimated turns a collection into tests to plan with.

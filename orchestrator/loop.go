@@ -25,8 +25,7 @@ type loopState struct {
 	host     string
 	past     past
 	hinted   []plan.Test // what the last run discovered
-	finish   *finisher
-	started  int // members that are not gone
+	started  int         // members that are not gone
 	done     bool
 	stopped  bool
 	killed   bool
@@ -39,6 +38,7 @@ type loopState struct {
 	discovery           *stepping
 	tests               []plan.Test // discovered, in the suite's order
 	deselected          int
+	broken              bool             // files could not be collected: no test counts
 	told                map[string]bool  // notes that were made
 	suspicion           string           // why lazy collection is not to be trusted
 	unknown             []worker.TestID  // hinted tests that a lazy worker did not find

@@ -84,6 +84,7 @@ func (r *run) work(ctx context.Context, m *member, open func(engine.Layout) work
 		return d
 	}
 	defer client.Close()
+	defer context.AfterFunc(ctx, client.Close)()
 	r.inbox <- message{from: m, attached: client}
 	if err := client.Send(worker.Request{Open: ptr(open(inst.Layout()))}); err != nil {
 		d.exit, d.cause = r.autopsy(ctx, inst, err)
@@ -166,9 +167,7 @@ func fetchFile(ctx context.Context, client *worker.Client, remote, local string)
 // dial greets the agent of a place of work.
 func dial(ctx context.Context, inst engine.Instance, name string) (*worker.Client, error) {
 	client := worker.NewClient(inst.Stream(), worker.ClientOptions{})
-	stop := context.AfterFunc(ctx, client.Close)
 	if _, err := client.Hello(ctx, worker.Greeting{Version: worker.Version, Worker: name}); err != nil {
-		stop()
 		client.Close()
 		return nil, err
 	}

@@ -56,6 +56,8 @@ type Request struct {
 	Harden      engine.Harden
 	Network     string
 	User        string
+
+	discoverOnly bool
 }
 
 // A Step is a list of shell commands, and what their result depends on.

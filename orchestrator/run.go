@@ -22,13 +22,26 @@ import (
 // results could not be written. When ctx ends, tests are no longer handed out, what runs gets a few seconds,
 // and what is known is reported. Nothing of the run is left behind.
 func Run(ctx context.Context, req Request, deps Deps) (*report.Report, error) {
+	r, err := newRun(req, deps)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.straight(ctx); err != nil {
+		r.fault(ctx, err)
+	}
+	return r.end()
+}
+
+func newRun(req Request, deps Deps) (*run, error) {
 	rec, err := newRecorder(req.Out, deps)
 	if err != nil {
 		return nil, err
 	}
-	r := &run{Deps: deps, recorder: rec, req: req, inbox: make(chan message, 256), members: map[dispatch.WorkerID]*member{}}
+	r := &run{
+		Deps: deps, recorder: rec, req: req, inbox: make(chan message, 256),
+		members: map[dispatch.WorkerID]*member{}, finish: &finisher{done: make(chan struct{})},
+	}
 	r.failures, r.told, r.openers = map[worker.TestID]bool{}, map[string]bool{}, map[attempt]bool{}
-	r.finish = &finisher{done: make(chan struct{})}
 	started := report.RunStarted{
 		Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, Args: req.Args, StartedAt: deps.Now(),
 	}
@@ -39,10 +52,7 @@ func Run(ctx context.Context, req Request, deps Deps) (*report.Report, error) {
 	for _, n := range deps.Notes {
 		r.note(report.Info, "%s", n)
 	}
-	if err := r.straight(ctx); err != nil {
-		r.fault(ctx, err)
-	}
-	return rec.end()
+	return r, nil
 }
 
 // A run is the state of one run. Its fields are set by one step of the line
@@ -65,11 +75,25 @@ type run struct {
 	inbox   chan message
 	members map[dispatch.WorkerID]*member
 	lists   confirmation
+	finish  *finisher
 	loopState
 }
 
 // straight is the straight line of a run.
 func (r *run) straight(ctx context.Context) (err error) {
+	if err := r.prologue(ctx); err != nil {
+		return errors.Join(err, r.clear(context.WithoutCancel(ctx)))
+	}
+	if err := r.dispatch(ctx); err != nil {
+		return err
+	}
+	r.judge()
+	late := context.WithoutCancel(ctx)
+	return errors.Join(r.conclude(late), r.clear(late), r.remember(late))
+}
+
+// prologue is the line up to where tests could be handed out.
+func (r *run) prologue(ctx context.Context) (err error) {
 	if r.info, err = r.Engine.Info(ctx); err != nil {
 		return err
 	}
@@ -82,15 +106,16 @@ func (r *run) straight(ctx context.Context) (err error) {
 	if err := r.place(ctx); err != nil {
 		return err
 	}
-	if err := r.forecast(ctx); err != nil {
-		return err
+	return r.forecast(ctx)
+}
+
+// clear removes what only this run needed.
+func (r *run) clear(ctx context.Context) error {
+	err := r.finish.remove(ctx)
+	if r.spool != nil {
+		err = errors.Join(err, r.spool.remove())
 	}
-	if err := r.dispatch(ctx); err != nil {
-		return err
-	}
-	r.judge()
-	concluded := r.conclude(context.WithoutCancel(ctx))
-	return errors.Join(concluded, r.remember(context.WithoutCancel(ctx)))
+	return errors.Join(err, os.RemoveAll(r.tmp()))
 }
 
 // sweep removes what dead runs left behind. It is not worth failing for.
