@@ -82,7 +82,8 @@ type Counts struct {
 // Beyond the kinds of the package's comment there may be, of a test,
 //
 //	rerun-of    a report of an earlier attempt: it is shown as a rerun
-//	died        {"message"}: pytest had no say, the test failed with it
+//	died        {"message"}: pytest had no say, the test failed with it. A test
+//	            that has a logstart and no logfinish is taken for such a one
 //
 // and other kinds, which are passed over. The results are below Dir/out:
 //
@@ -90,8 +91,9 @@ type Counts struct {
 //	coverage/.coverage, coverage/coverage.xml, coverage/total.json
 //	coverage/html, coverage.json, coverage.lcov    when pytest-cov was asked
 //
-// What pytest prints is emitted as it comes. A replay that breaks is told in
-// Concluded.Error, and what was made nevertheless is in Files.
+// What pytest prints is emitted as it comes; emit may be called concurrently.
+// A replay that breaks is told in Concluded.Error, and what was made
+// nevertheless is in Files.
 func (*Framework) Conclude(ctx context.Context, c worker.Conclude, emit func(worker.Event)) (_ worker.Concluded, err error) {
 	var options ConcludeOptions
 	if len(c.Options) > 0 {

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,8 +61,11 @@ func (j journaled) conclude(t *testing.T, options ConcludeOptions) (done worker.
 
 func conclude(t *testing.T, c worker.Conclude) (done worker.Concluded, text string) {
 	t.Helper()
+	var mu sync.Mutex
 	var stdout, stderr strings.Builder
 	done, err := New().Conclude(context.Background(), c, func(e worker.Event) {
+		mu.Lock()
+		defer mu.Unlock()
 		switch e.Output.Stream {
 		case "stdout":
 			stdout.Write(e.Output.Data)
