@@ -15,15 +15,38 @@ func completes(cmd *cobra.Command, flag string, values ...string) {
 	}
 }
 
-// completeFlags does so for the flags of run and its like that cmd has.
+// complete tells the shell what the flags and arguments of all commands may be.
+func complete(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		complete(cmd)
+		completeFlags(cmd)
+		if cmd.ValidArgsFunction != nil {
+			continue
+		}
+		if strings.Contains(cmd.Use, "[suite]") {
+			cmd.ValidArgsFunction = completeSuite
+		} else if !strings.Contains(cmd.Use, "FILE") {
+			cmd.ValidArgsFunction = cobra.NoFileCompletions
+		}
+	}
+}
+
+// completeFlags names the values of the flags that several commands have.
 func completeFlags(cmd *cobra.Command) {
 	for flag, values := range map[string]string{
 		"engine": "auto docker process", "schedule": "dynamic static", "split-by": "time file directory",
 		"progress": "auto tty plain quiet json", "fail-on": "flaky", "image": "auto host", "workers": "auto",
 		"color": "auto always never", "log-level": "trace debug info warn error",
 	} {
-		if cmd.Flags().Lookup(flag) != nil {
+		if _, done := cmd.GetFlagCompletionFunc(flag); cmd.Flags().Lookup(flag) != nil && !done {
 			completes(cmd, flag, strings.Fields(values)...)
+		}
+	}
+	if cmd.Flags().Lookup("suite") != nil {
+		if err := cmd.RegisterFlagCompletionFunc("suite", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return suiteNames(cmd), cobra.ShellCompDirectiveNoFileComp
+		}); err != nil {
+			panic(err) // the flag is there
 		}
 	}
 }

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/engine/docker"
+	"github.com/shardyard/shardyard/orchestrator/engine/process"
+	"github.com/shardyard/shardyard/orchestrator/history"
+)
+
+func newCacheCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cache",
+		Short: "List and remove what shardyard keeps between runs",
+		Long: `Between runs a project keeps its environments, its source tree, the package cache and the agent on the engine. They expire
+by themselves. Results (.shardyard) and the history of times are no cache.`,
+		Example: `  shardyard cache list
+  shardyard cache clear`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newCacheListCommand(), newCacheClearCommand())
+	return cmd
+}
+
+// cacheFlags are those of the cache commands.
+type cacheFlags struct {
+	commonFlags
+	engine string
+}
+
+func (f *cacheFlags) register(cmd *cobra.Command) {
+	f.commonFlags.register(cmd)
+	cmd.Flags().Lookup("color").Hidden = true
+	cmd.Flags().StringVar(&f.engine, "engine", "auto", "whose cache: auto (every engine that answers), docker or process")
+}
+
+// A keeper is an engine with what a project keeps on it.
+type keeper struct {
+	name   string
+	engine interface {
+		engine.Engine
+		ClearAll(context.Context) error
+	}
+}
+
+// keepers opens the engines that were asked for. With auto, a Docker engine
+// that does not answer is passed over, and why says so.
+func (f *cacheFlags) keepers(ctx context.Context) (all []keeper, dir, why string, err error) {
+	logger, err := f.logger()
+	if err != nil {
+		return nil, "", "", err
+	}
+	dir, err = f.place()
+	if err != nil {
+		return nil, "", "", err
+	}
+	if !slices.Contains([]string{"auto", "docker", "process"}, f.engine) {
+		return nil, "", "", fmt.Errorf("--engine %q: there are auto, docker and process", f.engine)
+	}
+	if f.engine != "process" {
+		e, err := openDocker(ctx, dir, docker.BuilderOptions{}, logger)
+		switch {
+		case err == nil:
+			all = append(all, keeper{"docker", e.(*docker.Engine)})
+		case f.engine == "docker":
+			return nil, "", "", infraError{err}
+		default:
+			why = fmt.Sprintf("docker: %v", err)
+		}
+	}
+	if f.engine != "docker" {
+		e, err := openProcess(dir, logger)
+		if err != nil {
+			return nil, "", "", infraError{errors.Join(err, closeAll(all))}
+		}
+		all = append(all, keeper{"process", e.(*process.Engine)})
+	}
+	return all, dir, why, nil
+}
+
+// place is the project's directory. What is kept can be removed when the
+// project can no longer be understood.
+func (f *cacheFlags) place() (string, error) {
+	if p, err := loadProject(f.dir, f.config); err == nil {
+		return p.dir, nil
+	}
+	return existing(f.dir)
+}
+
+func closeAll(all []keeper) error {
+	var errs []error
+	for _, k := range all {
+		errs = append(errs, k.engine.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// kept is one thing of the list.
+type kept struct {
+	Engine string    `json:"engine"`
+	Kind   string    `json:"kind"`
+	Name   string    `json:"name"`
+	Size   int64     `json:"bytes"` // -1: not known
+	Used   time.Time `json:"used,omitzero"`
+}
+
+func newCacheListCommand() *cobra.Command {
+	var f cacheFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List what is kept for this project",
+		Example: `  shardyard cache list --json`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			all, _, why, err := f.keepers(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, infra(closeAll(all))) }()
+			things := []kept{}
+			for _, k := range all {
+				list, err := k.list(cmd.Context())
+				if err != nil {
+					return infraError{err}
+				}
+				things = append(things, list...)
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), things)
+			}
+			if why != "" {
+				fmt.Fprintln(cmd.ErrOrStderr(), why)
+			}
+			return showKept(cmd.OutOrStdout(), things)
+		},
+	}
+	f.register(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func showKept(out io.Writer, things []kept) error {
+	if len(things) == 0 {
+		_, err := fmt.Fprintln(out, "nothing is kept for this project")
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "ENGINE\tKIND\tSIZE\tUSED\tNAME")
+	for _, k := range things {
+		size, used := "?", "-"
+		if k.Size >= 0 {
+			size = fmt.Sprintf("%.1f MB", float64(k.Size)/1e6)
+		}
+		if !k.Used.IsZero() {
+			used = k.Used.Local().Format(time.DateTime)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", k.Engine, k.Kind, size, used, k.Name)
+	}
+	return w.Flush()
+}
+
+// list lists what the project keeps on the engine.
+func (k keeper) list(ctx context.Context) (list []kept, err error) {
+	switch e := k.engine.(type) {
+	case *docker.Engine:
+		usage, err := e.Usage(ctx)
+		for _, u := range usage {
+			list = append(list, kept{k.name, u.Kind, u.Name, u.Size, u.Used})
+		}
+		return list, err
+	case *process.Engine:
+		usage, err := e.Usage(ctx)
+		for _, u := range usage {
+			list = append(list, kept{k.name, u.Kind, u.Name, u.Size, u.Used})
+		}
+		return list, err
+	}
+	return nil, fmt.Errorf("the engine %s does not say what it keeps", k.name)
+}
+
+func newCacheClearCommand() *cobra.Command {
+	var f cacheFlags
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "clear",
+		Short: "Remove what is kept for this project",
+		Long: `Removes environments, source trees, the package cache and the agent of this project from the engines. The next run makes
+them again. Refused while a run of the project lives. --all removes the project's results and history too.`,
+		Example: `  shardyard cache clear
+  shardyard cache clear --engine docker
+  shardyard cache clear --all`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			keepers, dir, why, err := f.keepers(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, infra(closeAll(keepers))) }()
+			if why != "" {
+				fmt.Fprintln(cmd.ErrOrStderr(), why)
+			}
+			for _, k := range keepers {
+				if err := k.engine.ClearAll(cmd.Context()); err != nil {
+					return infraError{fmt.Errorf("%s: %w", k.name, err)}
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: nothing is kept any more\n", k.name)
+			}
+			if !all {
+				return nil
+			}
+			if err := f.forget(cmd.Context(), dir); err != nil {
+				return infraError{err}
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "results and history are gone too")
+			return nil
+		},
+	}
+	f.register(cmd)
+	cmd.Flags().BoolVar(&all, "all", false, "results (.shardyard) and history of the project too")
+	return cmd
+}
+
+// forget removes the results and the history of a project.
+func (f *cacheFlags) forget(ctx context.Context, dir string) (err error) {
+	if err := os.RemoveAll(filepath.Join(dir, ".shardyard")); err != nil {
+		return fmt.Errorf("remove results: %w", err)
+	}
+	logger, err := f.logger()
+	if err != nil {
+		return err
+	}
+	db, err := history.Open(ctx, filepath.Join(stateDir(), "history.db"), logger.Named("history"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	suites, err := db.Suites(ctx)
+	if err != nil {
+		return err
+	}
+	for _, key := range suites {
+		if strings.HasPrefix(key, history.Key(dir, "")) {
+			if err := db.Forget(ctx, key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
