@@ -22,8 +22,9 @@
 //	logstart    {"nodeid", "location"}
 //	report      a report, as pytest_report_to_serializable makes it
 //	amend       a report that takes the place of the same test's last report of
-//	            the same phase: a fixture of wider scope failed while it was torn
-//	            down, after the test was finished. Another Finished follows it
+//	            the same phase: fixtures of wider scope were torn down after the
+//	            test was finished, and failed, printed or took their time. Another
+//	            Finished of the same token follows it
 //	logfinish   {"nodeid", "location"}
 //	warning     {"when", "nodeid", "location", "warning": {"message", "class",
 //	            "args", "category", "filename", "lineno", "line"}}; class and
@@ -33,9 +34,22 @@
 //	suite       {"properties": [[name, value], ...]}: record_testsuite_property,
 //	            at the end of a session; only with --junitxml
 //
+// # Collection
+//
+// A full session leaves the collection to pytest. A lazy one collects a
+// skeleton (folders, packages, conftest files) and a file when one of its tests
+// is handed out. It answers Full, with the reason, where laziness is known to
+// be wrong: options that look at the whole suite, plugins that replace the
+// collection or the loop, an untried pytest, and modules whose meaning depends
+// on the order of imports. Beyond that a lazy file's list must be held against
+// a full one by whoever asked for it.
+//
 // # Limits
 //
-// The package promises nothing about what plain pytest leaves to chance. A
-// test that a plugin reruns in its own process keeps the wider fixtures
-// between its attempts when no further test is known at that time.
+// A test that a plugin reruns in its own process keeps the wider fixtures
+// between its attempts when no further test is known at that time. A file
+// whose tests import modules of other folders while they run can change what
+// a file finds that is collected later; xdist does not notice such a suite
+// either. When a test calls pytest.exit it is started and never finished; the
+// session's Stop says why.
 package pytest

@@ -56,7 +56,7 @@ func (f *feed) Next(ctx context.Context, wait bool) (worker.Leased, worker.State
 			return worker.Leased{}, worker.Ended
 		case f.known && len(f.queue) == 0 && (wait || !f.pauses):
 			return worker.Leased{}, worker.Ended
-		case f.known && len(f.queue) > 0 && !(f.pauses && f.running):
+		case f.known && len(f.queue) > 0 && (!f.pauses || !f.running):
 			f.token++
 			t := worker.Leased{Ref: f.queue[0], Token: f.token}
 			f.queue = f.queue[1:]

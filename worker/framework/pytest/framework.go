@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -87,4 +86,5 @@ type usageError string
 
 func (e usageError) Error() string { return string(e) }
 
-func (usageError) Is(target error) bool { return errors.Is(worker.ErrUsage, target) }
+// Is makes it a [worker.ErrUsage].
+func (usageError) Is(target error) bool { return target == worker.ErrUsage }
