@@ -73,7 +73,7 @@ func (r *run) recall(ctx context.Context) error {
 	if r.past.samples, err = r.History.Samples(ctx, r.past.suite); err != nil {
 		return err
 	}
-	r.past.estimates = estimates(r.past.samples)
+	r.past.estimates = Estimates(r.past.samples)
 	files, err := r.History.Inventory(ctx, r.past.suite, r.past.selection)
 	if err != nil {
 		return err
@@ -95,8 +95,8 @@ func (r *run) recall(ctx context.Context) error {
 	return nil
 }
 
-// estimates turns samples into what the planner takes.
-func estimates(s history.Samples) plan.Past {
+// Estimates turns the samples of a history into what the planner takes.
+func Estimates(s history.Samples) plan.Past {
 	fixtures := map[string]time.Duration{}
 	for file, f := range s.Files {
 		fixtures[file] = f.Cost()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -79,7 +80,7 @@ func (f *runFlags) exec(ctx context.Context, suite string, c orchestrator.Comman
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(req.Out)) }()
 	code, err := orchestrator.Exec(ctx, req, c, orchestrator.Deps{
-		Engine: eng, Sinks: []orchestrator.Sink{stepsTo{c}}, Logger: logger, Now: time.Now,
+		Engine: eng, Sinks: []orchestrator.Sink{steps{c.Stderr}}, Logger: logger, Now: time.Now,
 	})
 	if err != nil {
 		return infraError{err}
@@ -87,14 +88,14 @@ func (f *runFlags) exec(ctx context.Context, suite string, c orchestrator.Comman
 	return exit(code)
 }
 
-// stepsTo shows the steps that take long, on stderr.
-type stepsTo struct{ c orchestrator.Command }
+// steps shows what takes long.
+type steps struct{ to io.Writer }
 
-func (s stepsTo) Handle(e report.Event) {
+func (s steps) Handle(e report.Event) {
 	switch b := e.Body.(type) {
 	case report.StepProgress:
-		fmt.Fprintln(s.c.Stderr, b.Text)
+		fmt.Fprintln(s.to, b.Text)
 	case report.Note:
-		fmt.Fprintln(s.c.Stderr, b.Text)
+		fmt.Fprintln(s.to, b.Text)
 	}
 }
