@@ -1,25 +1,72 @@
 package simulate
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
 // A Table is figures for policies by number of workers.
 type Table struct {
-	Name    string
-	Workers []int
-	Rows    []Row
+	Name    string `json:"name"`
+	Suites  int    `json:"suites"`
+	Workers []int  `json:"workers"`
+	Rows    []Row  `json:"rows"`
 }
 
-// A Row is one policy's ratios of makespan to lower bound, geometric means over
-// all suites, one for each number of workers.
+// A Row is one policy's figures, one for each number of workers.
 type Row struct {
-	Policy, Source string
-	Ratios         []float64
+	Policy string `json:"policy"`
+	Source string `json:"source"`
+	// Ratios are makespan by lower bound, geometric means over the suites.
+	Ratios []float64 `json:"ratios"`
 	// Opened is the mean number of workers that open a file.
-	Opened []float64
+	Opened []float64 `json:"opened"`
+}
+
+// String is the table as text.
+func (t Table) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s (%d suites)\n%-30s", t.Name, t.Suites, "makespan / lower bound, N =")
+	for _, n := range t.Workers {
+		fmt.Fprintf(&b, "%8d", n)
+	}
+	fmt.Fprintf(&b, "   workers per file")
+	for _, r := range t.Rows {
+		fmt.Fprintf(&b, "\n%-30s", r.Policy)
+		for _, x := range r.Ratios {
+			fmt.Fprintf(&b, "%8.3f", x)
+		}
+		b.WriteString("   ")
+		for _, x := range r.Opened {
+			fmt.Fprintf(&b, "%6.2f", x)
+		}
+	}
+	b.WriteString("\n")
+	return b.String()
+}
+
+// An Outcome is how one policy ran one suite.
+type Outcome struct {
+	Policy   string        `json:"policy"`
+	Source   string        `json:"source"`
+	Makespan time.Duration `json:"makespan_ns"`
+	Bound    time.Duration `json:"lower_bound_ns"`
+	Balance  float64       `json:"balance"`
+	Opened   int           `json:"opened"`
+}
+
+// Compare runs the suite under each policy.
+func Compare(s Suite, w World, policies []Policy) []Outcome {
+	bound := Bound(s, w)
+	out := make([]Outcome, len(policies))
+	for i, p := range policies {
+		r := p.Run(s, w)
+		out[i] = Outcome{p.Name, p.Source, r.Makespan, bound, r.Balance(), r.Opened}
+	}
+	return out
 }
 
 // A Scenario is a way to run suites.
@@ -33,7 +80,7 @@ type Scenario struct {
 
 // Run fills the scenario's table.
 func (sc Scenario) Run(workers []int) Table {
-	t := Table{Name: sc.Name, Workers: workers}
+	t := Table{Name: sc.Name, Suites: len(sc.Suites), Workers: workers}
 	for _, p := range sc.Policies {
 		row := Row{Policy: p.Name, Source: p.Source}
 		for _, n := range workers {
@@ -79,32 +126,46 @@ func slow(told bool) func(Suite, int) World {
 	return func(_ Suite, n int) World { return World{Workers: n, Speeds: []float64{0.5}, Told: told} }
 }
 
+// batches is a world in which a process for a batch costs so much.
+func batches(cost time.Duration) func(Suite, int) World {
+	return func(_ Suite, n int) World { return World{Workers: n, Batch: cost} }
+}
+
 // Scenarios are the comparisons that the project publishes, on these suites.
 // The seed makes the noise.
 func Scenarios(corpus []History, seed uint64) []Scenario {
 	chance := rand.New(rand.NewPCG(seed, 1))
 	var exact, replays, noisy, unknown []Suite
+	streams := append([]Policy{Ours, OursStatic}, Peers...)
+	all := append([]Policy{Ours, OursAtomic, OursStatic}, Peers...)
+	past := append([]Policy{Clairvoyant}, all...)
+	var single []Scenario
 	for _, h := range corpus {
 		s := Known(h.Name, h.Newest)
 		exact = append(exact, s)
-		replays = append(replays, h.Replays()...)
+		if r := h.Replays(); len(r) > 0 {
+			replays = append(replays, r...)
+			single = append(single, Scenario{"replay of " + h.Name, r, plain, past})
+		}
 		for range 3 {
 			noisy = append(noisy, Noisy(s, 0.3, chance))
 			unknown = append(unknown, Forgetful(s, 0.2, chance))
 		}
 	}
-	all := append([]Policy{Ours, OursAtomic, OursStatic}, Peers...)
-	streams := append([]Policy{Ours, OursStatic}, Peers...)
-	return []Scenario{
+	out := []Scenario{
 		{"static plan, times known", exact, plain, []Policy{OursStatic, Chunks, LeastDuration, LongestFiles, RoundRobin}},
 		{"times known", exact, plain, all},
-		{"replay of histories", replays, plain, all},
-		{"noise of 30 %", noisy, plain, all},
-		{"a fifth of the tests unknown", unknown, plain, all},
-		{"a file costs 0.5 s to open", exact, fixtures(500 * time.Millisecond), streams},
-		{"a file costs 2 s to open", exact, fixtures(2 * time.Second), streams},
-		{"replay, a file costs 0.5 s to open", replays, fixtures(500 * time.Millisecond), streams},
-		{"one worker of half the speed, known", exact, slow(true), streams},
-		{"one worker of half the speed, unknown", exact, slow(false), streams},
+		{"replay of all histories", replays, plain, past},
 	}
+	out = append(out, single...)
+	return append(out,
+		Scenario{"noise of 30 %", noisy, plain, all},
+		Scenario{"a fifth of the tests unknown", unknown, plain, all},
+		Scenario{"a file costs 0.5 s to open", exact, fixtures(500 * time.Millisecond), streams},
+		Scenario{"a file costs 2 s to open", exact, fixtures(2 * time.Second), streams},
+		Scenario{"replay, a file costs 0.5 s to open", replays, fixtures(500 * time.Millisecond), streams},
+		Scenario{"a batch costs 1 s", exact, batches(time.Second), []Policy{OursAtomic}},
+		Scenario{"one worker of half the speed, known", exact, slow(true), streams},
+		Scenario{"one worker of half the speed, unknown", exact, slow(false), streams},
+	)
 }

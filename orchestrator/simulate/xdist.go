@@ -199,9 +199,12 @@ var WorkSteal = Policy{"xdist worksteal", "github.com/pytest-dev/pytest-xdist 3.
 		stealing = true
 		x.clock.after(w.Latency, func() {
 			stealing = false
-			// The node keeps what it has begun meanwhile, and the next one.
-			num = min(num, max(0, len(from.pending)-minPending))
+			// All of them, or none when the node has taken some for itself
+			// meanwhile (xdist/remote.py, steal).
 			cut := len(from.pending) - num
+			if cut < minPending {
+				cut = len(from.pending)
+			}
 			queue = append(queue, from.pending[cut:]...)
 			from.pending = slices.Clone(from.pending[:cut])
 			schedule()
