@@ -234,7 +234,7 @@ func (c *combination) sound() []report.Source {
 	var sources []report.Source
 	for _, path := range c.found.junit {
 		src := report.Source{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
-		if err := check(src); err != nil {
+		if err := readable(src); err != nil {
 			c.fault(fmt.Sprintf("%s cannot be read: %v; a shard that was cut off leaves such a file: run that shard again", path, err))
 			continue
 		}
@@ -243,7 +243,7 @@ func (c *combination) sound() []report.Source {
 	return sources
 }
 
-func check(src report.Source) (err error) {
+func readable(src report.Source) (err error) {
 	f, err := src.Open()
 	if err != nil {
 		return err
