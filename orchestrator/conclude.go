@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
@@ -94,9 +95,40 @@ func (r *run) conclude(ctx context.Context) (err error) {
 			return fmt.Errorf("fetch %s: %w", f, err)
 		}
 	}
+	if err := r.copyJUnit(); err != nil {
+		return err
+	}
 	r.emit(report.Concluded{Code: done.Code, Files: done.Files, Error: done.Error})
 	r.covered(done)
 	return client.Quit(ctx)
+}
+
+// copyJUnit honours the user's own --junitxml: workers wrote elsewhere. The
+// path comes from a worker, so what the user did not type must be a local .xml.
+func (r *run) copyJUnit() error {
+	if r.settings == nil || r.settings.JUnit == "" {
+		return nil
+	}
+	to := r.settings.JUnit
+	typed := slices.ContainsFunc(r.req.Args, func(a string) bool { return a == to || strings.HasSuffix(a, "="+to) })
+	if !typed && (!filepath.IsLocal(to) || filepath.Ext(to) != ".xml") {
+		r.note(report.Warning, "--junitxml %s, from the project's own options, is not a .xml file below the project: left out", to)
+		return nil
+	}
+	if !filepath.IsAbs(to) {
+		to = filepath.Join(r.req.Project, to)
+	}
+	data, err := os.ReadFile(filepath.Join(r.req.Out, "junit.xml"))
+	if err != nil {
+		return fmt.Errorf("write --junitxml %s: %w", r.settings.JUnit, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return fmt.Errorf("write --junitxml %s: %w", r.settings.JUnit, err)
+	}
+	if err := os.WriteFile(to, data, 0o644); err != nil {
+		return fmt.Errorf("write --junitxml %s: %w", r.settings.JUnit, err)
+	}
+	return nil
 }
 
 func (r *run) tmp() string { return filepath.Join(r.req.Out, "tmp") }

@@ -166,9 +166,11 @@ func (r *run) spec(role engine.Role, name string) engine.Spec {
 	s := engine.Spec{
 		Run: r.req.RunID, Name: name, Role: role, Base: r.base, TreeName: r.treeName(), Limits: r.req.Limits,
 	}
+	if role != engine.Builder {
+		s.User = r.req.User // what prepare writes belongs to whom the tests run as
+	}
 	if role == engine.Worker || role == engine.Finisher {
-		s.Layer, s.Tree = r.sealed, r.tree
-		s.Harden, s.User = r.req.Harden, r.req.User
+		s.Layer, s.Tree, s.Harden = r.sealed, r.tree, r.req.Harden
 	}
 	if role == engine.Worker {
 		s.Network = r.req.Network
