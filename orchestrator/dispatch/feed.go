@@ -78,7 +78,7 @@ func (d *Dispatcher) feed(m *member) {
 // hungry says that it is worth a message to hand the worker more: the window
 // is half empty, or the batch is done.
 func (d *Dispatcher) hungry(m *member) bool {
-	if m.count == 0 && !(m.exact && len(d.lanes[confirm]) > 0) {
+	if m.count == 0 && (!m.exact || len(d.lanes[confirm]) == 0) {
 		return false
 	}
 	if d.cfg.Runner == Atomic {

@@ -194,7 +194,7 @@ func (d *Dispatcher) requeue(m *member, tests []int32) {
 // run again, on an exact worker.
 func (d *Dispatcher) reject(ids []worker.TestID) {
 	const why = "what ran is not what was discovered"
-	var again []int32
+	var voided []int32
 	for _, id := range ids {
 		i, ok := d.index[id]
 		if !ok || d.entries[i].state == dropped {
@@ -215,10 +215,10 @@ func (d *Dispatcher) reject(ids []worker.TestID) {
 		}
 		d.detach(i)
 		e.state, e.exact = final, true
-		again = append(again, i)
+		voided = append(voided, i)
 	}
 	d.tidy(func(e *entry) bool { return e.state != final })
-	for _, i := range again {
+	for _, i := range voided {
 		e := &d.entries[i]
 		if e.rejected++; d.stopped != "" || e.rejected > maxRejections {
 			d.conclude(e, why)

@@ -127,10 +127,11 @@ func (d *Dispatcher) cut(b *bargain, u *unit, first bool) []int32 {
 		e := &d.entries[i]
 		price := b.takes + b.price(e)
 		fair := price <= b.leaves-scale(e.test.Estimate, b.spares)
-		if !fair && !(first && len(taken) == 0 && b.sooner(price, limit)) {
-			if first && len(taken) == 0 {
-				continue // a shorter one may do
-			}
+		alone := first && len(taken) == 0
+		if !fair && alone && !b.sooner(price, limit) {
+			continue // a shorter one may do
+		}
+		if !fair && !alone {
 			break
 		}
 		b.take(e)
@@ -156,17 +157,17 @@ func (d *Dispatcher) snap(b *bargain, u *unit, taken []int32) []int32 {
 	}
 	limit := max(d.cfg.BatchCost, d.fixtures[d.entries[taken[0]].file])
 	var rest []int32
-	var time time.Duration
+	var work time.Duration
 	for _, i := range u.tests[u.next:] {
-		if i == taken[0] || time >= limit {
+		if i == taken[0] || work >= limit {
 			break
 		}
 		if d.waits(u, i) {
 			rest = append(rest, i)
-			time += d.entries[i].test.Estimate
+			work += d.entries[i].test.Estimate
 		}
 	}
-	if len(rest) == 0 || time >= limit {
+	if len(rest) == 0 || work >= limit {
 		return taken
 	}
 	for _, i := range rest {
@@ -189,7 +190,8 @@ func (d *Dispatcher) cutWhole(b *bargain, u *unit, first bool) []int32 {
 			all = append(all, i)
 		}
 	}
-	if len(all) == 0 || trial.takes > trial.leaves && !(first && b.sooner(trial.takes, b.leaves)) {
+	worth := trial.takes <= trial.leaves || first && b.sooner(trial.takes, b.leaves)
+	if len(all) == 0 || !worth {
 		return nil
 	}
 	*b = trial

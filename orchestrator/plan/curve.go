@@ -76,7 +76,7 @@ func ForTarget(tests []Test, p Params, c Costs, target time.Duration, limit int)
 	if spare := target - c.Start; spare > 0 {
 		p.Workers = 1
 		s := newSuite(tests, p)
-		from = min(max(1, int(int64(s.sum)/int64(spare))), limit)
+		from = min(max(1, int(s.sum/int64(spare))), limit)
 	}
 	for n := from; n <= limit; n++ {
 		p.Workers = n

@@ -30,11 +30,13 @@ func recorded(tb testing.TB, name string) simulate.Durations {
 	return d
 }
 
+var names = []string{"onegov", "pgmpy", "hypha", "pymc_marketing"}
+
 // corpus is all recorded suites with their histories.
 func corpus(tb testing.TB) []simulate.History {
 	tb.Helper()
 	var out []simulate.History
-	for _, name := range []string{"onegov", "pgmpy", "hypha", "pymc_marketing"} {
+	for _, name := range names {
 		h := simulate.History{Name: name, Newest: recorded(tb, name)}
 		files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "durations", name, "*.json.gz"))
 		if err != nil {

@@ -60,7 +60,7 @@ func (x *xdist) begin(n *node) {
 	}
 	n.running = true
 	test := n.pending[0]
-	took, _ := n.machine.run(x.suite, test)
+	took, _ := n.run(x.suite, test)
 	x.clock.after(took, func() {
 		n.running = false
 		n.pending = n.pending[1:]
