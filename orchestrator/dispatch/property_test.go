@@ -216,7 +216,7 @@ func (w *world) work() bool {
 func (w *world) giveBack(f *fake) {
 	var back []worker.TestID
 	for k := len(f.queue) - 1; k >= 0; k-- {
-		if l := f.queue[k]; slices.Contains(f.asked, l.id) && !(k == 0 && f.running) {
+		if l := f.queue[k]; slices.Contains(f.asked, l.id) && (k > 0 || !f.running) {
 			back = append(back, l.id)
 			f.queue = slices.Delete(f.queue, k, k+1)
 			delete(w.handedTo, l.id)
