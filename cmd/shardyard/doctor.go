@@ -179,7 +179,7 @@ func (d *doctor) engine(ctx context.Context, dir string) (err error) {
 	}
 	e, why, err := openEngine(ctx, d.flags.engine, dir, reach, d.logger)
 	if err != nil {
-		if d.flags.engine != "auto" && d.flags.engine != "docker" && d.flags.engine != "process" {
+		if errors.As(err, new(usageError)) {
 			return err
 		}
 		d.bad(failure, "engine", "start Docker (systemctl start docker), set DOCKER_HOST, or use --engine process", "%v", err)

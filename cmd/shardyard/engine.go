@@ -48,7 +48,7 @@ func openEngine(ctx context.Context, kind, dir string, builder docker.BuilderOpt
 		}
 		return p, fmt.Sprintf("no Docker engine (%v): workers are plain processes of this machine, without isolation", err), nil
 	default:
-		return nil, "", fmt.Errorf("--engine %q: there are auto, docker and process", kind)
+		return nil, "", usageError{fmt.Errorf("--engine %q: there are auto, docker and process", kind)}
 	}
 }
 

@@ -58,7 +58,13 @@ type infraError struct{ error }
 
 func (e infraError) Unwrap() error { return e.error }
 
+// A usageError is a mistake of the user's, wherever it was noticed.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
 func codeOf(err error) int {
+	var usage usageError
 	var infra infraError
 	var signal orchestrator.Signal
 	switch {
@@ -66,6 +72,8 @@ func codeOf(err error) int {
 		return report.ExitTerminated
 	case errors.As(err, &signal), errors.Is(err, context.Canceled):
 		return report.ExitInterrupted
+	case errors.As(err, &usage):
+		return report.ExitUsage
 	case errors.As(err, &infra):
 		return report.ExitInfrastructure
 	default:

@@ -103,6 +103,11 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 		return nil, infraError{err}
 	}
 	defer func() { err = errors.Join(err, eng.Close()) }()
+	console, stop, err := f.console(ctx, out)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
 	results, err := newResults(p.dir, req.RunID)
 	if err != nil {
 		return nil, infraError{err}
@@ -112,11 +117,6 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 	if db != nil {
 		defer func() { err = errors.Join(err, db.Close()) }()
 	}
-	console, stop, err := f.console(ctx, out)
-	if err != nil {
-		return nil, err
-	}
-	defer stop()
 	deps := orchestrator.Deps{
 		Engine: eng, Sinks: []orchestrator.Sink{console}, Terminal: f.terminal(out), Logger: logger, Now: time.Now,
 		Notes: p.notes(why),

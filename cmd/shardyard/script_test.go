@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/gofrs/flock"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes this binary the command shardyard of the scripts. The process
+// engine starts its agents from the same file.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"shardyard": func() { os.Exit(run(os.Args[1:])) },
+	})
+}
+
+// TestScript runs testdata/script: what each command promises, as a user sees
+// it. State is kept in the script's own directory.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			for name, dir := range map[string]string{
+				"HOME": "home", "XDG_STATE_HOME": "home/state", "XDG_CACHE_HOME": "home/cache", "XDG_CONFIG_HOME": "home/config",
+			} {
+				env.Setenv(name, filepath.Join(env.WorkDir, ".user", dir))
+			}
+			env.Setenv("NO_COLOR", "1")
+			env.Setenv("DOCKER_HOST", "tcp://127.0.0.1:1") // no script needs an engine
+			return os.MkdirAll(env.Getenv("HOME"), 0o755)
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "pytest" {
+				return exec.Command("python3", "-c", "import pytest").Run() == nil, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits":    exits,
+			"coverage": coverage,
+		},
+	})
+}
+
+// exits CODE command [args...] wants this exit status.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE command [args...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	code := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		code = exit.ExitCode()
+	}
+	if code != want {
+		ts.Fatalf("exit status %d, not %d", code, want)
+	}
+}
+
+// coverage sets $COVERAGE to an interpreter that has coverage.py. It is made
+// once for this machine, from the package index.
+func coverage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: coverage")
+	}
+	python, err := covering()
+	ts.Check(err)
+	ts.Setenv("COVERAGE", python)
+}
+
+func covering() (python string, err error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, "shardyard-test", "coverage")
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return "", err
+	}
+	lock := flock.New(dir + ".lock")
+	if err := lock.Lock(); err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	python = filepath.Join(dir, "bin", "python")
+	if exec.Command(python, "-c", "import coverage").Run() == nil {
+		return python, nil
+	}
+	for _, argv := range [][]string{
+		{"python3", "-m", "venv", "--clear", dir},
+		{python, "-m", "pip", "install", "--quiet", "coverage==7.10.7"},
+	} {
+		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+			return "", fmt.Errorf("%q: %w\n%s", argv, err, out)
+		}
+	}
+	return python, nil
+}
