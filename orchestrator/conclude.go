@@ -99,8 +99,7 @@ func (r *run) conclude(ctx context.Context) (err error) {
 		return err
 	}
 	r.emit(report.Concluded{Code: done.Code, Files: done.Files, Error: done.Error})
-	r.covered(done)
-	return client.Quit(ctx)
+	return errors.Join(r.covered(ctx, done), client.Quit(ctx))
 }
 
 // copyJUnit honours the user's own --junitxml: workers wrote elsewhere. The
@@ -170,8 +169,8 @@ func (r *run) writeReports() (err error) {
 				return err
 			}
 		}
-		if n > 0 {
-			continue
+		if n > 0 || r.stopped {
+			continue // as in plain pytest, what a stopped run did not reach is not in its reports
 		}
 		reason, err := json.Marshal(map[string]string{"message": "not run: " + orElse(res.Reason, "its reports are missing")})
 		if err != nil {
@@ -186,7 +185,8 @@ func (r *run) writeReports() (err error) {
 		}
 	}
 	meta, err := json.Marshal(map[string]any{
-		"tests": len(r.tests), "deselected": r.deselected, "missing_coverage": r.missing, "fail_under": r.req.FailUnder,
+		"duration_seconds": r.elapsed().Seconds(),
+		"tests":            len(r.tests), "deselected": r.deselected, "missing_coverage": r.missing,
 	})
 	if err != nil {
 		return err
@@ -232,39 +232,4 @@ func putTree(ctx context.Context, client *worker.Client, local, remote string) e
 		err = client.PutFile(ctx, path.Join(remote, filepath.ToSlash(rel)), 0o644, f)
 		return errors.Join(err, f.Close())
 	})
-}
-
-// covered reports the combined coverage.
-func (r *run) covered(done worker.Concluded) {
-	var summary struct {
-		Coverage *struct {
-			Percent   float64  `json:"percent"`
-			FailUnder *float64 `json:"fail_under"`
-			Complete  bool     `json:"complete"`
-			Reason    string   `json:"reason"`
-		} `json:"coverage"`
-	}
-	if len(done.Summary) == 0 {
-		return
-	}
-	if err := json.Unmarshal(done.Summary, &summary); err != nil {
-		r.emit(report.Fault{Kind: report.Infrastructure, Text: fmt.Sprintf("the conclusion's summary cannot be read: %v", err)})
-		return
-	}
-	c := summary.Coverage
-	if c == nil {
-		return
-	}
-	ev := report.Covered{Percent: c.Percent, Complete: c.Complete, Reason: c.Reason}
-	if limit := firstOf(r.req.FailUnder, c.FailUnder); limit != nil {
-		ev.FailUnder = *limit
-	}
-	r.emit(ev)
-}
-
-func firstOf(a, b *float64) *float64 {
-	if a != nil {
-		return a
-	}
-	return b
 }

@@ -37,8 +37,6 @@ type Request struct {
 	Args      []string // the framework's own arguments: the suite's, then the user's
 	Env       map[string]string
 	Options   func(python string) json.RawMessage // the framework's own options
-	Coverage  bool
-	FailUnder *float64 // in percent
 
 	Workers        int           // 0: chosen from the estimates and the engine's capacity
 	Target         time.Duration // with Workers 0: choose N for this wall clock; 0: none

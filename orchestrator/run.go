@@ -69,7 +69,6 @@ type run struct {
 	sealed engine.Layer
 	built  time.Duration // spent on building layers, which a warm run does not
 	tree   engine.Tree
-	python string
 
 	// Owned by the loop.
 	inbox   chan message

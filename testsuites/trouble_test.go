@@ -44,9 +44,12 @@ const hostConfig = "version: 1\nimage: host\nsetup: []\nprepare: []\n"
 // ran is what run.json says.
 type ran struct {
 	Exit   int
-	Totals struct{ Passed, Failed, NotRun, Flaky int }
-	Tests  []struct {
-		ID       string `json:"id"`
+	Totals struct {
+		Passed, Failed, Flaky int
+		NotRun                int `json:"not_run"`
+	}
+	Tests []struct {
+		ID       string `json:"test"`
 		Verdict  string
 		Attempts []struct {
 			Cause, Message string

@@ -256,7 +256,6 @@ func (f *runFlags) coverage(p *project, s configs.Effective, req *orchestrator.R
 	if !on {
 		return nil
 	}
-	req.Coverage = true
 	c := &pytest.CoverageOptions{Sources: s.Coverage.Sources, FailUnder: s.Coverage.FailUnder}
 	for _, src := range f.cov {
 		if src != allSources {

@@ -40,7 +40,8 @@ class Settings:
         if option.maxfail:
             self._data["maxfail"] = option.maxfail
             option.maxfail = 0
-        if getattr(option, "xmlpath", None):
+        if hasattr(option, "xmlpath"):
+            # The run always ends in a JUnit file: what tests put into one must travel.
             self._data["junitxml"] = option.xmlpath
             option.xmlpath = os.path.join(self._scratch, "junit.xml")
         if getattr(option, "usepdb", False) or getattr(option, "trace", False):
