@@ -43,12 +43,17 @@ func newSuite(tests []Test, p Params) *suite {
 	}
 	s.arrange(sorted(tests), p)
 	s.prefix = make([]int64, len(s.tests)+1)
-	s.keys = make([]int64, len(s.tests)+1)
+	s.keys = s.prefix
 	for i := range s.tests {
 		s.prefix[i+1] = s.prefix[i] + int64(max(s.tests[i].Estimate, 0))
-		s.keys[i+1] = s.keys[i] + int64(s.tests[i].key())
 		if !s.tests[i].Known {
 			s.unknown++
+		}
+	}
+	if s.unknown > 0 { // only their keys differ
+		s.keys = make([]int64, len(s.tests)+1)
+		for i := range s.tests {
+			s.keys[i+1] = s.keys[i] + int64(s.tests[i].key())
 		}
 	}
 	s.sum = s.prefix[len(s.tests)]
