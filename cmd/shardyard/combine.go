@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -317,6 +318,9 @@ func (c *combination) missing() []string {
 func (f *combineFlags) interpreter() (string, error) {
 	if f.python == "" {
 		if venv := os.Getenv("VIRTUAL_ENV"); venv != "" {
+			if runtime.GOOS == "windows" {
+				return filepath.Join(venv, "Scripts", "python.exe"), nil
+			}
 			return filepath.Join(venv, "bin", "python"), nil
 		}
 		return "python3", nil

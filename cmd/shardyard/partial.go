@@ -32,21 +32,21 @@ func findPartials(dirs []string, skip ...string) (p partials, err error) {
 	parts := map[string]*part{}
 	var order []string
 	for _, dir := range dirs {
-		real, err := filepath.EvalSymlinks(dir) // WalkDir follows none
+		root, err := filepath.EvalSymlinks(dir) // WalkDir follows none
 		if err != nil {
 			return p, fmt.Errorf("look for results: %w", err)
 		}
-		err = filepath.WalkDir(real, func(path string, e fs.DirEntry, err error) error {
+		err = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
 			if e.IsDir() {
-				if path != real && isOneOf(path, skip) {
+				if path != root && isOneOf(path, skip) {
 					return filepath.SkipDir
 				}
 				return nil
 			}
-			at := shardOf(len(dirs) > 1, real, path)
+			at := shardOf(len(dirs) > 1, root, path)
 			if parts[at] == nil {
 				parts[at] = new(part)
 				order = append(order, at)
@@ -135,8 +135,8 @@ func isJUnit(path string) (is bool, err error) {
 		if err != nil {
 			return true, nil // MergeJUnit says what is wrong
 		}
-		if root, ok := token.(xml.StartElement); ok {
-			return root.Name.Local == "testsuites" || root.Name.Local == "testsuite", nil
+		if first, ok := token.(xml.StartElement); ok {
+			return first.Name.Local == "testsuites" || first.Name.Local == "testsuite", nil
 		}
 	}
 }

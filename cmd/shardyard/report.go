@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -67,7 +68,7 @@ Exit status: the run's own with --exit-code, else 0.`,
 		if asJSON {
 			err = rep.WriteJSON(cmd.OutOrStdout())
 		} else {
-			showReport(rep, run, f.colored(cmd.OutOrStdout()), cmd.OutOrStdout())
+			err = infra(showReport(rep, run, f.colored(cmd.OutOrStdout()), cmd.OutOrStdout()))
 		}
 		if err == nil && code {
 			err = exit(rep.Exit)
@@ -185,20 +186,62 @@ func readReport(run string) (*report.Report, error) {
 	return &rep, nil
 }
 
-// showReport prints each failure with its message, then the closing lines.
-func showReport(rep *report.Report, run string, color bool, out io.Writer) {
-	for i := range rep.Tests {
-		t := &rep.Tests[i]
-		if t.Verdict != report.Fail || !strings.Contains(strings.TrimSpace(t.Message), "\n") {
-			continue // the closing lines say it all
-		}
-		fmt.Fprintf(out, "____ %s ____\n", report.Clean(t.Test))
-		for _, line := range strings.Split(strings.TrimRight(t.Message, "\n"), "\n") {
-			fmt.Fprintln(out, report.Clean(line))
+// showReport prints each failure as the framework did, then the closing lines.
+func showReport(rep *report.Report, run string, color bool, out io.Writer) error {
+	failures, err := readFailures(filepath.Join(run, "junit.xml"))
+	if err != nil {
+		return err
+	}
+	for _, f := range failures {
+		fmt.Fprintf(out, "____ %s ____\n", report.Clean(f.name))
+		for line := range strings.Lines(strings.TrimRight(f.text, "\n") + "\n") {
+			fmt.Fprintln(out, report.Clean(strings.TrimRight(line, "\r\n")))
 		}
 		fmt.Fprintln(out)
 	}
 	for _, line := range report.Closing(rep, []string{"results in " + run}, color) {
 		fmt.Fprintln(out, line)
+	}
+	return nil
+}
+
+// A failed is what a JUnit file says of a test that failed.
+type failed struct{ name, text string }
+
+// readFailures are the failures of a JUnit file; none when there is no file.
+func readFailures(path string) (list []failed, err error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the failures: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	dec := xml.NewDecoder(io.LimitReader(f, report.MaxJUnitBytes))
+	for {
+		token, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			return list, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the failures in %s: %w", path, err)
+		}
+		start, ok := token.(xml.StartElement)
+		if !ok || start.Name.Local != "testcase" {
+			continue
+		}
+		var c struct {
+			Class    string   `xml:"classname,attr"`
+			Name     string   `xml:"name,attr"`
+			Failures []string `xml:"failure"`
+			Errors   []string `xml:"error"`
+		}
+		if err := dec.DecodeElement(&c, &start); err != nil {
+			return nil, fmt.Errorf("read the failures in %s: %w", path, err)
+		}
+		for _, text := range append(c.Failures, c.Errors...) {
+			list = append(list, failed{report.CaseKey{Class: c.Class, Name: c.Name}.String(), text})
+		}
 	}
 }

@@ -29,8 +29,8 @@ type Combination struct {
 // Combine makes one coverage of all: Out/.coverage, with paths relative to
 // Source wherever the data was measured, coverage.xml and total.json. Data that
 // is missing or broken is no error: the summary says so. What coverage.py
-// prints goes to print. An interpreter without coverage.py is an ErrNoCoverage.
-func Combine(ctx context.Context, c Combination, print func([]byte)) (_ *CoverageSummary, err error) {
+// prints goes to say. An interpreter without coverage.py is an ErrNoCoverage.
+func Combine(ctx context.Context, c Combination, say func([]byte)) (_ *CoverageSummary, err error) {
 	dir, err := os.MkdirTemp("", "shardyard-")
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for coverage data: %w", err)
@@ -43,10 +43,10 @@ func Combine(ctx context.Context, c Combination, print func([]byte)) (_ *Coverag
 	f := finish{
 		Conclude: worker.Conclude{Source: c.Source, Dir: dir}, py: py,
 		options: ConcludeOptions{Python: c.Python, Coverage: &CoverageOptions{FailUnder: c.FailUnder}},
-		emit:    func(e worker.Event) { print(e.Output.Data) },
+		emit:    func(e worker.Event) { say(e.Output.Data) },
 	}
 	request := map[string]any{"dir": dir, "files": c.Files, "names": c.Names, "missing": c.Missing}
-	ended, err := f.python(ctx, "relocate.py", request, writer(print))
+	ended, err := f.python(ctx, "relocate.py", request, writer(say))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("combine coverage: %w", err)
@@ -61,6 +61,6 @@ func Combine(ctx context.Context, c Combination, print func([]byte)) (_ *Coverag
 	if err != nil {
 		return nil, err
 	}
-	print(table)
+	say(table)
 	return summary, os.CopyFS(c.Out, os.DirFS(filepath.Join(dir, "out", "coverage")))
 }
