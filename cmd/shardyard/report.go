@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/shardyard/shardyard/configs"
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
@@ -86,14 +87,18 @@ Exit status: the run's own with --exit-code, else 0.`,
 }
 
 // runsDir is where the runs of the project are that dir is in: the nearest
-// directory upwards that has any, else dir itself.
+// directory upwards that has any, as far as the project's own or the
+// repository's root; else dir itself.
 func runsDir(dir string) string {
+	there := func(elem ...string) bool {
+		_, err := os.Stat(filepath.Join(elem...))
+		return err == nil
+	}
 	for at := dir; ; at = filepath.Dir(at) {
-		runs := filepath.Join(at, ".shardyard", "runs")
-		if _, err := os.Stat(runs); err == nil {
-			return runs
+		if there(at, ".shardyard", "runs") {
+			return filepath.Join(at, ".shardyard", "runs")
 		}
-		if filepath.Dir(at) == at {
+		if there(at, configs.FileName) || there(at, ".git") || filepath.Dir(at) == at {
 			return filepath.Join(dir, ".shardyard", "runs")
 		}
 	}
