@@ -77,6 +77,9 @@ func (p *project) tests(f *pyproject, d *Detection) {
 		d.Kind = "plain"
 		d.Notes = append(d.Notes, "nothing says what the project depends on: only pytest is installed")
 	}
+	if len(d.Setup)+len(d.Prepare) == 0 {
+		d.Setup = []string{"uv pip install " + strings.Join(d.Ensure, " ")}
+	}
 }
 
 // EnsurePackages are the packages that must be installed in the end: what the

@@ -48,6 +48,9 @@ func (e Errors) sort() {
 
 // nearest is the known word that a wrong one was probably meant to be, or "".
 func nearest(wrong string, known []string) string {
+	if len(wrong) > 64 {
+		return ""
+	}
 	best, least := "", 1+max(1, len(wrong)/3)
 	for _, k := range known {
 		if strings.EqualFold(strings.ReplaceAll(wrong, "-", "_"), k) {

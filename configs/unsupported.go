@@ -15,18 +15,18 @@ func (p *project) unsupported(f *pyproject, d *Detection) bool {
 	switch {
 	case p.has("pdm.lock"):
 		d.Unsupported = &Unsupported{Tool: "pdm", File: "pdm.lock", Config: []string{
-			"setup: [uv tool run pdm sync --no-self --group :all]",
+			"setup:",
+			"  - uv tool run pdm export --format requirements --group :all --output pdm-export.txt",
+			"  - uv pip install -r pdm-export.txt",
 			"prepare: [uv pip install --no-deps -e .]",
 			"key: [pdm.lock, pyproject.toml]",
 		}}
 	case p.has("Pipfile") && f.Project == nil:
-		file, key := "Pipfile", "[Pipfile]"
-		command := "uv tool run pipenv install --dev --skip-lock"
-		if p.has("Pipfile.lock") {
-			file, key, command = "Pipfile.lock", "[Pipfile, Pipfile.lock]", "uv tool run pipenv sync --dev"
-		}
-		d.Unsupported = &Unsupported{Tool: "Pipenv", File: file, Config: []string{
-			"setup: [" + command + "]", "key: " + key,
+		d.Unsupported = &Unsupported{Tool: "Pipenv", File: "Pipfile", Config: []string{
+			"setup:",
+			"  - uv tool run pipenv requirements --dev > pipenv-export.txt",
+			"  - uv pip install -r pipenv-export.txt",
+			"key: [Pipfile, Pipfile.lock]",
 		}}
 	case f.Project != nil || p.has("setup.py") || p.has("setup.cfg"):
 		return false
