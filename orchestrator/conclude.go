@@ -25,14 +25,22 @@ type finisher struct {
 	once sync.Once
 	done chan struct{}
 	inst engine.Instance
-	err  error
+	// client is dialled at once: an agent that nobody pings ends itself.
+	client *worker.Client
+	err    error
 }
 
 func (f *finisher) start(ctx context.Context, r *run) {
 	f.once.Do(func() {
 		go func() {
 			defer close(f.done)
-			f.inst, f.err = r.Engine.Start(ctx, r.spec(engine.Finisher, "finisher"))
+			if f.inst, f.err = r.Engine.Start(ctx, r.spec(engine.Finisher, "finisher")); f.err != nil {
+				return
+			}
+			if f.client, f.err = dial(ctx, f.inst, "finisher"); f.err != nil {
+				_, cause := r.autopsy(ctx, f.inst, f.err)
+				f.err = errors.New(cause)
+			}
 		}()
 	})
 }
@@ -41,6 +49,9 @@ func (f *finisher) start(ctx context.Context, r *run) {
 func (f *finisher) remove(ctx context.Context) error {
 	f.once.Do(func() { close(f.done) })
 	<-f.done
+	if f.client != nil {
+		f.client.Close()
+	}
 	if f.inst == nil {
 		return nil
 	}
@@ -63,14 +74,7 @@ func (r *run) conclude(ctx context.Context) (err error) {
 	if r.finish.err != nil {
 		return fmt.Errorf("start the finisher: %w", r.finish.err)
 	}
-	inst := r.finish.inst
-	client, err := dial(ctx, inst, "finisher")
-	if err != nil {
-		_, cause := r.autopsy(ctx, inst, err)
-		return fmt.Errorf("finisher: %s", cause)
-	}
-	defer client.Close()
-	layout := inst.Layout()
+	client, layout := r.finish.client, r.finish.inst.Layout()
 	dir := path.Join(layout.Temp, "conclusion")
 	if err := putTree(ctx, client, r.tmp(), dir); err != nil {
 		return fmt.Errorf("hand the reports to the finisher: %w", err)

@@ -107,7 +107,7 @@ func (r *run) collected(ctx context.Context, m *member, c worker.Collected) {
 		r.stop(ctx, report.Stopped{Reason: fmt.Sprintf("%d files could not be collected", c.Errors)})
 	}
 	r.ready(ctx, m)
-	r.finish.start(ctx, r)
+	r.finish.start(context.WithoutCancel(ctx), r)
 }
 
 // inventory tells the dispatcher what there really is, after the hint.
