@@ -68,7 +68,7 @@ func (p *project) legacyExtras(*pyproject) hint {
 // toolTables are the places of tools from before dependency groups.
 func (p *project) toolTables(f *pyproject) hint {
 	at := func(table string, packages []string) hint {
-		return hint{packages: packages, evidence: Evidence{"pyproject.toml", lineOf(f.text, table), "tests need what " + table + " names"}}
+		return hint{packages: packages, evidence: Evidence{"pyproject.toml", lineOf(f.text, table), "tests need what [" + strings.TrimPrefix(table, "[") + "] names"}}
 	}
 	pdm := f.tool("pdm", "dev-dependencies")
 	if name, _ := choose(func(n string) bool { return pdm[n] != nil }); name != "" {
@@ -146,7 +146,7 @@ func (p *project) toxHint(*pyproject) hint {
 
 var (
 	noxInstall = regexp.MustCompile(`session\.install\(([^)]*)\)`)
-	pyString   = regexp.MustCompile(`["']([^"'\n]*)["']`)
+	pyString   = regexp.MustCompile(`"([^"\n]*)"|'([^'\n]*)'`)
 	noxExtra   = regexp.MustCompile(`^\.\[([A-Za-z0-9_-]+)`)
 )
 
@@ -171,21 +171,20 @@ func (p *project) noxHint(*pyproject) hint {
 }
 
 func (h *hint) nox(p *project, arguments [][]string) {
-	for i, a := range arguments {
-		before := ""
-		if i > 0 {
-			before = arguments[i-1][1]
-		}
-		switch m := noxExtra.FindStringSubmatch(a[1]); {
+	before := ""
+	for _, a := range arguments {
+		word := a[1] + a[2]
+		switch m := noxExtra.FindStringSubmatch(word); {
 		case m != nil:
 			h.extra = m[1]
-		case before == "-r" && p.has(a[1]):
-			h.files = append(h.files, a[1])
+		case before == "-r" && p.has(word):
+			h.files = append(h.files, word)
 		case before == "--group":
-			h.group = a[1]
-		case plainRequirement(a[1]):
-			h.packages = append(h.packages, a[1])
+			h.group = word
+		case plainRequirement(word):
+			h.packages = append(h.packages, word)
 		}
+		before = word
 	}
 }
 
@@ -203,7 +202,7 @@ func (p *project) testsRequire(*pyproject) hint {
 	}
 	var packages []string
 	for _, s := range pyString.FindAllStringSubmatch(text[m[2]:m[3]], -1) {
-		packages = append(packages, s[1])
+		packages = append(packages, s[1]+s[2])
 	}
 	return hint{
 		packages: slices.Clip(withoutLocal(packages)),

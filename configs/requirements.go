@@ -61,21 +61,31 @@ func (p *project) requirements() requirements {
 	first(basePurposes)
 	r.tests = first(testPurposes) || first(devPurposes)
 	for _, f := range r.files {
-		local := false
-		p.included(f, &r.all, &local, 0)
-		if local {
-			r.local = append(r.local, f)
-		}
+		r.include(p, f)
 	}
 	return r
 }
 
+// include notes what a file includes, and whether it needs the tree.
+func (r *requirements) include(p *project, file string) {
+	var all []string
+	local := false
+	p.included(file, &all, &local, 0)
+	r.all = append(r.all, all...)
+	if local {
+		r.local = append(r.local, file)
+	}
+}
+
 var (
 	includesFile = regexp.MustCompile(`^(?:-r|-c|--requirement|--constraint)[ =]?\s*(\S+)`)
-	// A path, an editable or a file URL: something that is in the tree.
-	localLine = regexp.MustCompile(`^(-e|--editable|\.|/|file:)|@\s*(file:|\.)|^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+(\[.*\])?\s*(;.*)?$`)
-	remote    = regexp.MustCompile(`^(-e|--editable)[ =]\s*(git|hg|svn|bzr)?\+?(https?|ssh)://|^(-e|--editable)[ =]\s*git\+`)
+	localLine    = regexp.MustCompile(localPattern)
+	remote       = regexp.MustCompile(`^(-e|--editable)[ =]\s*(git|hg|svn|bzr)?\+?(https?|ssh)://|^(-e|--editable)[ =]\s*git\+`)
 )
+
+// localPattern is a line about something in the tree: a path, an editable or a
+// file URL. Both grep and this program read it.
+const localPattern = `^ *(-e|--editable|[.]|/|file:)|@ *(file:|[.])|^[A-Za-z0-9_.-]+/`
 
 // included adds file and the files it includes to all, and says whether one of
 // them installs something that is in the tree.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -25,15 +24,23 @@ func (p *project) uv(f *pyproject, d *Detection) {
 		noProject = "--no-install-workspace"
 		d.Key = append(d.Key, members...)
 	}
-	if localSource.MatchString(p.read("uv.lock")) {
+	if f.pathSources() {
 		noProject += " --no-install-local"
 	}
 	d.Setup = []string{"uv sync --frozen " + noProject + what}
 	d.Prepare = []string{"uv sync --locked" + what}
 }
 
-// localSource is a dependency in the tree, in a uv.lock.
-var localSource = regexp.MustCompile(`source = \{ (editable|directory|path) = "(\.[^"]|[^".])`)
+// pathSources says that a dependency of the project is another directory of the
+// tree, which setup does not see.
+func (f *pyproject) pathSources() bool {
+	for _, source := range f.tool("uv", "sources") {
+		if table, ok := source.(map[string]any); ok && table["path"] != nil {
+			return true
+		}
+	}
+	return false
+}
 
 // uvSelection are the options for extras and groups.
 func (p *project) uvSelection(f *pyproject) string {
@@ -131,11 +138,7 @@ func (p *project) pip(f *pyproject, d *Detection) {
 
 func (r *requirements) add(p *project, file string) {
 	r.files = append(r.files, file)
-	local := false
-	p.included(file, &r.all, &local, 0)
-	if local {
-		r.local = append(r.local, file)
-	}
+	r.include(p, file)
 }
 
 // installRequirements installs the files. What they take from the tree itself
@@ -148,7 +151,7 @@ func (p *project) installRequirements(r requirements, d *Detection) {
 		case !slices.Contains(r.local, file):
 			whole = append(whole, "-r "+quote(file))
 		case p.alone(file):
-			d.Setup = append(d.Setup, fmt.Sprintf("grep -vE '^[[:space:]]*(-e|--editable|[.]|file:)' %s | uv pip install -r -", quote(file)))
+			d.Setup = append(d.Setup, fmt.Sprintf("grep -vE '%s' %s | uv pip install -r -", localPattern, quote(file)))
 			d.Key = append(d.Key, file)
 			d.Prepare = append(d.Prepare, "uv pip install -r "+quote(file))
 		default:
