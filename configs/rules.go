@@ -22,6 +22,7 @@ func (p *project) uv(f *pyproject, d *Detection) {
 	}
 	if members := p.members(f); len(members) > 0 {
 		noProject = "--no-install-workspace"
+		what = " --all-packages" + what
 		d.Key = append(d.Key, members...)
 	}
 	if f.pathSources() {
