@@ -72,6 +72,11 @@ func stat(root, name string, buffer []byte) (File, error) {
 		}
 		return symlink(name, filepath.ToSlash(target)), nil
 	case info.IsDir():
+		// Where a tracked file was, there may now be a directory; its files are
+		// listed by themselves.
+		if entries, err := os.ReadDir(full); err != nil || len(entries) > 0 {
+			return File{}, err
+		}
 		return File{Path: name, Mode: fs.ModeDir | 0o755, body: memory(nil)}, nil
 	case !info.Mode().IsRegular():
 		return File{}, nil

@@ -164,6 +164,9 @@ func (m *mini) index(ctx context.Context) error {
 		}
 	}
 	m.says = append(m.says, []byte(staged.String()), []byte(skipped.String()))
+	if staged.Len() == 0 {
+		return nil // git writes no index for nothing
+	}
 	if _, err := m.feed(ctx, strings.NewReader(staged.String()), env, "update-index", "-z", "--index-info"); err != nil {
 		return err
 	}
@@ -229,14 +232,26 @@ func (m *mini) personal(ctx context.Context, config, fallback string) string {
 	return filepath.Join(home, ".config", fallback)
 }
 
+// treesUpTo is how many commits a history may have for its older trees to be
+// packed too. Few tools ask for them (dunamai does, through git log
+// --simplify-by-decoration), and in long histories they are most of the objects.
+const treesUpTo = 10_000
+
 // objects packs the commits, the tags, the trees and files of HEAD, and what is
-// staged. Older trees are missing: git needs none to count commits.
+// staged. Older files are missing, and in a long history the older trees: git
+// needs neither to describe a commit.
 func (m *mini) objects(ctx context.Context) error {
 	if m.commit == "" {
 		m.files = append(m.files, File{Path: ".git/objects", Mode: fs.ModeDir | 0o755, body: memory(nil)})
 		return nil
 	}
-	commits, err := m.feed(ctx, strings.NewReader(strings.Join(m.tips, "\n")+"\n"), nil, "rev-list", "--stdin")
+	reachable := func(args ...string) ([]byte, error) {
+		return m.feed(ctx, strings.NewReader(strings.Join(m.tips, "\n")+"\n"), nil, append([]string{"rev-list", "--stdin"}, args...)...)
+	}
+	commits, err := reachable()
+	if err == nil && bytes.Count(commits, []byte("\n")) <= treesUpTo {
+		commits, err = reachable("--objects", "--filter=blob:none")
+	}
 	if err != nil {
 		return err
 	}

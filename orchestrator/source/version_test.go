@@ -22,6 +22,7 @@ var questions = [][]string{
 	{"log", "-n", "1", "--format=%H %cI %an"},
 	{"tag", "--points-at", "HEAD"},
 	{"tag", "--merged"},
+	{"log", "--simplify-by-decoration", "--topo-order", "--decorate=full", "HEAD", "--format=%H%d", "--decorate-refs=refs/tags/"},
 	{"ls-files"},
 	{"diff", "--stat"},
 	{"diff", "--cached", "--stat"},
