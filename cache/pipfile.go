@@ -14,11 +14,10 @@ import (
 func (h Host) pipFiles() []string {
 	files := []string{filepath.Join(h.Root, "/etc/xdg/pip/pip.conf"), filepath.Join(h.Root, "/etc/pip.conf")}
 	if h.Home != "" {
-		config := filepath.Join(h.Home, ".config")
-		if dir, ok := h.Lookup("XDG_CONFIG_HOME"); ok && dir != "" {
-			config = dir
-		}
-		files = append(files, filepath.Join(h.Home, ".pip", "pip.conf"), filepath.Join(config, "pip", "pip.conf"))
+		files = append(files, filepath.Join(h.Home, ".pip", "pip.conf"))
+	}
+	if config := h.config(); config != "" {
+		files = append(files, filepath.Join(config, "pip", "pip.conf"))
 	}
 	if file, ok := h.Lookup("PIP_CONFIG_FILE"); ok {
 		if file == os.DevNull {

@@ -80,6 +80,11 @@ func Collect(h Host, environ []string, o Options) (Settings, error) {
 			return Settings{}, err
 		}
 	}
+	for _, f := range h.uvFiles() {
+		if err := s.uvFile(f); err != nil {
+			return Settings{}, err
+		}
+	}
 	s.pass(environ)
 	for _, name := range o.Pass {
 		value, ok := h.Lookup(name)
