@@ -28,7 +28,7 @@ func (p *project) read(name string) string {
 		p.note(name, err)
 		return ""
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read
 	data, err := io.ReadAll(io.LimitReader(f, maxRead))
 	if err != nil {
 		p.note(name, err)

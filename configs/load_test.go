@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -246,7 +247,8 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := Parse("f", []byte(text))
 		if err != nil {
-			if errs, ok := err.(Errors); !ok || len(errs) == 0 || errs[0].Line < 1 || errs[0].Column < 1 {
+			var errs Errors
+			if !errors.As(err, &errs) || len(errs) == 0 || errs[0].Line < 1 || errs[0].Column < 1 {
 				t.Fatalf("an error without a place: %#v", err)
 			}
 			return

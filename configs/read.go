@@ -72,9 +72,8 @@ func (r *reader) resolve(n *yaml.Node) *yaml.Node {
 // structure reads a mapping into a struct by its field tags.
 func (r *reader) structure(v reflect.Value, n *yaml.Node, path string) {
 	type field struct {
-		value  reflect.Value
-		oneOf  string
-		origin string
+		value reflect.Value
+		oneOf string
 	}
 	fields, known := map[string]field{}, []string{}
 	for i := range v.NumField() {

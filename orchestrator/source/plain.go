@@ -125,7 +125,7 @@ func ignoreFile(dir string) (*patternmatcher.PatternMatcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read
 	patterns, err := ignorefile.ReadAll(f)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", IgnoreFile, err)

@@ -107,7 +107,7 @@ func (s *Source) submodule(ctx context.Context, parent git, prefix, name, commit
 	full, dir := path.Join(prefix, name), filepath.Join(string(parent), filepath.FromSlash(name))
 	if _, err := os.Lstat(filepath.Join(dir, ".git")); err != nil {
 		s.Notes = append(s.Notes, absent(full))
-		return nil, nil
+		return nil, nil //nolint:nilerr // it is absent, and that is said
 	}
 	if _, err := git(dir).output(ctx, "cat-file", "-e", commit+"^{commit}"); err != nil {
 		return nil, fmt.Errorf("submodule %s does not have commit %.10s: git -C %s fetch", full, commit, dir)

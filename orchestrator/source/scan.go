@@ -114,7 +114,7 @@ func (f *File) hash(buffer []byte) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer r.Close() //nolint:errcheck // only read
 	sum := sha256.New()
 	// Hidden behind a plain reader, so that the buffer is used.
 	f.Size, err = io.CopyBuffer(struct{ io.Writer }{sum}, struct{ io.Reader }{r}, buffer)

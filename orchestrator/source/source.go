@@ -182,7 +182,7 @@ func (s *Source) content(f *File) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer r.Close() //nolint:errcheck // only read
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return nil, err

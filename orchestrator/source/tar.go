@@ -83,7 +83,7 @@ func (f *File) write(ctx context.Context, tw *tar.Writer, made map[string]bool) 
 		}
 		return err
 	}
-	defer r.Close()
+	defer r.Close() //nolint:errcheck // only read
 	h := &tar.Header{Typeflag: tar.TypeReg, Name: f.Path, Mode: int64(f.Mode.Perm()), Size: f.Size, ModTime: stamp}
 	if err := tw.WriteHeader(h); err != nil {
 		return err
