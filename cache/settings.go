@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"sort"
 	"strings"
@@ -243,6 +244,28 @@ func (s Settings) Env(p Place) map[string]string {
 		env[name] = value
 	}
 	return env
+}
+
+// chooses are the variables that change which packages are installed.
+var chooses = map[string]bool{
+	"PIP_INDEX_URL": true, "PIP_EXTRA_INDEX_URL": true, "PIP_FIND_LINKS": true, "PIP_NO_INDEX": true,
+	"UV_INDEX": true, "UV_DEFAULT_INDEX": true, "UV_INDEX_URL": true, "UV_EXTRA_INDEX_URL": true, "UV_FIND_LINKS": true, "UV_NO_INDEX": true,
+	"UV_INDEX_STRATEGY": true,
+}
+
+// userinfo is what may be secret in the URLs of a value: user and password.
+var userinfo = regexp.MustCompile(`://[^/@\s,]*@`)
+
+// Key is what of the settings changes which packages are installed, without
+// credentials: for Environment.Settings.
+func (s Settings) Key() map[string]string {
+	key := map[string]string{}
+	for name, value := range s.Set {
+		if chooses[name] {
+			key[name] = userinfo.ReplaceAllString(value, "://")
+		}
+	}
+	return key
 }
 
 // String names what is set, and tells no value.

@@ -193,6 +193,19 @@ func TestNoValueIsTold(t *testing.T) {
 	}
 }
 
+func TestKeyOfSettings(t *testing.T) {
+	s := Settings{Set: map[string]string{
+		"PIP_INDEX_URL": "https://user:hunter2@i/simple", "UV_INDEX": "a=https://t0ken@i/a https://i/b", "UV_FIND_LINKS": "/wheels,https://u:p@x/y",
+		"HTTPS_PROXY": "http://u:p@proxy", "UV_INDEX_A_PASSWORD": "hunter2", "UV_INDEX_STRATEGY": "first-index", "PIP_DEFAULT_TIMEOUT": "9",
+	}}
+	want := map[string]string{
+		"PIP_INDEX_URL": "https://i/simple", "UV_INDEX": "a=https://i/a https://i/b", "UV_FIND_LINKS": "/wheels,https://x/y", "UV_INDEX_STRATEGY": "first-index",
+	}
+	if diff := cmp.Diff(want, s.Key()); diff != "" {
+		t.Errorf("Key (-want +got):\n%s", diff)
+	}
+}
+
 func TestEnv(t *testing.T) {
 	s := Settings{Set: map[string]string{"UV_LINK_MODE": "hardlink", "PIP_INDEX_URL": "x"}}
 	env := s.Env(Place{Env: "/env", Cache: "/cache", CA: "/ca.pem"})
