@@ -25,7 +25,7 @@ lint:
 	go run $(LINT) run ./...
 
 bench: build ## plain pytest beside shardyard, cold and warm
-	scripts/bench
+	bench/run
 
 bench-schedule: build ## the planner on real histories, beside every peer
 	bench/schedule

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -19,43 +20,97 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// A finisher is the place where the run's reports are made. It is started
-// while the tests run, so that nobody waits for it at the end.
+// A finisher is the place where the run's reports are made. It is started, and
+// gets ready, while the tests run, so that nobody waits for it at the end.
 type finisher struct {
-	once sync.Once
-	done chan struct{}
-	inst engine.Instance
-	// client is dialled at once: an agent that nobody pings ends itself.
+	once   sync.Once
+	ready  chan struct{} // closed when client and dir, or err, are set
+	inst   engine.Instance
 	client *worker.Client
+	dir    string // of the conclusion, inside
 	err    error
+
+	ended chan struct{} // closed when done or failed is set
+	text  gate
+	done  worker.Concluded
+	// failed: the conclusion could not be made.
+	failed error
 }
+
+func newFinisher() *finisher {
+	return &finisher{ready: make(chan struct{}), ended: make(chan struct{})}
+}
+
+// complete is the file that tells the finisher that its input is there.
+const complete = "complete"
 
 func (f *finisher) start(ctx context.Context, r *run) {
 	f.once.Do(func() {
 		go func() {
-			defer close(f.done)
-			if f.inst, f.err = r.Engine.Start(ctx, r.spec(engine.Finisher, "finisher")); f.err != nil {
+			defer close(f.ended)
+			f.err = f.open(ctx, r)
+			close(f.ready)
+			if f.err != nil {
 				return
 			}
-			if f.client, f.err = dial(ctx, f.inst, "finisher"); f.err != nil {
-				_, cause := r.autopsy(ctx, f.inst, f.err)
-				f.err = errors.New(cause)
-			}
+			l := f.inst.Layout()
+			f.done, f.failed = f.client.Conclude(ctx, worker.Conclude{
+				Framework: r.req.Framework, Source: path.Join(l.Source, r.src.Sub), Dir: f.dir, Await: path.Join(f.dir, complete),
+				Args: r.req.Args, Env: r.testEnv(l), Options: r.req.Options(r.interpreter(l)),
+			}, func(o worker.Output) { f.text.write(o.Data) })
 		}()
 	})
 }
 
+func (f *finisher) open(ctx context.Context, r *run) (err error) {
+	if f.inst, err = r.Engine.Start(ctx, r.spec(engine.Finisher, "finisher")); err != nil {
+		return fmt.Errorf("start the finisher: %w", err)
+	}
+	if f.client, err = dial(ctx, f.inst, "finisher"); err != nil {
+		_, cause := r.autopsy(ctx, f.inst, err)
+		return fmt.Errorf("start the finisher: %s", cause)
+	}
+	f.dir = path.Join(f.inst.Layout().Temp, "conclusion")
+	return nil
+}
+
 // remove ends it, started or not.
 func (f *finisher) remove(ctx context.Context) error {
-	f.once.Do(func() { close(f.done) })
-	<-f.done
+	f.once.Do(func() { close(f.ready); close(f.ended) })
+	<-f.ready
 	if f.client != nil {
 		f.client.Close()
 	}
+	<-f.ended
 	if f.inst == nil {
 		return nil
 	}
 	return f.inst.Remove(ctx)
+}
+
+// A gate keeps text until it may be shown.
+type gate struct {
+	mu   sync.Mutex
+	to   io.Writer
+	kept []byte
+}
+
+func (g *gate) write(p []byte) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.to == nil {
+		g.kept = append(g.kept, p...)
+		return
+	}
+	_, _ = g.to.Write(p) // a terminal that is gone must not stop the conclusion
+}
+
+// open shows what was kept, and from then on all that comes.
+func (g *gate) open(to io.Writer) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, _ = to.Write(g.kept)
+	g.to, g.kept = to, nil
 }
 
 // conclude makes one result of all: the framework's own tools do it, in a
@@ -69,41 +124,40 @@ func (r *run) conclude(ctx context.Context) (err error) {
 	if err := r.writeReports(); err != nil {
 		return fmt.Errorf("gather the reports: %w", err)
 	}
-	r.finish.start(ctx, r)
-	<-r.finish.done
-	if r.finish.err != nil {
-		return fmt.Errorf("start the finisher: %w", r.finish.err)
+	f := r.finish
+	f.start(ctx, r)
+	if <-f.ready; f.err != nil {
+		return f.err
 	}
-	client, layout := r.finish.client, r.finish.inst.Layout()
-	dir := path.Join(layout.Temp, "conclusion")
-	if err := putTree(ctx, client, r.tmp(), dir); err != nil {
+	if err := putTree(ctx, f.client, r.tmp(), f.dir); err != nil {
 		return fmt.Errorf("hand the reports to the finisher: %w", err)
 	}
-	done, err := client.Conclude(ctx, worker.Conclude{
-		Framework: r.req.Framework, Source: path.Join(layout.Source, r.src.Sub), Dir: dir,
-		Args: r.req.Args, Env: r.testEnv(layout), Options: r.req.Options(r.interpreter(layout)),
-	}, func(o worker.Output) {
-		if _, werr := r.Terminal.Write(o.Data); werr != nil {
-			r.Logger.Debug("terminal", "error", werr)
-		}
-	})
-	if err != nil {
-		return fmt.Errorf("conclude: %w", err)
+	f.text.open(r.Terminal)
+	if err := f.client.PutFile(ctx, path.Join(f.dir, complete), 0o644, strings.NewReader("")); err != nil {
+		return fmt.Errorf("hand the reports to the finisher: %w", err)
 	}
-	for _, f := range done.Files {
-		local, err := r.resultPath(f)
+	if <-f.ended; f.failed != nil {
+		return fmt.Errorf("conclude: %w", f.failed)
+	}
+	return r.collect(ctx, f)
+}
+
+// collect fetches what the finisher made, and tells of it.
+func (r *run) collect(ctx context.Context, f *finisher) error {
+	for _, name := range f.done.Files {
+		local, err := r.resultPath(name)
 		if err != nil {
 			return err
 		}
-		if err := fetchFile(ctx, client, path.Join(dir, f), local); err != nil {
-			return fmt.Errorf("fetch %s: %w", f, err)
+		if err := fetchFile(ctx, f.client, path.Join(f.dir, name), local); err != nil {
+			return fmt.Errorf("fetch %s: %w", name, err)
 		}
 	}
 	if err := r.copyJUnit(); err != nil {
 		return err
 	}
-	r.emit(report.Concluded{Code: done.Code, Files: done.Files, Error: done.Error})
-	return errors.Join(r.covered(ctx, done), client.Quit(ctx))
+	r.emit(report.Concluded{Code: f.done.Code, Files: f.done.Files, Error: f.done.Error})
+	return errors.Join(r.covered(ctx, f.done), f.client.Quit(ctx))
 }
 
 // copyJUnit honours the user's own --junitxml: workers wrote elsewhere. The

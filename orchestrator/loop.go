@@ -112,6 +112,7 @@ func (r *run) hire(ctx context.Context, id dispatch.WorkerID, exact bool) {
 	}
 	r.members[m.id] = m
 	r.started++
+	r.removals.Add(1)
 	go r.tend(ctx, m, r.open(mode))
 }
 
@@ -194,9 +195,6 @@ func (r *run) take(ctx context.Context, msg message) {
 func (r *run) leave(ctx context.Context, m *member, d departure) {
 	m.gone = true
 	r.started--
-	if d.clean != nil {
-		r.note(report.Warning, "%s could not be removed: %v", m.name(), d.clean)
-	}
 	if m.closed != nil {
 		if d.missing != "" || m.died {
 			r.missing = append(r.missing, m.name()+": "+orElse(d.missing, "a process of its session ended before its time"))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
 )
 
@@ -59,25 +60,24 @@ type departure struct {
 	cause string // why it is not a clean end; "" when it is
 	// missing says which of its files could not be fetched, and why.
 	missing string
-	// clean is an error of the clean-up.
-	clean error
 }
 
 // tend runs one worker from its start to its removal.
 func (r *run) tend(ctx context.Context, m *member, open func(engine.Layout) worker.Open) {
-	d := r.work(ctx, m, open)
-	r.inbox <- message{from: m, gone: &d}
-}
-
-func (r *run) work(ctx context.Context, m *member, open func(engine.Layout) worker.Open) (d departure) {
+	defer r.removals.Done()
 	inst, err := r.Engine.Start(ctx, r.spec(engine.Worker, m.name()))
 	if err != nil {
-		d.cause = fmt.Sprintf("it could not be started: %v", err)
-		return d
+		r.inbox <- message{from: m, gone: &departure{cause: fmt.Sprintf("it could not be started: %v", err)}}
+		return
 	}
-	defer func() {
-		d.clean = errors.Join(d.clean, inst.Remove(context.WithoutCancel(ctx)))
-	}()
+	d := r.work(ctx, m, inst, open)
+	r.inbox <- message{from: m, gone: &d} // nobody waits for the removal but the end of the run
+	if err := inst.Remove(context.WithoutCancel(ctx)); err != nil {
+		r.note(report.Warning, "%s could not be removed: %v", m.name(), err)
+	}
+}
+
+func (r *run) work(ctx context.Context, m *member, inst engine.Instance, open func(engine.Layout) worker.Open) (d departure) {
 	client, err := dial(ctx, inst, m.name())
 	if err != nil {
 		d.exit, d.cause = r.autopsy(ctx, inst, err)

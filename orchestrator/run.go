@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
@@ -39,7 +40,7 @@ func newRun(req Request, deps Deps) (*run, error) {
 	}
 	r := &run{
 		Deps: deps, recorder: rec, req: req, inbox: make(chan message, 256),
-		members: map[dispatch.WorkerID]*member{}, finish: &finisher{done: make(chan struct{})},
+		members: map[dispatch.WorkerID]*member{}, finish: newFinisher(),
 	}
 	r.failures, r.told, r.openers = map[worker.TestID]bool{}, map[string]bool{}, map[attempt]bool{}
 	started := report.RunStarted{
@@ -75,6 +76,8 @@ type run struct {
 	members map[dispatch.WorkerID]*member
 	lists   confirmation
 	finish  *finisher
+	// removals are of workers that are gone and not yet removed.
+	removals sync.WaitGroup
 	loopState
 }
 
@@ -111,6 +114,7 @@ func (r *run) prologue(ctx context.Context) (err error) {
 // clear removes what only this run needed.
 func (r *run) clear(ctx context.Context) error {
 	err := r.finish.remove(ctx)
+	r.removals.Wait()
 	if r.spool != nil {
 		err = errors.Join(err, r.spool.remove())
 	}

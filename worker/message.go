@@ -306,6 +306,9 @@ type Conclude struct {
 	Args      []string          `json:"args"`
 	Env       map[string]string `json:"env,omitempty"`
 	Options   json.RawMessage   `json:"options,omitempty"`
+	// Await, when set, is a file that the coordinator puts last: Dir is
+	// complete once it is there. The framework gets ready meanwhile.
+	Await string `json:"await,omitempty"`
 }
 
 // Concluded answers Conclude. Files are the result files, relative to Dir.

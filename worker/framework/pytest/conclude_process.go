@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/shardyard/shardyard/worker"
 )
@@ -82,18 +83,28 @@ func (f finish) python(ctx context.Context, file string, request any, stdout io.
 	if err != nil {
 		return "", err
 	}
-	stdin, err := json.Marshal(request)
+	order, err := json.Marshal(request)
 	if err != nil {
 		return "", err
 	}
 	cmd := exec.CommandContext(ctx, interpreter, filepath.Join(f.py, file))
-	cmd.Dir, cmd.Env, cmd.Stdin = f.Source, env, bytes.NewReader(stdin)
+	cmd.Dir, cmd.Env = f.Source, env
 	cmd.Stdout, cmd.Stderr = stdout, writer(func(p []byte) { f.print("stderr", p) })
 	cmd.WaitDelay = linger
 	worker.Group(cmd)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return "", err
+	}
 	if err := cmd.Start(); err != nil {
 		return "", fmt.Errorf("start %s: %w", interpreter, err)
 	}
+	// A process that does not read has ended: its state says how.
+	_, _ = stdin.Write(append(order, '\n'))
+	if f.complete(ctx) {
+		_, _ = stdin.Write([]byte("go\n"))
+	}
+	_ = stdin.Close()
 	// How it ended is in its state; that a child of a plugin holds its output
 	// open is no matter.
 	_ = cmd.Wait()
@@ -102,6 +113,24 @@ func (f finish) python(ctx context.Context, file string, request any, stdout io.
 		return "killed by " + signal, nil
 	}
 	return fmt.Sprintf("with status %d", code), nil
+}
+
+// complete waits until the coordinator has laid out what there is to conclude;
+// false when it has given up.
+func (f finish) complete(ctx context.Context) bool {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for f.Await != "" {
+		if _, err := os.Stat(f.Await); err == nil {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+	}
+	return true
 }
 
 // print emits text. It keeps nothing of p.

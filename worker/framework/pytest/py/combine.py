@@ -1,7 +1,8 @@
 """Combines the workers' coverage, and reports it, with the project's coverage.py.
 
 Started as `python combine.py` in the working directory of the suite, with one
-JSON object on stdin: dir (worker.Conclude.Dir), coverage (CoverageOptions).
+line of JSON on stdin: dir (worker.Conclude.Dir), coverage (CoverageOptions). A
+second line says that dir is complete.
 The files go to dir/out/coverage, what there is to say to stdout, and the
 result to dir/out/coverage/total.json.
 """
@@ -23,14 +24,18 @@ def main():
     sys.modules["_shardyard"] = package
     del sys.path[0]
 
-    request = json.load(sys.stdin)
+    request = json.loads(sys.stdin.readline())
+    try:
+        import coverage
+    except ImportError:
+        coverage = None
+    if not sys.stdin.readline():
+        sys.exit("the run was given up")
     out = os.path.join(request["dir"], "out", "coverage")
     os.makedirs(out, exist_ok=True)
     with open(os.path.join(request["dir"], "run.json"), encoding="utf-8") as f:
         reasons = list(json.load(f).get("missing_coverage") or [])
-    try:
-        import coverage
-    except ImportError:
+    if coverage is None:
         reasons.append("coverage.py is not installed: add coverage or pytest-cov to the project's test dependencies")
         total = {}
     else:

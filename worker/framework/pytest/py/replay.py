@@ -1,8 +1,9 @@
 """Entry of the conclusion: one pytest process that sees every report of the run.
 
-Started as `python replay.py` with one JSON object on stdin: args (the user's),
-dir (worker.Conclude.Dir), color ("yes", "no" or ""), as documented in conclude.go. pytest's own text goes to
-stdout, its JUnit file to dir/out/junit.xml, and what was counted to
+Started as `python replay.py` with one line of JSON on stdin: args (the user's),
+dir (worker.Conclude.Dir), color ("yes", "no" or ""), as documented in
+conclude.go. A second line says that dir is complete: until then pytest gets
+ready, so that nobody waits for that when the tests end. pytest's own text goes to stdout, its JUnit file to dir/out/junit.xml, and what was counted to
 dir/out/replay.json.
 """
 
@@ -23,17 +24,24 @@ def main():
         script = shutil.which("pytest") or script
     sys.path[0] = os.path.dirname(script)
 
-    request = json.load(sys.stdin)
+    stdin = os.fdopen(os.dup(0), "rb", buffering=0)  # pytest's capture takes the original
+    request = json.loads(stdin.readline())
     args = request["args"] + (["--color=" + request["color"]] if request.get("color") else [])
     sys.argv[:] = [script] + args
     sys.modules["__main__"].__file__ = script
 
     import pytest
 
-    from _shardyard.replay_plugin import Replay
+    from _shardyard.replay_plugin import Gate, Replay
+
+    def wait():
+        ready = stdin.readline()
+        stdin.close()
+        if not ready:
+            raise pytest.exit.Exception("the run was given up")
 
     replay = Replay(request["dir"])
-    code = int(pytest.main(args, plugins=[replay]))
+    code = int(pytest.main(args, plugins=[Gate(wait), replay]))
     with open(os.path.join(request["dir"], "out", "replay.json"), "w", encoding="ascii") as f:
         json.dump({"exit": code, "tests": replay.counts(), "error": replay.error}, f)
 

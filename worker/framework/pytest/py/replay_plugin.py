@@ -38,13 +38,23 @@ class Death(TerminalRepr):
         tw.line(self.reprcrash.message)
 
 
+class Gate:
+    """Holds the session, before anything of it is printed, until the run is over."""
+
+    def __init__(self, wait):
+        self._wait = wait
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self):
+        self._wait()
+
+
 class Replay:
     """Registered with pytest.main. dir is worker.Conclude.Dir."""
 
     def __init__(self, dir):
         self._dir = dir
-        with open(os.path.join(dir, "run.json"), encoding="utf-8") as f:
-            self._run = json.load(f)
+        self._run = None
         self.error = ""
         self._config = None
         self._reporter = None
@@ -102,6 +112,8 @@ class Replay:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session):
         self._reporter = session.config.pluginmanager.getplugin("terminalreporter")
+        with open(os.path.join(self._dir, "run.json"), encoding="utf-8") as f:
+            self._run = json.load(f)
         self._records = Records(os.path.join(self._dir, "reports.jsonl"))
         session.perform_collect = lambda args=None, genitems=True: self._collect(session)
 

@@ -5,6 +5,8 @@ that fixtures that both need stay up. Here the next test is asked for only
 when pytest looks, so that no more than the running test is locked.
 """
 
+import contextlib
+
 from . import verdict
 from .lazy import catch_warnings
 
@@ -107,7 +109,7 @@ class Loop:
         if stack == chain[: len(stack)]:
             return
         item.stash[caplog_records_key] = {}
-        with catch_warnings(item.config, item.ihook, "runtest", item):
+        with self.next.as_kept(), catch_warnings(item.config, item.ihook, "runtest", item):
             report = call_and_report(item, "teardown", log=False, nextitem=following.item if following else None)
         self.attempt.amend(report)
 
@@ -122,10 +124,26 @@ class Next:
         self._current = current
         self.state = None
         self.leased = None
+        self._kept = {}
 
     def resolve(self):
         if self.state is None:
             self.state, self.leased = self._loop.peek()
+            if self.stands_in():
+                held = vars(self._current)
+                self._kept = {name: held[name] for name in ("_request", "funcargs") if name in held}
+
+    @contextlib.contextmanager
+    def as_kept(self):
+        """The current test as it was while its teardown ran: pytest empties
+        it behind that, and hooks of the teardown look into it."""
+        emptied = {name: getattr(self._current, name) for name in self._kept}
+        vars(self._current).update(self._kept)
+        try:
+            yield
+        finally:
+            vars(self._current).update(emptied)
+            self._kept = {}
 
     def stands_in(self):
         """Whether pytest was told less than it will turn out to be."""
