@@ -103,6 +103,9 @@ func (r *run) layer(ctx context.Context, s layerStep) (layer engine.Layer, err e
 	}
 	defer client.Close()
 	b := &builder{client: client, layout: inst.Layout(), base: r.base, sub: r.src.Sub, env: r.req.Builder.Env(inst.Layout()), say: step.say, note: r.note}
+	for _, why := range r.req.Builder.Why {
+		step.say(why)
+	}
 	if err := s.build(ctx, b); err != nil {
 		return "", fmt.Errorf("%s failed, nothing of it is kept: %w", s.name, err)
 	}
@@ -177,8 +180,8 @@ func (b *builder) tools() string { return path.Join(b.layout.Env, ".tools") }
 // ensure installs what cannot be imported.
 func (b *builder) ensure(ctx context.Context, dir string, packages []string) error {
 	for _, p := range packages {
-		module := strings.ReplaceAll(p, "-", "_")
-		if b.shell(ctx, dir, fmt.Sprintf("%s/bin/python -c 'import %s' 2>/dev/null", b.layout.Env, module)) == nil {
+		there := fmt.Sprintf("%s/bin/python -c 'import importlib.metadata as m; m.version(\"%s\")' 2>/dev/null", b.layout.Env, p)
+		if b.shell(ctx, dir, there) == nil {
 			continue
 		}
 		b.note(report.Info, "%s is not among the project's dependencies: added to the environment", p)

@@ -39,6 +39,7 @@ func Exec(ctx context.Context, req Request, cmd Command, deps Deps) (code int, e
 	if err := r.snapshot(ctx); err != nil {
 		return 0, err
 	}
+	defer func() { err = errors.Join(err, r.src.Close()) }()
 	if err := r.place(ctx); err != nil {
 		return 0, err
 	}

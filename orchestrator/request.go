@@ -75,6 +75,8 @@ func (s Step) empty() bool { return len(s.Commands)+len(s.Ensure) == 0 }
 type BuilderSettings struct {
 	// Env makes the environment of a command from the layout of the place.
 	Env func(engine.Layout) map[string]string
+	// Why says where they come from, by name: shown when something is built.
+	Why []string
 	// Settings are those that change what is installed and are no secrets:
 	// part of the environment's key.
 	Settings map[string]string

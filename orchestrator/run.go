@@ -118,6 +118,9 @@ func (r *run) clear(ctx context.Context) error {
 	if r.spool != nil {
 		err = errors.Join(err, r.spool.remove())
 	}
+	if r.src != nil {
+		err = errors.Join(err, r.src.Close())
+	}
 	return errors.Join(err, os.RemoveAll(r.tmp()))
 }
 

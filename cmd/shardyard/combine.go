@@ -118,7 +118,7 @@ func (f *combineFlags) combine(ctx context.Context, dirs []string, out, errOut i
 	if f.json {
 		err = rep.WriteJSON(out)
 	} else {
-		c.show(rep, out)
+		c.show(rep, results, out)
 	}
 	return errors.Join(err, exit(rep.Exit))
 }
@@ -343,7 +343,7 @@ func (f *combineFlags) results(dir, id string) (*results, error) {
 }
 
 // show prints what a run would show in the end.
-func (c *combination) show(rep *report.Report, out io.Writer) {
+func (c *combination) show(rep *report.Report, at *results, out io.Writer) {
 	for _, n := range rep.Notes {
 		fmt.Fprintln(out, report.Clean(n.Text))
 	}
@@ -351,11 +351,7 @@ func (c *combination) show(rep *report.Report, out io.Writer) {
 		fmt.Fprintf(out, "%s of %s reported by %s\n", report.Number(rep.Totals.Judged()-rep.Totals.NotRun),
 			report.Count(n, "planned test", "planned tests"), report.Count(len(c.found.junit), "shard", "shards"))
 	}
-	at := filepath.Join(".shardyard", "runs", "latest")
-	if c.flags.out != "" {
-		at = c.flags.out
-	}
-	for _, line := range report.Closing(rep, []string{"results in " + at}, c.flags.colored(out)) {
+	for _, line := range report.Closing(rep, []string{"results in " + at.place()}, c.flags.colored(out)) {
 		fmt.Fprintln(out, line)
 	}
 }

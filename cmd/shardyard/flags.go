@@ -126,8 +126,10 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 	}
 	req := orchestrator.Request{
 		Version: version, Project: p.dir, Suite: suite, RunID: orchestrator.NewRunID(time.Now()),
-		Source: source.Options{Rev: f.rev, Include: p.config.Source.Include},
-		Image:  orElse(f.image, p.config.Image), Python: p.detection.Python,
+		Source: source.Options{
+			Rev: f.rev, Include: p.config.Source.Include, Git: p.config.Source.Git != nil && *p.config.Source.Git,
+		},
+		Image: orElse(f.image, p.config.Image), Python: p.detection.Python,
 		Setup:     orchestrator.Step{Commands: p.config.Setup, Key: p.config.Key},
 		Prepare:   orchestrator.Step{Commands: p.config.Prepare},
 		Framework: s.Framework, Env: env,

@@ -109,7 +109,7 @@ func builder(s cache.Settings) docker.BuilderOptions {
 // settings are the variables of a builder's commands. Where the engine puts no
 // bundle inside, this machine's own file is read.
 func settings(s cache.Settings) orchestrator.BuilderSettings {
-	return orchestrator.BuilderSettings{Env: func(l engine.Layout) map[string]string {
+	return orchestrator.BuilderSettings{Settings: s.Key(), Why: s.Why, Env: func(l engine.Layout) map[string]string {
 		return s.Env(cache.Place{Env: l.Env, Cache: l.Cache, CA: orElse(l.CA, s.CAFile)})
 	}}
 }

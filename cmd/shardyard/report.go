@@ -142,8 +142,19 @@ func listRuns(dir string, out io.Writer) error {
 // findRun is the directory of a run: by its id, or the beginning of it.
 func findRun(dir, id string) (string, error) {
 	if filepath.Base(id) == id {
-		if _, err := os.Stat(filepath.Join(dir, id)); err == nil {
+		st, err := os.Stat(filepath.Join(dir, id))
+		switch {
+		case err == nil && st.IsDir():
 			return filepath.EvalSymlinks(filepath.Join(dir, id))
+		case err == nil && id == "latest": // a file that names the run; see results.latest
+			name, err := os.ReadFile(filepath.Join(dir, id))
+			if err != nil {
+				return "", infraError{err}
+			}
+			if id = strings.TrimSpace(string(name)); filepath.Base(id) == id && id != "latest" {
+				return findRun(dir, id)
+			}
+			return "", fmt.Errorf("%s names no run", filepath.Join(dir, "latest"))
 		}
 	}
 	runs, err := runsIn(dir)

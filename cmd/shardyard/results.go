@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -58,18 +59,35 @@ func (r *results) write(rep *report.Report) error {
 	return nil
 }
 
-// latest replaces the link in one step, so that a reader finds this run's or
-// the last one's results, never none.
+// latest points runs/latest at this run, in one step, so that a reader finds
+// this run's or the last one's results, never none. It is a link; on Windows,
+// where links want a privilege, a file that names the run.
 func (r *results) latest() error {
-	link := filepath.Join(r.root, "runs", "latest")
-	next := link + "." + filepath.Base(r.dir)
-	if err := os.Symlink(filepath.Base(r.dir), next); err != nil {
+	at := filepath.Join(r.root, "runs", "latest")
+	run, next := filepath.Base(r.dir), at+"."+filepath.Base(r.dir)
+	point := func() error { return os.Symlink(run, next) }
+	if runtime.GOOS == "windows" {
+		point = func() error { return os.WriteFile(next, []byte(run+"\n"), 0o644) }
+	}
+	if err := point(); err != nil {
 		return fmt.Errorf("point latest at this run: %w", err)
 	}
-	if err := os.Rename(next, link); err != nil {
+	if err := os.Rename(next, at); err != nil {
 		return errors.Join(fmt.Errorf("point latest at this run: %w", err), os.Remove(next))
 	}
 	return nil
+}
+
+// place is where to look for the results: below the project's directory, or
+// where it was said that they go.
+func (r *results) place() string {
+	if r.dir == r.root {
+		return r.dir
+	}
+	if runtime.GOOS == "windows" {
+		return filepath.Join(".shardyard", "runs", filepath.Base(r.dir))
+	}
+	return filepath.Join(".shardyard", "runs", "latest")
 }
 
 // next names commands that help now.
@@ -77,7 +95,7 @@ func (r *results) next(rep *report.Report) []string {
 	if rep.Exit == report.ExitGreen {
 		return nil
 	}
-	return []string{"results in " + filepath.Join(".shardyard", "runs", "latest")}
+	return []string{"results in " + r.place()}
 }
 
 // openHistory opens the history. Without one a run goes on, unbalanced.
