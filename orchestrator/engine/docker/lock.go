@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	"github.com/google/renameio/v2"
+	"github.com/moby/sys/atomicwriter"
 )
 
 // lockRetry is how often a lock that others hold is tried again.
@@ -64,7 +64,7 @@ func idOf(dir string) (string, error) {
 	id, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Another process may do the same now: the later one holds.
-		if err := renameio.WriteFile(name, []byte(short(rand.Text())), 0o644); err != nil {
+		if err := atomicwriter.WriteFile(name, []byte(short(rand.Text())), 0o644); err != nil {
 			return "", fmt.Errorf("name the folder for locks: %w", err)
 		}
 		id, err = os.ReadFile(name)
@@ -174,7 +174,7 @@ func (e *Engine) setMark(name string, m mark) error {
 	if err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(e.markFile(name), b, 0o644); err != nil {
+	if err := atomicwriter.WriteFile(e.markFile(name), b, 0o644); err != nil {
 		return fmt.Errorf("note the use of %s: %w", name, err)
 	}
 	return nil

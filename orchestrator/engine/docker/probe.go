@@ -13,7 +13,7 @@ import (
 	"runtime"
 
 	"github.com/docker/docker/api/types/mount"
-	"github.com/google/renameio/v2"
+	"github.com/moby/sys/atomicwriter"
 )
 
 // probed is what had to be tried out, since no engine tells it.
@@ -43,7 +43,7 @@ func (e *Engine) probe(ctx context.Context) (probed, error) {
 		if err != nil {
 			return p, err
 		}
-		return p, renameio.WriteFile(name, b, 0o644)
+		return p, atomicwriter.WriteFile(name, b, 0o644)
 	})
 }
 
