@@ -38,6 +38,10 @@ type Config struct {
 	// Window is how much work waits at a worker behind the test that runs
 	// there: at least one test, at most 64. Zero means 50 ms.
 	Window time.Duration
+	// StartCost is what one more exact worker is expected to cost until it is
+	// there: its start and a full collection. Zero means 3 s. What those that
+	// came took counts instead when it was more.
+	StartCost time.Duration
 	// Retries is how often a failed test is run again.
 	Retries int
 	// MaxReplacements is how many lost workers are replaced.
@@ -46,6 +50,7 @@ type Config struct {
 
 const (
 	defaultWindow = 50 * time.Millisecond
+	defaultStart  = 3 * time.Second
 	maxWindow     = 64 // tests
 	// margin is the least time that must be won for a test to be taken back
 	// from a worker.

@@ -26,7 +26,8 @@ type Dispatcher struct {
 	open      int       // of those, without a verdict
 	queued    int       // tests in queues
 	unstarted int       // tests handed and not started
-	idle      int       // workers with nothing to do
+	lives     int       // workers that can be given work
+	idle      int       // of those, the ones with nothing to do
 	changed   []*member // since they were last fed
 	pace      pace
 
@@ -41,8 +42,16 @@ type Dispatcher struct {
 
 	replaced int // lost workers
 	fresh    int // workers asked for to run failed tests again
-	confirms int // exact workers asked for
+	confirms int // exact workers asked for because there was none
+	enlisted int // exact workers asked for because there were too few
 	cause    string
+
+	epoch      time.Duration // of the first input; -1 before
+	startup    time.Duration // what an exact worker costs until it is there
+	lazyRan    time.Duration // in tests on workers that are not exact
+	lazyFailed time.Duration // of that, in tests to be confirmed
+	doubted    bool          // something was to be confirmed
+	retiring   int           // workers that are being exchanged
 
 	out []Command
 }
@@ -53,12 +62,17 @@ func New(cfg Config) *Dispatcher {
 	if cfg.Window <= 0 {
 		cfg.Window = defaultWindow
 	}
+	if cfg.StartCost <= 0 {
+		cfg.StartCost = defaultStart
+	}
 	d := &Dispatcher{
-		cfg:   cfg,
-		index: map[worker.TestID]int32{},
-		files: map[string]int32{},
-		byID:  map[WorkerID]*member{},
-		owner: map[bond]*member{},
+		cfg:     cfg,
+		epoch:   -1,
+		startup: cfg.StartCost,
+		index:   map[worker.TestID]int32{},
+		files:   map[string]int32{},
+		byID:    map[WorkerID]*member{},
+		owner:   map[bond]*member{},
 	}
 	for i := range cfg.Workers {
 		m := d.join(WorkerID(i + 1))
@@ -74,6 +88,9 @@ func New(cfg Config) *Dispatcher {
 // known, or is over, are ignored.
 func (d *Dispatcher) Handle(now time.Duration, in Input) []Command {
 	d.out = nil
+	if d.epoch < 0 {
+		d.epoch = now
+	}
 	switch in := in.(type) {
 	case TestsAdded:
 		d.add(in, now)
@@ -82,7 +99,7 @@ func (d *Dispatcher) Handle(now time.Duration, in Input) []Command {
 	case InventoryComplete:
 		d.complete = true
 	case WorkerReady:
-		d.arrive(in)
+		d.arrive(in, now)
 	case WorkerLost:
 		d.lose(in, now)
 	case TestStarted:
@@ -116,6 +133,7 @@ func (d *Dispatcher) join(id WorkerID) *member {
 	m := &member{id: id, speed: 1, running: -1, opened: map[int32]bool{}}
 	d.members = append(d.members, m)
 	d.byID[id] = m
+	d.lives++
 	return m
 }
 
@@ -126,7 +144,7 @@ func (d *Dispatcher) settleOn(m *member, host string) {
 	}
 }
 
-func (d *Dispatcher) arrive(in WorkerReady) {
+func (d *Dispatcher) arrive(in WorkerReady, now time.Duration) {
 	m := d.byID[in.Worker]
 	if m == nil {
 		m = d.join(in.Worker)
@@ -137,6 +155,7 @@ func (d *Dispatcher) arrive(in WorkerReady) {
 	m.presence, m.exact = ready, in.Exact
 	d.touch(m)
 	d.settleOn(m, in.Host)
+	d.learnStart(m, now)
 	if d.done || d.stopped != "" {
 		d.release(m)
 	}
@@ -144,7 +163,9 @@ func (d *Dispatcher) arrive(in WorkerReady) {
 
 func (d *Dispatcher) release(m *member) {
 	if m.presence == ready {
+		d.retireNot(m)
 		m.presence = released
+		d.lives--
 		d.touch(m)
 		d.emit(Release{Worker: m.id})
 	}
@@ -186,6 +207,7 @@ func (d *Dispatcher) settle(now time.Duration) {
 		return
 	}
 	if d.stopped == "" {
+		d.releaseRetired()
 		d.assignAdded(now)
 		if d.planned {
 			d.feedAll(now)

@@ -51,3 +51,17 @@ func (d *Dispatcher) Idle(now time.Duration) string {
 	}
 	return ""
 }
+
+// Live counts the workers that live and are not about to be released, and how
+// many these may be at most.
+func (d *Dispatcher) Live() (live, most int) {
+	for _, m := range d.members {
+		if m.live() && !m.retiring {
+			live++
+		}
+	}
+	return live, d.cfg.Workers + d.fresh + d.confirms
+}
+
+// Exchanged counts the workers that came in the place of lazy ones.
+func (d *Dispatcher) Exchanged() int { return d.enlisted }

@@ -19,6 +19,13 @@ func (d *Dispatcher) feedAll(now time.Duration) {
 }
 
 func (d *Dispatcher) feedChanged() {
+	if len(d.lanes[confirm]) > 0 && d.idle > 0 {
+		for _, m := range d.members {
+			if m.idle() {
+				d.feed(m) // before one that would only let it wait
+			}
+		}
+	}
 	for len(d.changed) > 0 {
 		list := d.changed
 		d.changed = nil
@@ -45,7 +52,7 @@ func (d *Dispatcher) stealAll(now time.Duration) {
 		if d.queued == 0 || d.idle == 0 || failed >= failures {
 			return
 		}
-		if m.idle() && !d.steal(m, now) {
+		if m.idle() && !m.retiring && !d.steal(m, now) {
 			failed++
 		}
 	}

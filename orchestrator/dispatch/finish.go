@@ -3,6 +3,7 @@ package dispatch
 import (
 	"math"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/shardyard/shardyard/worker"
@@ -47,14 +48,25 @@ func (d *Dispatcher) finish(in TestFinished, now time.Duration) {
 	if e.lane == normal || e.lane == confirm {
 		m.ran++
 	}
-	d.measure(m, e, in.Setup+in.Call+in.Teardown)
+	took := in.Setup + in.Call + in.Teardown
+	d.measure(m, e, took)
+	tentative := in.Tentative && !m.exact && failing(in.Outcome)
+	if !m.exact {
+		d.lazyRan += took
+	}
+	if tentative {
+		d.lazyFailed += took
+	}
 	e.attempts = append(e.attempts, Attempt{
 		Worker: in.Worker, Token: in.Token, At: now, Outcome: in.Outcome,
 		Setup: in.Setup, Call: in.Call, Teardown: in.Teardown,
-		Tentative: in.Tentative && !m.exact && failing(in.Outcome),
+		Tentative: tentative,
 	})
 	d.withdraw(i)
 	d.decide(i)
+	if tentative {
+		d.distrust(now)
+	}
 }
 
 // amend changes the outcome of an attempt that is over, as when a fixture of
@@ -105,7 +117,13 @@ func (d *Dispatcher) decide(i int32) {
 func (d *Dispatcher) park(i int32, l lane) {
 	e := &d.entries[i]
 	e.state, e.lane, e.unit = parked, l, nil
-	d.lanes[l] = append(d.lanes[l], i)
+	at := len(d.lanes[l])
+	if l == confirm { // the most expensive first
+		d.doubted = true
+		cost := d.toConfirm(e)
+		at = sort.Search(at, func(k int) bool { return d.toConfirm(&d.entries[d.lanes[l][k]]) < cost })
+	}
+	d.lanes[l] = slices.Insert(d.lanes[l], at, i)
 }
 
 // maxReturns is how often a test may come back unasked and unrun before it is
@@ -148,6 +166,9 @@ func (d *Dispatcher) takeBack(in TestsReturned, now time.Duration) {
 		}
 	}
 	d.requeue(m, back)
+	if m.retiring {
+		d.retire(m, now)
+	}
 	for _, i := range unasked {
 		d.unkeep(&d.entries[i])
 		d.entries[i].state = waiting

@@ -180,18 +180,34 @@ func (d *Dispatcher) assignAdded(now time.Duration) {
 // assign plans tests over the live workers, on top of what they have to do.
 // Without any it keeps them for later.
 func (d *Dispatcher) assign(tests []int32, now time.Duration) *plan.Plan {
-	var to []*member
-	for _, m := range d.members {
-		if m.live() && !m.alone {
-			to = append(to, m)
-		}
-	}
+	to := d.takers()
 	tests = d.rejoin(tests)
 	if len(to) == 0 {
 		d.added = append(d.added, tests...)
 		return nil
 	}
 	return d.spread(tests, to, now)
+}
+
+// takers are the workers that new work is for.
+func (d *Dispatcher) takers() []*member {
+	var to, retiring []*member
+	for _, m := range d.members {
+		switch {
+		case !m.live() || m.alone:
+		case m.retiring:
+			retiring = append(retiring, m)
+		default:
+			to = append(to, m)
+		}
+	}
+	if len(to) > 0 {
+		return to
+	}
+	for _, m := range retiring { // they are needed after all
+		d.retireNot(m)
+	}
+	return retiring
 }
 
 // spread plans tests over these workers.

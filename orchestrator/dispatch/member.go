@@ -46,7 +46,10 @@ type member struct {
 	running int32 // the test that started last, or -1
 	since   time.Duration
 	alone   bool
-	recalls int // tests asked back and not answered
+	// retiring workers end what they have; what they had besides went to others.
+	retiring bool
+	asked    time.Duration // when it was asked for
+	recalls  int           // tests asked back and not answered
 
 	wasIdle bool // as counted in Dispatcher.idle
 	changed bool // listed in Dispatcher.changed
@@ -58,6 +61,9 @@ type member struct {
 
 // idle workers have nothing at all to do.
 func (m *member) idle() bool { return m.presence == ready && len(m.held) == 0 && m.count == 0 }
+
+// suits says that the worker may run what another one holds.
+func (m *member) suits(e *entry) bool { return m.exact || e.lane != confirm }
 
 // touch notes that what the worker has has changed.
 func (d *Dispatcher) touch(m *member) {
@@ -223,6 +229,9 @@ func (d *Dispatcher) hold(m *member, i int32, t worker.Token) {
 	u := e.unit
 	d.unqueue(e)
 	e.cost = e.test.Estimate + d.opening(m, e)
+	if e.lane == confirm {
+		e.cost = d.toConfirm(e)
+	}
 	if d.fixtures[e.file] > 0 {
 		m.opened[e.file] = true
 	}

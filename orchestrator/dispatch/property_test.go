@@ -66,6 +66,7 @@ func newWorld(t *rapid.T) *world {
 			Retries:         rapid.IntRange(0, 2).Draw(t, "retries"),
 			MaxReplacements: rapid.IntRange(0, 3).Draw(t, "replacements"),
 			BatchCost:       time.Duration(rapid.IntRange(0, 200).Draw(t, "batch")) * time.Millisecond,
+			StartCost:       time.Duration(rapid.IntRange(0, 4000).Draw(t, "start")) * time.Millisecond,
 		},
 		here:     map[dispatch.WorkerID]*fake{},
 		tests:    map[worker.TestID]plan.Test{},
@@ -105,6 +106,9 @@ func (w *world) send(in dispatch.Input) {
 	}
 	if idle := w.d.Idle(w.now); idle != "" {
 		w.t.Fatalf("%s", idle)
+	}
+	if live, most := w.d.Live(); live > most {
+		w.t.Fatalf("%d workers live that go on, at most %d should", live, most)
 	}
 	if s := w.d.Snapshot(w.now); s.Tests-s.Finished != w.d.Remaining() || s.End < w.now {
 		w.t.Fatalf("%d of %d tests are finished, %d remain; the end is at %s, now is %s", s.Finished, s.Tests, w.d.Remaining(), s.End, w.now)

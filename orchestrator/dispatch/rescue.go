@@ -22,6 +22,9 @@ func (d *Dispatcher) lose(in WorkerLost, now time.Duration) {
 		return
 	}
 	was := m.presence
+	if m.live() {
+		d.lives--
+	}
 	m.presence = gone
 	d.touch(m)
 	d.cause = in.Cause
@@ -55,10 +58,11 @@ func (d *Dispatcher) lose(in WorkerLost, now time.Duration) {
 		}
 	}
 	var heir *member
-	if was != released && d.replaced < d.cfg.MaxReplacements && (d.open > 0 || !d.complete) {
+	if was != released && !m.retiring && d.replaced < d.cfg.MaxReplacements && (d.open > 0 || !d.complete) {
 		d.replaced++
-		heir = d.ask(m.exact && !d.hopeFor(func(o *member) bool { return o.exact }))
+		heir = d.ask(m.exact && !d.hopeFor(func(o *member) bool { return o.exact }), now)
 	}
+	d.retireNot(m)
 	switch {
 	case len(left) == 0:
 	case d.cfg.Static && heir != nil:
@@ -94,13 +98,13 @@ func (d *Dispatcher) forsake(i int32, reason string) {
 }
 
 // ask asks for one more worker.
-func (d *Dispatcher) ask(exact bool) *member {
+func (d *Dispatcher) ask(exact bool, now time.Duration) *member {
 	id := WorkerID(1)
 	for _, m := range d.members {
 		id = max(id, m.id+1)
 	}
 	m := d.join(id)
-	m.exact = exact
+	m.exact, m.asked = exact, now
 	d.emit(Replace{Worker: id, Exact: exact})
 	return m
 }
@@ -113,10 +117,11 @@ func (d *Dispatcher) hopeFor(such func(*member) bool) bool {
 // rescue finds workers for what does not go the usual way.
 func (d *Dispatcher) rescue(now time.Duration) {
 	d.inherit(now)
-	d.confirm()
-	d.retry()
+	d.confirm(now)
+	d.enlist(now)
+	d.retry(now)
 	d.lonely()
-	d.giveUp()
+	d.giveUp(now)
 }
 
 // inherit gives replacements of a static plan what is theirs.
@@ -131,40 +136,15 @@ func (d *Dispatcher) inherit(now time.Duration) {
 	})
 }
 
-// confirm sees to it that there is an exact worker for those that need one.
-// They take these tests before their queues.
-func (d *Dispatcher) confirm() {
-	need := func(i int32) bool { return d.entries[i].exact }
-	if !slices.ContainsFunc(d.lanes[confirm], need) && !slices.ContainsFunc(d.lanes[alone], need) {
-		return
-	}
-	if d.hopeFor(func(m *member) bool { return m.exact || m.presence == expected && int(m.id) <= d.cfg.Workers }) {
-		return
-	}
-	if d.confirms <= d.cfg.MaxReplacements {
-		d.confirms++
-		d.ask(true)
-		return
-	}
-	for _, l := range []lane{confirm, alone} {
-		d.lanes[l] = slices.DeleteFunc(d.lanes[l], func(i int32) bool {
-			if need(i) {
-				d.forsake(i, "no worker that has collected the whole suite is left")
-			}
-			return need(i)
-		})
-	}
-}
-
 // retry gives failed tests to workers that have run nothing, else to others
 // that have not run them, once those have nothing else to do.
-func (d *Dispatcher) retry() {
+func (d *Dispatcher) retry(now time.Duration) {
 	if len(d.lanes[again]) == 0 || d.reserve() == nil && d.hopeFor(func(*member) bool { return true }) {
 		return
 	}
 	var rest []int32
 	for _, i := range d.lanes[again] {
-		if m := d.retrier(i); m != nil {
+		if m := d.retrier(i, now); m != nil {
 			d.handOne(m, i)
 			continue
 		}
@@ -172,7 +152,7 @@ func (d *Dispatcher) retry() {
 	}
 	d.lanes[again] = nil
 	for _, i := range rest {
-		if d.awaits(i) {
+		if d.awaits(i, now) {
 			d.lanes[again] = append(d.lanes[again], i)
 			continue
 		}
@@ -182,14 +162,14 @@ func (d *Dispatcher) retry() {
 
 // retrier is the idle worker that should run the test again, the one that has
 // run least.
-func (d *Dispatcher) retrier(i int32) *member {
+func (d *Dispatcher) retrier(i int32, now time.Duration) *member {
 	var best *member
 	for _, m := range d.members {
 		if m.idle() && d.mayRetry(m, i) && (best == nil || m.ran < best.ran) {
 			best = m
 		}
 	}
-	if best != nil && best.ran > 0 && d.freshComing() {
+	if best != nil && best.ran > 0 && d.freshComing(now) {
 		return nil
 	}
 	return best
@@ -205,7 +185,7 @@ func (d *Dispatcher) mayRetry(m *member, i int32) bool {
 
 // freshComing says that a worker that was asked for is on its way, and asks
 // for one when some worker has nothing to do and there may be one more.
-func (d *Dispatcher) freshComing() bool {
+func (d *Dispatcher) freshComing(now time.Duration) bool {
 	coming := false
 	for _, m := range d.members {
 		if m.presence == expected && int(m.id) > d.cfg.Workers {
@@ -216,12 +196,12 @@ func (d *Dispatcher) freshComing() bool {
 		return coming
 	}
 	d.fresh++
-	d.ask(slices.ContainsFunc(d.members, func(m *member) bool { return m.presence != expected && !m.exact }))
+	d.ask(slices.ContainsFunc(d.members, func(m *member) bool { return m.presence != expected && !m.exact }), now)
 	return true
 }
 
 // awaits says that a worker may yet run the test again.
-func (d *Dispatcher) awaits(i int32) bool {
+func (d *Dispatcher) awaits(i int32, now time.Duration) bool {
 	if d.hopeFor(func(m *member) bool { return d.mayRetry(m, i) }) {
 		return true
 	}
@@ -230,7 +210,7 @@ func (d *Dispatcher) awaits(i int32) bool {
 	if d.hopeFor(func(m *member) bool { return m.presence == ready && !m.idle() }) {
 		return true
 	}
-	return d.freshComing()
+	return d.freshComing(now)
 }
 
 // lonely runs the tests whose workers were lost, last.
@@ -264,13 +244,13 @@ func (d *Dispatcher) handOne(m *member, i int32) {
 }
 
 // giveUp ends what no worker can run any more.
-func (d *Dispatcher) giveUp() {
+func (d *Dispatcher) giveUp(now time.Duration) {
 	if d.hopeFor(func(*member) bool { return true }) || d.backlog() == 0 {
 		return
 	}
 	if d.replaced < d.cfg.MaxReplacements {
 		d.replaced++
-		d.ask(false)
+		d.ask(false, now)
 		return
 	}
 	reason := "no worker is left"

@@ -300,6 +300,113 @@ var specs = []spec{
 		verdicts: "a failed",
 	},
 	{
+		name: "what is to be confirmed is confirmed the most expensive first",
+		cfg:  dispatch.Config{Workers: 2},
+		script: `
+			add a:4s b:2s c:1s d:1s
+			complete
+			ready 1 exact
+			> hand 1 a
+			ready 2
+			> hand 2 b c
+			start 1 a
+			start 2 b
+			1s tentative 2 b 100ms
+			> hand 2 d
+			> hand 1 b
+			start 2 c
+			2s tentative 2 c 200ms
+			start 2 d
+			3s tentative 2 d 300ms
+			4s pass 1 a 4s
+			> hand 1 d
+			start 1 b
+			4100ms fail 1 b 100ms
+			> hand 1 c`,
+		verdicts: "a passed, b failed, c failed, d failed",
+	},
+	{
+		name: "idle lazy workers are exchanged for exact ones when much is to be confirmed",
+		cfg:  dispatch.Config{Workers: 3, StartCost: 2 * time.Second},
+		script: `
+			add a:4s b:4s c:4s
+			complete
+			ready 1 exact
+			> hand 1 a
+			ready 2
+			> hand 2 b
+			ready 3
+			> hand 3 c
+			start 1 a
+			start 2 b
+			start 3 c
+			4s tentative 2 b 4s
+			> hand 1 b
+			> release 2
+			> replace 4 exact
+			4s tentative 3 c 4s
+			> release 3
+			> replace 5 exact
+			4s pass 1 a 4s
+			> hand 1 c
+			start 1 b
+			6s ready 4 exact
+			> take back 1 c
+			return 1 c
+			> hand 4 c
+			start 4 c
+			6s ready 5 exact
+			8s fail 1 b 4s
+			> release 5
+			10s fail 4 c 4s
+			> release 1
+			> release 4
+			> done`,
+		verdicts: "a passed, b failed, c failed",
+	},
+	{
+		name: "no worker is exchanged when the one that confirms is done sooner than another would come",
+		cfg:  dispatch.Config{Workers: 2, StartCost: 2 * time.Second},
+		script: `
+			add a:4s b:1s c:1s
+			complete
+			ready 1 exact
+			> hand 1 a
+			ready 2
+			> hand 2 b c
+			start 1 a
+			start 2 b
+			1s tentative 2 b 1s
+			> hand 1 b
+			start 2 c
+			2s tentative 2 c 1s
+			4s pass 1 a 4s
+			> hand 1 c`,
+		verdicts: "a passed, b failed, c failed",
+	},
+	{
+		name: "a lazy worker on which everything fails is exchanged before it is done",
+		cfg:  dispatch.Config{Workers: 2, StartCost: time.Second},
+		script: `
+			add a:9s b:4s c:4s d:4s e:4s
+			complete
+			ready 1 exact
+			> hand 1 a e
+			ready 2
+			> hand 2 b c
+			start 1 a
+			start 2 b
+			4s tentative 2 b 4s
+			> replace 3 exact
+			start 2 c
+			5s ready 3 exact
+			> hand 3 b d
+			start 3 b
+			8s tentative 2 c 4s
+			> release 2`,
+		verdicts: "a not-run, b failed, c failed, d not-run, e not-run",
+	},
+	{
 		name: "what ran and is not what was discovered runs again",
 		cfg:  dispatch.Config{Workers: 2},
 		script: `

@@ -7,8 +7,9 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// choices bounds how many victims a thief looks at.
-const choices = 6
+// choices bounds how many victims a thief looks at, maxRecalls how often a test
+// is asked back.
+const choices, maxRecalls = 6, 3
 
 // steal moves a part of the tail of the queue that would end last to the
 // worker, so that both would end together. False: nothing is worth it.
@@ -229,7 +230,7 @@ func (d *Dispatcher) recallFor(now time.Duration) {
 		if victim == nil {
 			return
 		}
-		d.recall(victim, func(e *entry) bool { return d.returnable(e) })
+		d.recall(victim, func(e *entry) bool { return d.returnable(e) && thief.suits(e) })
 	}
 }
 
@@ -238,7 +239,14 @@ func (d *Dispatcher) recallable(thief, m *member, now time.Duration) bool {
 	left := d.remaining(m, now)
 	for k := len(m.held) - 1; k >= 0; k-- {
 		e := &d.entries[m.held[k]]
-		if d.returnable(e) && d.cfg.BatchCost+scale(e.test.Estimate+d.opening(thief, e), d.rate(thief))+margin < left {
+		if !d.returnable(e) || !thief.suits(e) {
+			continue
+		}
+		cost := e.test.Estimate
+		if e.lane == confirm {
+			cost = d.toConfirm(e)
+		}
+		if d.cfg.BatchCost+scale(cost+d.opening(thief, e), d.rate(thief))+margin < left {
 			return true
 		}
 	}
@@ -246,12 +254,13 @@ func (d *Dispatcher) recallable(thief, m *member, now time.Duration) bool {
 }
 
 // returnable says that the test may be asked back: it waits, comes from a
-// queue, and does not belong to something whole that has begun.
+// queue or is to be confirmed, and does not belong to something whole that has
+// begun.
 func (d *Dispatcher) returnable(e *entry) bool {
-	if e.state != held || e.recalled || e.lane != normal || e.unit == nil || e.recalls >= 3 {
+	if e.state != held || e.recalled || e.recalls >= maxRecalls || !d.movable(e) && (e.lane != normal || e.unit == nil) {
 		return false
 	}
-	if !e.unit.whole {
+	if e.unit == nil || !e.unit.whole {
 		return true
 	}
 	waits := 0

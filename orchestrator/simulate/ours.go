@@ -45,6 +45,11 @@ var Clairvoyant = Policy{"perfect knowledge", "orchestrator/plan, told the actua
 	return dispatched(s, w, dispatch.Config{})
 }}
 
+// OursPatient is ours with as many exact workers as there were at the start.
+var OursPatient = Policy{"shardyard, one confirms", "orchestrator/dispatch, told that a worker costs a day", func(s Suite, w World) Result {
+	return dispatched(s, w, dispatch.Config{StartCost: 24 * time.Hour})
+}}
+
 // fleet is simulated workers under the production dispatcher.
 type fleet struct {
 	clock   clock
@@ -63,6 +68,7 @@ type hand struct {
 	queue []leased
 	busy  bool
 	batch worker.Token // the last one that was paid for
+	exact bool
 }
 
 type leased struct {
@@ -72,6 +78,9 @@ type leased struct {
 
 func dispatched(s Suite, w World, cfg dispatch.Config) Result {
 	cfg.Workers, cfg.Fixtures, cfg.Split = w.Workers, w.Fixtures, w.Split
+	if cfg.StartCost == 0 {
+		cfg.StartCost = w.Start
+	}
 	if cfg.Runner == dispatch.Atomic {
 		cfg.BatchCost = w.Batch
 	} else {
@@ -91,20 +100,38 @@ func dispatched(s Suite, w World, cfg dispatch.Config) Result {
 		f.index[s.Tests[i].ID] = i
 	}
 	ms := machines(&w)
-	for _, m := range ms {
-		f.workers = append(f.workers, &hand{machine: m})
+	for i, m := range ms {
+		f.workers = append(f.workers, &hand{machine: m, exact: i == 0 || !w.Lazy})
 	}
 	f.tell(dispatch.TestsAdded{Tests: s.Tests})
 	f.tell(dispatch.InventoryComplete{})
 	for i := range f.workers {
-		f.tell(dispatch.WorkerReady{Worker: dispatch.WorkerID(i + 1), Host: hosts[i], Exact: true})
+		f.tell(dispatch.WorkerReady{Worker: dispatch.WorkerID(i + 1), Host: hosts[i], Exact: f.workers[i].exact})
 	}
 	f.tick()
 	f.clock.run()
 	if !f.done || f.d.Remaining() > 0 {
 		panic(fmt.Sprintf("simulate: the dispatcher did not end: %d tests remain", f.d.Remaining()))
 	}
-	return result(ms, f.end)
+	return result(f.machines(), f.end)
+}
+
+func (f *fleet) machines() []*machine {
+	out := make([]*machine, len(f.workers))
+	for i, h := range f.workers {
+		out[i] = h.machine
+	}
+	return out
+}
+
+// replace lets one more worker come, of normal speed.
+func (f *fleet) replace(c dispatch.Replace) {
+	f.workers = append(f.workers, &hand{machine: newMachine(f.world, len(f.workers)), exact: true})
+	f.clock.after(f.world.Start, func() {
+		if !f.done {
+			f.tell(dispatch.WorkerReady{Worker: c.Worker, Host: fmt.Sprintf("host-%g", 1.0), Exact: true})
+		}
+	})
 }
 
 func (f *fleet) tell(in dispatch.Input) {
@@ -114,6 +141,8 @@ func (f *fleet) tell(in dispatch.Input) {
 			f.clock.after(f.world.Latency, func() { f.take(f.workers[c.Worker-1], c) })
 		case dispatch.TakeBack:
 			f.clock.after(f.world.Latency, func() { f.giveBack(f.workers[c.Worker-1], c) })
+		case dispatch.Replace:
+			f.replace(c)
 		case dispatch.Done:
 			f.done = true
 		}
@@ -166,7 +195,13 @@ func (f *fleet) begin(h *hand) {
 	f.clock.after(took, func() {
 		h.busy = false
 		f.end = max(f.end, f.clock.now)
-		f.tell(dispatch.TestFinished{Worker: w, Token: l.token, Test: id, Outcome: worker.Passed, Setup: fixture, Call: took - fixture})
+		outcome := worker.Passed
+		if f.suite.Fails[l.test] {
+			outcome = worker.Failing
+		}
+		f.tell(dispatch.TestFinished{
+			Worker: w, Token: l.token, Test: id, Outcome: outcome, Setup: fixture, Call: took - fixture, Tentative: !h.exact,
+		})
 		f.begin(h)
 	})
 	f.tell(dispatch.TestStarted{Worker: w, Token: l.token, Test: id})

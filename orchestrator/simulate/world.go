@@ -17,6 +17,8 @@ type Suite struct {
 	Last []time.Duration
 	// Actual is what each test takes, without fixtures.
 	Actual []time.Duration
+	// Fails are the tests that fail, by index, on every worker.
+	Fails map[int]bool
 }
 
 // A World is what a suite runs on.
@@ -34,6 +36,11 @@ type World struct {
 	Latency time.Duration
 	// Split says what our planner keeps together.
 	Split plan.Split
+	// Lazy says that our workers, but for the first, collect lazily: what fails
+	// there must be confirmed by one that has collected everything.
+	Lazy bool
+	// Start is what one more worker that collects everything takes to come.
+	Start time.Duration
 }
 
 func (w World) speed(i int) float64 {
@@ -47,22 +54,24 @@ func (w World) speed(i int) float64 {
 type Result struct {
 	// Makespan is when the last worker was done.
 	Makespan time.Duration
-	// Busy is how long each worker worked.
-	Busy []time.Duration
+	// Busy is how long each worker worked. There are more than Workers when
+	// some were exchanged.
+	Busy    []time.Duration
+	Workers int
 	// Opened counts pairs of a worker and a file that it opened.
 	Opened int
 }
 
 // Balance is the mean time that workers worked by the makespan, 0 to 1.
 func (r Result) Balance() float64 {
-	if r.Makespan <= 0 || len(r.Busy) == 0 {
+	if r.Makespan <= 0 || r.Workers == 0 {
 		return 1
 	}
 	var sum time.Duration
 	for _, b := range r.Busy {
 		sum += b
 	}
-	return float64(sum) / float64(len(r.Busy)) / float64(r.Makespan)
+	return float64(sum) / float64(r.Workers) / float64(r.Makespan)
 }
 
 // Bound is the least time in which any schedule could run the suite: the mean
@@ -96,10 +105,14 @@ type machine struct {
 	busy   time.Duration
 }
 
+func newMachine(w *World, id int) *machine {
+	return &machine{id: id, world: w, opened: map[string]bool{}}
+}
+
 func machines(w *World) []*machine {
 	out := make([]*machine, w.Workers)
 	for i := range out {
-		out[i] = &machine{id: i, world: w, opened: map[string]bool{}}
+		out[i] = newMachine(w, i)
 	}
 	return out
 }
@@ -124,6 +137,7 @@ func (m *machine) scale(d time.Duration) time.Duration {
 func result(ms []*machine, end time.Duration) Result {
 	r := Result{Makespan: end}
 	for _, m := range ms {
+		r.Workers = m.world.Workers
 		r.Busy = append(r.Busy, m.busy)
 		r.Opened += len(m.opened)
 	}
