@@ -185,10 +185,11 @@ func (r *run) estimated(files []worker.Discovered) []plan.Test {
 func (r *run) planned(p plan.Plan) {
 	ev := report.Planned{
 		Workers: len(p.Shards), Makespan: report.Duration(p.Makespan), LowerBound: report.Duration(p.Bound.Time),
-		Serial: report.Duration(p.Serial + r.past.overhead), Unknown: p.Unknown,
+		Unknown: p.Unknown,
 	}
-	if p.Unknown == 0 && r.past.overhead > 0 {
+	if p.Unknown == 0 && r.past.overhead > 0 { // else both would be made up
 		ev.Predicted = report.Duration(p.Makespan + r.past.overhead)
+		ev.Serial = report.Duration(p.Serial + r.past.overhead)
 	}
 	if r.past.serial > 0 {
 		ev.Serial, ev.SerialMeasured = report.Duration(r.past.serial), true
