@@ -22,7 +22,7 @@ func (r *run) environment(ctx context.Context) (engine.Layer, error) {
 	if r.req.Setup.empty() && r.req.Prepare.empty() {
 		return "", nil
 	}
-	files, err := r.src.Read(r.req.Setup.Key)
+	files, err := r.src.Read(ctx, r.req.Setup.Key)
 	if err != nil {
 		return "", err
 	}

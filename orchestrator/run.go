@@ -234,7 +234,7 @@ func (r *run) testEnv(l engine.Layout) map[string]string {
 
 // fault ends a run that could not go on.
 func (r *run) fault(ctx context.Context, err error) {
-	var kind report.FaultKind = report.Infrastructure
+	kind := report.Infrastructure
 	if errors.As(err, new(*UsageError)) {
 		kind = report.Usage
 	}

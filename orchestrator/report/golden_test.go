@@ -167,9 +167,7 @@ func fits(t *testing.T, shown string, width int) {
 	parts := strings.Split(shown, "\r\x1b[")
 	for i, part := range parts {
 		if i > 0 {
-			var up int
-			up, part = leadingInt(t, part)
-			part = strings.TrimPrefix(part, "A\x1b[J")
+			up := leadingInt(part)
 			if lines := strings.Count(parts[i-1], "\n"); up > lines {
 				t.Errorf("repaint %d goes up %d lines of %d", i, up, lines)
 			}
@@ -186,12 +184,11 @@ func fits(t *testing.T, shown string, width int) {
 	}
 }
 
-func leadingInt(t *testing.T, s string) (n int, rest string) {
-	t.Helper()
-	for s != "" && s[0] >= '0' && s[0] <= '9' {
-		n, s = n*10+int(s[0]-'0'), s[1:]
+func leadingInt(s string) (n int) {
+	for ; s != "" && s[0] >= '0' && s[0] <= '9'; s = s[1:] {
+		n = n*10 + int(s[0]-'0')
 	}
-	return n, s
+	return n
 }
 
 func TestClosing(t *testing.T) {

@@ -73,7 +73,7 @@ func TestRevisionIsTheCheckoutOfACommit(t *testing.T) {
 	if rev.Dirty || rev.Commit != clean.Commit || rev.Branch != "" {
 		t.Errorf("snapshot says %+v", rev)
 	}
-	got, err := rev.Read([]string{"dos.txt"})
+	got, err := rev.Read(t.Context(), []string{"dos.txt"})
 	if err != nil || string(got["dos.txt"]) != "one\r\ntwo\r\n" {
 		t.Errorf("dos.txt: %q, %v", got["dos.txt"], err)
 	}

@@ -130,7 +130,7 @@ func (s *Source) String() string {
 // Read gives the content of files by their paths relative to the project's
 // directory. A name may be a glob pattern (path.Match). A name that matches no
 // file is an error.
-func (s *Source) Read(names []string) (map[string][]byte, error) {
+func (s *Source) Read(ctx context.Context, names []string) (map[string][]byte, error) {
 	found := map[string][]byte{}
 	for _, name := range names {
 		matched := false
@@ -148,7 +148,7 @@ func (s *Source) Read(names []string) (map[string][]byte, error) {
 				continue
 			}
 			matched = true
-			if found[rel], err = s.content(f); err != nil {
+			if found[rel], err = s.content(ctx, f); err != nil {
 				return nil, fmt.Errorf("read key file %s: %w", rel, err)
 			}
 		}
@@ -169,7 +169,7 @@ func (s *Source) relative(p string) (string, bool) {
 }
 
 // content reads a file, through links that stay inside the tree.
-func (s *Source) content(f *File) ([]byte, error) {
+func (s *Source) content(ctx context.Context, f *File) ([]byte, error) {
 	for hops := 0; f.Mode&fs.ModeSymlink != 0; hops++ {
 		target := path.Join(path.Dir(f.Path), string(f.body.(link)))
 		i := sort.Search(len(s.Files), func(i int) bool { return s.Files[i].Path >= target })
@@ -178,7 +178,7 @@ func (s *Source) content(f *File) ([]byte, error) {
 		}
 		f = &s.Files[i]
 	}
-	r, err := f.body.open(context.Background())
+	r, err := f.body.open(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -284,7 +284,7 @@ func TestSubdirectory(t *testing.T) {
 	if src.Sub != "services/api" || src.Root != s.dir {
 		t.Errorf("Sub %q, Root %q", src.Sub, src.Root)
 	}
-	got, err := src.Read([]string{"requirements.txt"})
+	got, err := src.Read(t.Context(), []string{"requirements.txt"})
 	if err != nil || string(got["requirements.txt"]) != "pytest" {
 		t.Errorf("Read: %q, %v", got, err)
 	}
@@ -299,7 +299,7 @@ func TestRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	src := s.snapshot(Options{})
-	got, err := src.Read([]string{"requirements/*.txt", "./uv.lock", "requirements.txt"})
+	got, err := src.Read(t.Context(), []string{"requirements/*.txt", "./uv.lock", "requirements.txt"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,12 +310,12 @@ func TestRead(t *testing.T) {
 		t.Errorf("Read (-want +got):\n%s", diff)
 	}
 	for name, want := range map[string]string{"poetry.lock": "not in the source tree", "outside.txt": "out of the tree", "[": "syntax error"} {
-		if _, err := src.Read([]string{name}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := src.Read(t.Context(), []string{name}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Read %s: %v, want %q", name, err, want)
 		}
 	}
 	s.write("uv.lock=changed")
-	if _, err := src.Read([]string{"uv.lock"}); !errors.Is(err, ErrChanged) {
+	if _, err := src.Read(t.Context(), []string{"uv.lock"}); !errors.Is(err, ErrChanged) {
 		t.Errorf("Read of a changed file: %v, want ErrChanged", err)
 	}
 }
