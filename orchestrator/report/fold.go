@@ -109,14 +109,15 @@ func (s *State) times(r *Report) Times {
 }
 
 // serial is measured by this very run when it had one worker, else what the
-// plan said, else the sum of this run's times.
+// plan said, else the sum of this run's times; a plan without history leaves
+// it unknown, since what a session costs beside its tests is not known either.
 func (s *State) serial(t *Times, workers int) {
 	switch {
 	case workers == 1 && s.end != nil:
 		t.Serial, t.SerialMeasured = t.Duration, true
 	case s.planned.Serial > 0:
 		t.Serial, t.SerialMeasured = s.planned.Serial, s.planned.SerialMeasured
-	default:
+	case s.planned.Unknown == 0:
 		t.Serial = t.Total
 	}
 	if t.Duration > 0 && t.Serial > 0 {
