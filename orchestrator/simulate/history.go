@@ -113,3 +113,38 @@ func Forgetful(s Suite, share float64, r *rand.Rand) Suite {
 	}})
 	return s
 }
+
+// Replayed is the last run of each test, planned from the ones before it; from
+// that run itself where there was only one.
+func Replayed(name string, tests []plan.Test, past plan.Past) Suite {
+	before := func(id worker.TestID) []plan.Sample {
+		all := past.Samples(id)
+		return all[:max(len(all)-1, min(len(all), 1))]
+	}
+	s := Suite{Name: name, Tests: plan.Estimate(tests, plan.Past{Samples: before, Fixtures: past.Fixtures})}
+	for i := range s.Tests {
+		all := past.Samples(s.Tests[i].ID)
+		if len(all) == 0 {
+			s.Actual, s.Last = append(s.Actual, s.Tests[i].Estimate), append(s.Last, -1)
+			continue
+		}
+		last, known := all[len(all)-1], all[max(len(all)-2, 0)]
+		actual := last.Setup + last.Call + last.Teardown
+		if last.First {
+			actual = max(actual-past.Fixtures[s.Tests[i].File], 0)
+		}
+		s.Actual, s.Last = append(s.Actual, actual), append(s.Last, known.Setup+known.Call+known.Teardown)
+	}
+	return s
+}
+
+// Failing is the suite with a share of the tests failing.
+func Failing(s Suite, share float64, r *rand.Rand) Suite {
+	s.Fails = map[int]bool{}
+	for i := range s.Tests {
+		if r.Float64() < share {
+			s.Fails[i] = true
+		}
+	}
+	return s
+}
