@@ -6,112 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
-	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
 )
-
-// A finisher is the place where the run's reports are made. It is started, and
-// gets ready, while the tests run, so that nobody waits for it at the end.
-type finisher struct {
-	once   sync.Once
-	ready  chan struct{} // closed when client and dir, or err, are set
-	inst   engine.Instance
-	client *worker.Client
-	dir    string // of the conclusion, inside
-	err    error
-
-	ended chan struct{} // closed when done or failed is set
-	text  gate
-	done  worker.Concluded
-	// failed: the conclusion could not be made.
-	failed error
-}
-
-func newFinisher() *finisher {
-	return &finisher{ready: make(chan struct{}), ended: make(chan struct{})}
-}
-
-// complete is the file that tells the finisher that its input is there.
-const complete = "complete"
-
-func (f *finisher) start(ctx context.Context, r *run) {
-	f.once.Do(func() {
-		go func() {
-			defer close(f.ended)
-			f.err = f.open(ctx, r)
-			close(f.ready)
-			if f.err != nil {
-				return
-			}
-			l := f.inst.Layout()
-			f.done, f.failed = f.client.Conclude(ctx, worker.Conclude{
-				Framework: r.req.Framework, Source: path.Join(l.Source, r.src.Sub), Dir: f.dir, Await: path.Join(f.dir, complete),
-				Args: r.req.Args, Env: r.testEnv(l), Options: r.req.Options(r.interpreter(l)),
-			}, func(o worker.Output) { f.text.write(o.Data) })
-		}()
-	})
-}
-
-func (f *finisher) open(ctx context.Context, r *run) (err error) {
-	if f.inst, err = r.Engine.Start(ctx, r.spec(engine.Finisher, "finisher")); err != nil {
-		return fmt.Errorf("start the finisher: %w", err)
-	}
-	if f.client, err = dial(ctx, f.inst, "finisher"); err != nil {
-		_, cause := r.autopsy(ctx, f.inst, err)
-		return fmt.Errorf("start the finisher: %s", cause)
-	}
-	f.dir = path.Join(f.inst.Layout().Temp, "conclusion")
-	return nil
-}
-
-// remove ends it, started or not.
-func (f *finisher) remove(ctx context.Context) error {
-	f.once.Do(func() { close(f.ready); close(f.ended) })
-	<-f.ready
-	if f.client != nil {
-		f.client.Close()
-	}
-	<-f.ended
-	if f.inst == nil {
-		return nil
-	}
-	return f.inst.Remove(ctx)
-}
-
-// A gate keeps text until it may be shown.
-type gate struct {
-	mu   sync.Mutex
-	to   io.Writer
-	kept []byte
-}
-
-func (g *gate) write(p []byte) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.to == nil {
-		g.kept = append(g.kept, p...)
-		return
-	}
-	_, _ = g.to.Write(p) // a terminal that is gone must not stop the conclusion
-}
-
-// open shows what was kept, and from then on all that comes.
-func (g *gate) open(to io.Writer) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	_, _ = to.Write(g.kept)
-	g.to, g.kept = to, nil
-}
 
 // conclude makes one result of all: the framework's own tools do it, in a
 // place like the workers'.
@@ -244,12 +148,32 @@ func (r *run) writeReports() (err error) {
 	}
 	meta, err := json.Marshal(map[string]any{
 		"duration_seconds": r.elapsed().Seconds(),
-		"tests":            len(r.tests), "deselected": r.deselected, "missing_coverage": r.missing,
+		"tests":            len(r.tests), "deselected": r.deselected, "missing_coverage": gathered(r.missing),
 	})
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(r.tmp(), "run.json"), meta, 0o644)
+}
+
+// gathered says what several workers have in common once: of "worker-1: x" and
+// "worker-2: x" it makes "worker-1, worker-2: x".
+func gathered(missing []string) []string {
+	var texts []string
+	workers := map[string]string{}
+	for _, m := range missing {
+		worker, text, _ := strings.Cut(m, ": ")
+		if workers[text] != "" {
+			worker = workers[text] + ", " + worker
+		} else {
+			texts = append(texts, text)
+		}
+		workers[text] = worker
+	}
+	for i, text := range texts {
+		texts[i] = workers[text] + ": " + text
+	}
+	return texts
 }
 
 // results are the verdicts in the suite's own order.

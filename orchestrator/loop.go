@@ -110,6 +110,7 @@ func (r *run) hire(ctx context.Context, id dispatch.WorkerID, exact bool) {
 		id: id, mode: mode, exact: mode == worker.Full,
 		running: map[worker.TestID]worker.Token{}, leases: map[worker.TestID]lease{}, opened: map[string]bool{},
 	}
+	ctx, m.cancel = context.WithCancel(ctx)
 	r.members[m.id] = m
 	r.started++
 	r.removals.Add(1)
@@ -144,7 +145,7 @@ func (r *run) apply(ctx context.Context, commands []dispatch.Command) {
 		case dispatch.Release:
 			r.release(r.members[c.Worker])
 		case dispatch.Replace:
-			r.hire(ctx, c.Worker, c.Exact)
+			r.hire(ctx, c.Worker, c.Exact || r.lists.full == nil && r.exactLeft() == 0)
 		case dispatch.Done:
 			r.done = true
 			for _, id := range slices.Sorted(maps.Keys(r.members)) {
@@ -165,10 +166,14 @@ func (r *run) send(id dispatch.WorkerID, req worker.Request) {
 	}
 }
 
-// release drains a worker, once it is there to be told.
+// release drains a worker; one that is not there yet is given up.
 func (r *run) release(m *member) {
 	m.released = true
-	if m.client != nil && !m.draining && !m.gone {
+	switch {
+	case m.gone || m.draining:
+	case m.client == nil:
+		m.cancel()
+	default:
 		m.draining = true
 		r.send(m.id, worker.Request{Drain: &worker.Drain{}})
 	}
@@ -180,6 +185,9 @@ func (r *run) take(ctx context.Context, msg message) {
 	switch {
 	case msg.attached != nil:
 		m.client = msg.attached
+		if m.released {
+			r.release(m)
+		}
 		if r.discovery == nil {
 			r.starting.end(nil)
 			r.discovery = r.step("discover")
@@ -194,6 +202,7 @@ func (r *run) take(ctx context.Context, msg message) {
 // leave ends a member.
 func (r *run) leave(ctx context.Context, m *member, d departure) {
 	m.gone = true
+	m.cancel()
 	r.started--
 	if m.closed != nil {
 		if d.missing != "" || m.died {
@@ -209,7 +218,7 @@ func (r *run) leave(ctx context.Context, m *member, d departure) {
 	if m.client != nil {
 		r.missing = append(r.missing, m.name()+": it was lost: "+d.cause)
 	}
-	if !r.killed {
+	if unwanted := m.released && m.client == nil; !unwanted && !r.killed {
 		r.emit(lost)
 	}
 	r.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: d.cause})
@@ -255,111 +264,6 @@ func (r *run) event(ctx context.Context, m *member, ev *worker.Event) {
 	}
 }
 
-func (r *run) testStarted(ctx context.Context, m *member, s worker.Started) {
-	m.running[s.Test] = s.Token
-	file := m.leases[s.Test].file
-	if !m.opened[file] {
-		m.opened[file] = true
-		r.openers[attempt{s.Test, s.Token}] = true
-	}
-	if r.firstTest == 0 {
-		r.firstTest = r.elapsed()
-	}
-	r.emit(report.TestStarted{Worker: int(m.id), Test: string(s.Test), Attempt: r.attempts(s.Test) + 1, File: file})
-	r.input(ctx, dispatch.TestStarted{Worker: m.id, Token: s.Token, Test: s.Test})
-}
-
-// attempts is how many attempts at a test have ended.
-func (r *run) attempts(id worker.TestID) int {
-	res, ok := r.d.Result(id)
-	if !ok {
-		return 0
-	}
-	return len(res.Attempts)
-}
-
-func (r *run) testFinished(ctx context.Context, m *member, f worker.Finished) {
-	_, first := m.running[f.Test]
-	delete(m.running, f.Test)
-	r.lastTest = r.elapsed()
-	bad := f.Outcome == worker.Failing || f.Outcome == worker.Errored
-	tentative := bad && !m.exact && f.Cause == ""
-	n := r.attempts(f.Test)
-	if first {
-		n++
-	}
-	fin := report.TestFinished{
-		Worker: int(m.id), Test: string(f.Test), Attempt: max(n, 1), Outcome: f.Outcome, Message: f.Message,
-		Setup: report.Millis(f.SetupMS), Call: report.Millis(f.CallMS), Teardown: report.Millis(f.TeardownMS),
-		Cause: f.Cause, Code: f.Code, Tentative: tentative,
-	}
-	r.emit(fin)
-	r.input(ctx, dispatch.TestFinished{
-		Worker: m.id, Token: f.Token, Test: f.Test, Outcome: f.Outcome, Tentative: tentative,
-		Setup: fin.Setup.Std(), Call: fin.Call.Std(), Teardown: fin.Teardown.Std(),
-	})
-	if bad && !tentative {
-		r.failures[f.Test] = true
-		r.maxfail(ctx)
-	}
-}
-
-// maxfail stops the run after so many failures, counted over all workers.
-func (r *run) maxfail(ctx context.Context) {
-	limit := r.req.MaxFail
-	if limit == 0 && r.settings != nil {
-		limit = r.settings.MaxFail
-	}
-	if limit > 0 && len(r.failures) >= limit {
-		r.stop(ctx, report.Stopped{Reason: fmt.Sprintf("stopping after %d failures", len(r.failures))})
-	}
-}
-
-func (r *run) returned(ctx context.Context, m *member, ret worker.Returned) {
-	if len(ret.Tests) > 0 {
-		r.input(ctx, dispatch.TestsReturned{Worker: m.id, Tests: ret.Tests})
-	}
-	if len(ret.Unknown) > 0 {
-		r.unknown = append(r.unknown, ret.Unknown...)
-		r.settleUnknown()
-		r.input(ctx, dispatch.TestsRejected{Tests: ret.Unknown})
-	}
-}
-
-// settleUnknown looks at the tests that lazy workers did not find. One that
-// the full collection has not either was only a hint.
-func (r *run) settleUnknown() {
-	if r.lists.full == nil {
-		return
-	}
-	for _, id := range r.unknown {
-		if _, ok := r.d.Result(id); ok {
-			r.distrust(fmt.Sprintf("a worker that collects lazily did not find %s", id))
-		}
-	}
-	r.unknown = nil
-}
-
-func (r *run) sessionClosed(ctx context.Context, m *member, c worker.Closed) {
-	m.closed = &c
-	if c.Finished < c.Started {
-		r.note(report.Warning, "%s started %d tests and finished %d", m.name(), c.Started, c.Finished)
-	}
-	if c.Stop != "" {
-		r.stop(ctx, report.Stopped{Reason: c.Stop})
-	}
-	if !m.released {
-		r.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: "its session ended by itself" + colon(c.Stop)})
-	}
-}
-
-func colon(s string) string {
-	if s == "" {
-		return ""
-	}
-	return ": " + s
-}
-
 // failed: the agent could not do what was asked. A mistake of the user's ends
 // the run. Anything else costs this worker; the one that comes for a lazy one
 // collects everything.
@@ -382,26 +286,6 @@ func (r *run) failed(ctx context.Context, m *member, f worker.Failed) {
 	r.release(m)
 	if r.lists.full == nil && r.exactLeft() == 0 {
 		r.recollect(ctx, f.Error)
-	}
-}
-
-// judge gives every test its verdict in the log.
-func (r *run) judge() {
-	for _, res := range r.results() {
-		r.emit(report.Judged{
-			Test: string(res.Test.ID), Verdict: report.Verdict(res.Verdict), Reason: res.Reason, Attempts: len(res.Attempts),
-		})
-		if res.Disproved {
-			r.distrust(fmt.Sprintf("%s failed on a worker that collects lazily and not on one that had collected everything", res.Test.ID))
-		}
-	}
-}
-
-// distrust makes later runs of the project collect everything on every worker.
-func (r *run) distrust(why string) {
-	if r.suspicion == "" {
-		r.suspicion = why
-		r.note(report.Warning, "%s: later runs of this suite collect everything on every worker", why)
 	}
 }
 

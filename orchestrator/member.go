@@ -18,8 +18,9 @@ import (
 // posts messages.
 type member struct {
 	id     dispatch.WorkerID
-	mode   worker.Mode // asked for, and once opened the one in use
-	client *worker.Client
+	mode   worker.Mode        // asked for, and once opened the one in use
+	client *worker.Client     // nil until attached
+	cancel context.CancelFunc // gives up starting it
 	ready  bool
 	// released: it gets no more tests. draining: it has been told so.
 	released, draining bool
@@ -85,11 +86,11 @@ func (r *run) work(ctx context.Context, m *member, inst engine.Instance, open fu
 	}
 	defer client.Close()
 	defer context.AfterFunc(ctx, client.Close)()
-	r.inbox <- message{from: m, attached: client}
 	if err := client.Send(worker.Request{Open: ptr(open(inst.Layout()))}); err != nil {
 		d.exit, d.cause = r.autopsy(ctx, inst, err)
 		return d
 	}
+	r.inbox <- message{from: m, attached: client} // from now on the loop may talk to it
 	var closed *worker.Closed
 	for ev := range client.Events() {
 		r.inbox <- message{from: m, event: &ev}
