@@ -156,26 +156,6 @@ func (r *run) writeReports() (err error) {
 	return os.WriteFile(filepath.Join(r.tmp(), "run.json"), meta, 0o644)
 }
 
-// gathered says what several workers have in common once: of "worker-1: x" and
-// "worker-2: x" it makes "worker-1, worker-2: x".
-func gathered(missing []string) []string {
-	var texts []string
-	workers := map[string]string{}
-	for _, m := range missing {
-		worker, text, _ := strings.Cut(m, ": ")
-		if workers[text] != "" {
-			worker = workers[text] + ", " + worker
-		} else {
-			texts = append(texts, text)
-		}
-		workers[text] = worker
-	}
-	for i, text := range texts {
-		texts[i] = workers[text] + ": " + text
-	}
-	return texts
-}
-
 // results are the verdicts in the suite's own order.
 func (r *run) results() []dispatch.Result {
 	at := make(map[worker.TestID]int, len(r.tests))

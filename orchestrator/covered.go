@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/shardyard/shardyard/orchestrator/coverage"
 	"github.com/shardyard/shardyard/orchestrator/report"
@@ -45,6 +46,26 @@ func (r *run) covered(ctx context.Context, done worker.Concluded) error {
 		return nil
 	}
 	return r.rebase(ctx)
+}
+
+// gathered says what several workers have in common once: of "worker-1: x" and
+// "worker-2: x" it makes "worker-1, worker-2: x".
+func gathered(missing []string) []string {
+	var texts []string
+	workers := map[string]string{}
+	for _, m := range missing {
+		worker, text, _ := strings.Cut(m, ": ")
+		if workers[text] != "" {
+			worker = workers[text] + ", " + worker
+		} else {
+			texts = append(texts, text)
+		}
+		workers[text] = worker
+	}
+	for i, text := range texts {
+		texts[i] = workers[text] + ": " + text
+	}
+	return texts
 }
 
 // rebase keeps the data with repository-relative paths as relative.coverage,

@@ -23,7 +23,7 @@ func Closing(r *Report, next []string, color bool) []string {
 	lines := []string{verdictLine(r, p)}
 	for _, reason := range r.Reasons {
 		if !strings.HasSuffix(reason, " failed") || r.Totals.Failed == 0 {
-			lines = append(lines, p.red(" ! ")+Clean(reason))
+			lines = append(lines, p.red(" ! ")+Clean(headline(reason)))
 		}
 	}
 	lines = append(lines, failureLines(r, p)...)
@@ -34,6 +34,15 @@ func Closing(r *Report, next []string, color bool) []string {
 		lines = append(lines, "next  "+strings.Join(next, " · "))
 	}
 	return lines
+}
+
+// headline is the first line of a text: the rest was printed when it happened.
+func headline(text string) string {
+	first, _, more := strings.Cut(text, "\n")
+	if more {
+		return strings.TrimRight(first, ":\r")
+	}
+	return first
 }
 
 func verdictLine(r *Report, p paint) string {

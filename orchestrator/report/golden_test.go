@@ -63,7 +63,7 @@ func fold(all []Event) *State {
 	return s
 }
 
-var runs = []string{"failing", "green", "interrupted"}
+var runs = []string{"failing", "green", "interrupted", "unbuilt"}
 
 func TestRunJSON(t *testing.T) {
 	for _, run := range runs {

@@ -107,7 +107,7 @@ func eventLines(s *State, e Event, p paint) []string {
 	case Stopped:
 		return []string{p.yellow("stopping: " + Clean(b.Reason))}
 	case Fault:
-		return []string{p.red("error: " + Clean(b.Text))}
+		return faultLines(b, p)
 	}
 	return nil
 }
@@ -123,11 +123,25 @@ func noteLines(n Note, p paint) []string {
 	return lines
 }
 
+// faultLines keep the lines of what a command printed.
+func faultLines(f Fault, p paint) []string {
+	var lines []string
+	for l := range strings.SplitSeq(strings.TrimRight(f.Text, "\r\n"), "\n") {
+		if l = Clean(l); len(lines) == 0 {
+			l = p.red("error: " + l)
+		} else {
+			l = "  " + l
+		}
+		lines = append(lines, l)
+	}
+	return lines
+}
+
 func stepLine(b StepFinished, p paint) string {
 	line := fmt.Sprintf("  %-12s %6s", b.Name, Clock(b.Duration.Std()))
 	switch {
-	case b.Error != "":
-		return p.red(line + "  failed: " + Clean(b.Error))
+	case b.Error != "": // what it was is said once, when the run ends of it
+		return p.red(line + "  failed")
 	case b.Cached:
 		line += "  cached"
 	}

@@ -44,7 +44,7 @@ func (c *plain) progress(s *State, at time.Duration) {
 	if t.Discovered == 0 || s.discovered.Tests == 0 {
 		return
 	}
-	done := t.Judged()
+	done := t.Judged() - t.NotRun // what a stopped run did not reach is no progress
 	tenths := done * 10 / t.Discovered
 	if tenths <= c.tenths {
 		return

@@ -126,9 +126,22 @@ func interrupted() *script {
 	return s
 }
 
+// unbuilt ends before there are tests: what a command printed keeps its lines.
+func unbuilt() *script {
+	s := new(script)
+	s.at(0, RunStarted{Run: "20260301T120000-7f3a", Version: "0.3.0", Engine: "process linux", Image: "host", Workers: 2})
+	s.at(10, StepStarted{Name: "environment"})
+	s.at(20, StepProgress{Name: "environment", Text: "$ pip install nope"})
+	text := "environment failed, nothing of it is kept: `pip install nope` ended with exit status 1 after 1.2s:\n" +
+		"  Looking in indexes\n  ERROR: No matching \x1b[31mdistribution found for nope\n"
+	s.at(1200, StepFinished{Name: "environment", Duration: 1190e6, Error: text}, Fault{Kind: Infrastructure, Text: text})
+	s.end(1300)
+	return s
+}
+
 // TestScripts keeps the recorded streams what the scripts say.
 func TestScripts(t *testing.T) {
-	for name, s := range map[string]*script{"failing": failing(), "green": green(), "interrupted": interrupted()} {
+	for name, s := range map[string]*script{"failing": failing(), "green": green(), "interrupted": interrupted(), "unbuilt": unbuilt()} {
 		var b bytes.Buffer
 		w := NewWriter(nopCloser{&b})
 		for _, e := range s.events {

@@ -112,7 +112,7 @@ func (c *tty) live(s *State, elapsed time.Duration) string {
 
 func (c *tty) bar(s *State, t Totals, elapsed time.Duration, width int) string {
 	p := paint(c.screen.Color)
-	done := t.Judged()
+	done := t.Judged() - t.NotRun
 	text := fmt.Sprintf(" %s/%s", Number(done), Number(t.Discovered))
 	if t.Failed > 0 {
 		text += " " + p.red(Number(t.Failed)+" failed")
@@ -121,7 +121,7 @@ func (c *tty) bar(s *State, t Totals, elapsed time.Duration, width int) string {
 		text += " " + p.yellow(Number(t.Flaky)+" flaky")
 	}
 	text += " " + Clock(elapsed)
-	if left, ok := s.Left(elapsed); ok && done < t.Discovered {
+	if left, ok := s.Left(elapsed); ok && t.Judged() < t.Discovered {
 		text += " (" + Clock(left) + " left)"
 	}
 	cells := min(width-Width(text), 40)
