@@ -1,4 +1,8 @@
-"""The line to the agent: JSON lines over an inherited socket."""
+"""The line to the agent: JSON lines over an inherited socket.
+
+Tests put their own things where modules keep theirs, json.loads and os.getpid
+among them. What is needed while such a test runs is taken here, before any.
+"""
 
 import fcntl
 import faulthandler
@@ -6,7 +10,11 @@ import json
 import os
 import resource
 import signal
+from os import _exit, getpid, read, write
+from signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask
 
+_decode = json.JSONDecoder().decode
+_encode = json.JSONEncoder(default=str, allow_nan=False, separators=(",", ":")).encode
 ALL_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
@@ -20,7 +28,7 @@ class Channel:
     """
 
     def __init__(self, descriptor):
-        self._pid = os.getpid()
+        self._pid = getpid()
         self._fd = _raise(descriptor)
         os.close(descriptor)
         self._rest = b""
@@ -32,7 +40,7 @@ class Channel:
 
     def here(self):
         """Whether this is the process that the agent started, not a fork of it."""
-        return os.getpid() == self._pid
+        return getpid() == self._pid
 
     def send(self, message):
         if not self.here():
@@ -57,25 +65,25 @@ class Channel:
     def _write(self, data):
         view = memoryview(data)
         while view:
-            view = view[os.write(self._fd, view) :]
+            view = view[write(self._fd, view) :]
 
     def _read(self):
         while b"\n" not in self._rest:
-            data = os.read(self._fd, 1 << 16)
+            data = read(self._fd, 1 << 16)
             if not data:
                 # The agent is gone: nobody can hear of another test.
-                os._exit(70)
+                _exit(70)
             self._rest += data
         line, self._rest = self._rest.split(b"\n", 1)
-        return json.loads(line.decode("utf-8"))
+        return _decode(line.decode("utf-8"))
 
 
 class _Uninterrupted:
     def __enter__(self):
-        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ALL_SIGNALS)
+        self._mask = pthread_sigmask(SIG_BLOCK, ALL_SIGNALS)
 
     def __exit__(self, *exc):
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+        pthread_sigmask(SIG_SETMASK, self._mask)
 
 
 def _raise(descriptor):
@@ -88,9 +96,9 @@ def _raise(descriptor):
 def encode(message):
     """One line of JSON, of anything: what JSON cannot say travels as its str."""
     try:
-        text = json.dumps(message, default=str, allow_nan=False, separators=(",", ":"))
+        text = _encode(message)
     except (TypeError, ValueError):
-        text = json.dumps(_plain(message), separators=(",", ":"))
+        text = _encode(_plain(message))
     return text.encode("ascii") + b"\n"
 
 

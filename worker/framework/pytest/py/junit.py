@@ -5,6 +5,8 @@ user's --junitxml is replaced by a private file, so that they work as always;
 what they left there travels.
 """
 
+from _pytest.junitxml import xml_key
+
 
 def attributes(config, nodeid):
     """What record_xml_attribute set for a test, before pytest adds its own:
@@ -24,6 +26,4 @@ def properties(config):
 
 
 def _log(config):
-    from _pytest.junitxml import xml_key
-
     return config.stash.get(xml_key, None)

@@ -7,6 +7,9 @@ when pytest looks, so that no more than the running test is locked.
 
 import contextlib
 
+from _pytest.logging import caplog_records_key
+from _pytest.runner import call_and_report
+
 from . import verdict
 from .lazy import catch_warnings
 
@@ -101,9 +104,6 @@ class Loop:
     def _finish_teardown(self, item, following):
         """Takes down what the stand-in kept up and the next test has no use
         for. It is part of the teardown of the test before."""
-        from _pytest.logging import caplog_records_key
-        from _pytest.runner import call_and_report
-
         stack = list(self.session._setupstate.stack)
         chain = following.item.listchain() if following else []
         if stack == chain[: len(stack)]:

@@ -1,8 +1,11 @@
 """A plugin for plain pytest that writes down every report, for comparison."""
 
 import fcntl
-import json
 import os
+from json import JSONEncoder
+from os import write
+
+encode = JSONEncoder(default=str).encode  # tests replace json.dumps and os.write
 
 
 class Recorder:
@@ -14,7 +17,7 @@ class Recorder:
 
     def write(self, kind, report):
         data = self.config.hook.pytest_report_to_serializable(config=self.config, report=report)
-        os.write(self.file, json.dumps({"kind": kind, "data": data}, default=str).encode() + b"\n")
+        write(self.file, encode({"kind": kind, "data": data}).encode() + b"\n")
 
     def pytest_runtest_logreport(self, report):
         self.write("report", report)
