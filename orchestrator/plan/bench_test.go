@@ -1,9 +1,12 @@
 package plan_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -26,15 +29,38 @@ func invented(n int) []plan.Test {
 }
 
 // The goals are 20 and 40 times the speed of pytest-split at the last two
-// sizes, on one machine: see the schedule benchmark of the project.
+// sizes, on one machine: bench/schedule has it plan the suites that are written
+// to the directory SUITES.
 func BenchmarkBalance(b *testing.B) {
 	for _, n := range []int{10_000, 100_000, 1_000_000} {
 		tests := invented(n)
+		if dir := os.Getenv("SUITES"); dir != "" {
+			save(b, filepath.Join(dir, fmt.Sprint(n)+".json"), tests)
+		}
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				plan.Balance(tests, plan.Params{Workers: 64})
 			}
 		})
+	}
+}
+
+// save writes the suite as pytest-split keeps it.
+func save(b *testing.B, name string, tests []plan.Test) {
+	b.Helper()
+	if _, err := os.Stat(name); err == nil {
+		return
+	}
+	durations := make(map[worker.TestID]float64, len(tests))
+	for _, t := range tests {
+		durations[t.ID] = t.Estimate.Seconds()
+	}
+	data, err := json.Marshal(durations)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		b.Fatal(err)
 	}
 }

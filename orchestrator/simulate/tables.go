@@ -26,23 +26,25 @@ type Row struct {
 	Opened []float64 `json:"opened"`
 }
 
-// String is the table as text.
+// String is the table in Markdown. The last column is for the largest number
+// of workers.
 func (t Table) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%d suites)\n%-30s", t.Name, t.Suites, "makespan / lower bound, N =")
+	fmt.Fprintf(&b, "### %s (%d suites)\n\n| makespan / lower bound | N=", t.Name, t.Suites)
 	for _, n := range t.Workers {
-		fmt.Fprintf(&b, "%8d", n)
+		fmt.Fprintf(&b, "%d | ", n)
 	}
-	fmt.Fprintf(&b, "   workers per file")
+	b.WriteString("workers per file |\n|---|" + strings.Repeat("---|", len(t.Workers)+1))
 	for _, r := range t.Rows {
-		fmt.Fprintf(&b, "\n%-30s", r.Policy)
+		name := r.Policy
+		if strings.HasPrefix(name, "shardyard") {
+			name = "**" + name + "**"
+		}
+		fmt.Fprintf(&b, "\n| %s |", name)
 		for _, x := range r.Ratios {
-			fmt.Fprintf(&b, "%8.3f", x)
+			fmt.Fprintf(&b, " %.3f |", x)
 		}
-		b.WriteString("   ")
-		for _, x := range r.Opened {
-			fmt.Fprintf(&b, "%6.2f", x)
-		}
+		fmt.Fprintf(&b, " %.2f |", r.Opened[len(r.Opened)-1])
 	}
 	b.WriteString("\n")
 	return b.String()

@@ -111,5 +111,12 @@ func BenchmarkSchedule(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+		sources := "Where the rules come from:\n\n"
+		for _, p := range append([]simulate.Policy{simulate.Ours}, simulate.Peers...) {
+			sources += "- " + p.Name + ": " + p.Source + "\n"
+		}
+		if _, err := out.WriteString(sources); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
