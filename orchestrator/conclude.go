@@ -147,7 +147,7 @@ func (r *run) writeReports() (err error) {
 		}
 	}
 	meta, err := json.Marshal(map[string]any{
-		"duration_seconds": r.elapsed().Seconds(),
+		"duration_seconds": (r.elapsed() - r.hired).Seconds(),
 		"tests":            len(r.tests), "deselected": r.deselected, "missing_coverage": gathered(r.missing),
 	})
 	if err != nil {

@@ -20,8 +20,9 @@ const grace = 3 * time.Second
 type loopState struct {
 	d        *dispatch.Dispatcher
 	spool    *spool
-	mode     worker.Mode // of workers that need not be exact
-	workers  int         // how many were asked for
+	hired    time.Duration // when workers were asked for
+	mode     worker.Mode   // of workers that need not be exact
+	workers  int           // how many were asked for
 	host     string
 	past     past
 	hinted   []plan.Test // what the last run discovered
@@ -55,6 +56,7 @@ func (r *run) dispatch(ctx context.Context) (err error) {
 	if r.spool, err = newSpool(r.req.Out + "/tmp/reports"); err != nil {
 		return err
 	}
+	r.hired = r.elapsed()
 	r.starting = r.step("start")
 	for i := range r.workers {
 		r.hire(hard, dispatch.WorkerID(i+1), i == 0)

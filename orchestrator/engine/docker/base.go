@@ -81,8 +81,19 @@ func (e *Engine) autoBase(ctx context.Context, python string, notify func(string
 	if err != nil {
 		return engine.Base{}, errors.Join(e.unpullable(ctx, want, pulled), fmt.Errorf("nor can this machine be its own image: %w", err))
 	}
-	base.Note = fmt.Sprintf("%s cannot be pulled (%v); `host` is used instead: this machine's %s", want, pulled, base.Python)
+	e.log.Debug("pull", "image", want, "error", pulled)
+	base.Note = fmt.Sprintf("%s cannot be pulled: %s; `host` is taken: this machine's %s", want, cause(pulled), base.Python)
 	return base, nil
+}
+
+// cause is the last part of an engine's error, which names what went wrong:
+// "no such host".
+func cause(err error) string {
+	text := err.Error()
+	if i := strings.LastIndex(text, ": "); i >= 0 {
+		return text[i+2:]
+	}
+	return text
 }
 
 // pull asks the image's registry for it, with the credentials that the docker
