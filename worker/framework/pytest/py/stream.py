@@ -39,28 +39,30 @@ class Loop:
         self.next = None
 
     def run(self):
-        leased = self._wait()
+        _, leased = self.lease(wait=True)
         while leased is not None:
-            leased = self._run(leased)
-
-    def peek(self):
-        """Asks for the next test, without waiting. Its item is not set when
-        its file is still to be collected, which is not this test's time."""
-        while True:
-            state, leased = self._ask(wait=False)
-            if leased is None or not self._collection.holds(leased.file):
-                return state, leased
             if self._resolve(leased):
+                leased = self._run(leased)
+            else:
+                _, leased = self.lease(wait=True)
+
+    def lease(self, wait):
+        """Asks for the next test. Its item is not set when its file is still
+        to be collected: that is not the running test's time, and what the
+        file's collection must not see is still up."""
+        while True:
+            state, leased = self._ask(wait)
+            if leased is None or not self._collection.holds(leased.file) or self._resolve(leased):
                 return state, leased
 
-    def _wait(self):
-        while True:
-            _, leased = self._ask(wait=True)
-            if leased is None or self._resolve(leased):
-                return leased
+    def node(self, leased):
+        """What leads to a test: the test, or else its file."""
+        return self._collection.node(leased.file) if leased.item is None else leased.item
 
     def _resolve(self, leased):
         """Sets the test's item; tells the agent when there is none."""
+        if leased.item is not None:
+            return True
         if not self._collection.holds(leased.file):
             self._wire.send({"opening": {"test": leased.id, "token": leased.token}})
         leased.item = self._collection.find(leased.file, leased.id)
@@ -85,39 +87,36 @@ class Loop:
             if session.shouldfail:
                 raise session.Failed(session.shouldfail)
             raise session.Interrupted(session.shouldstop)
-        following = self._following()
-        self.attempt.close()
-        self._finish_teardown(item, following)
-        return following
-
-    def _following(self):
-        """The test after this one, once it is known for certain."""
         following = self.next.leased
-        if self.next.state == ENDED or (following is not None and following.item is not None):
-            return following
-        # What follows can take its time, and can end the process.
-        self.attempt.close()
-        if following is not None and self._resolve(following):
-            return following
-        return self._wait()
+        while True:
+            # What follows can take its time, and can end the process.
+            self.attempt.close()
+            if following is None and self.next.state != ENDED:
+                self.next.state, following = self.lease(wait=True)
+            self._finish_teardown(item, following)
+            if following is None or self._resolve(following):
+                self.next.forget()
+                return following
+            following = None
 
     def _finish_teardown(self, item, following):
         """Takes down what the stand-in kept up and the next test has no use
         for. It is part of the teardown of the test before."""
         stack = list(self.session._setupstate.stack)
-        chain = following.item.listchain() if following else []
+        chain = self.node(following).listchain() if following else []
         if stack == chain[: len(stack)]:
             return
         item.stash[caplog_records_key] = {}
         with self.next.as_kept(), catch_warnings(item.config, item.ihook, "runtest", item):
-            report = call_and_report(item, "teardown", log=False, nextitem=following.item if following else None)
+            report = call_and_report(item, "teardown", log=False, nextitem=self.node(following) if following else None)
         self.attempt.amend(report)
 
 
 class Next:
     """What pytest gets for the next test. It asks for it once, when it is
-    looked at. While none is known it stands for a neighbour of the current
-    test, so that only what is the current test's own is torn down."""
+    looked at. A test whose file is still to be collected is as good as that
+    file. While none is known it stands for a neighbour of the current test, so
+    that only what is the current test's own is torn down."""
 
     def __init__(self, loop, current):
         self._loop = loop
@@ -128,8 +127,8 @@ class Next:
 
     def resolve(self):
         if self.state is None:
-            self.state, self.leased = self._loop.peek()
-            if self.stands_in():
+            self.state, self.leased = self._loop.lease(wait=False)
+            if self.leased is None or self.leased.item is None:
                 held = vars(self._current)
                 self._kept = {name: held[name] for name in ("_request", "funcargs") if name in held}
 
@@ -143,29 +142,25 @@ class Next:
             yield
         finally:
             vars(self._current).update(emptied)
-            self._kept = {}
 
-    def stands_in(self):
-        """Whether pytest was told less than it will turn out to be."""
-        return self.state == EMPTY or (self.state == READY and self.leased.item is None)
+    def forget(self):
+        self._kept = {}
+
+    def _node(self):
+        self.resolve()
+        if self.state == ENDED:
+            return None
+        return self._current.parent if self.leased is None else self._loop.node(self.leased)
 
     def __bool__(self):
-        self.resolve()
-        return self.state != ENDED
+        return self._node() is not None
 
     def listchain(self):
-        self.resolve()
-        if self.state == ENDED:
-            return []
-        if self.stands_in():
-            return self._current.listchain()[:-1]
-        return self.leased.item.listchain()
+        node = self._node()
+        return node.listchain() if node is not None else []
 
     def __getattr__(self, name):
-        self.resolve()
-        if self.state == ENDED:
-            return getattr(None, name)
-        return getattr(self._current.parent if self.stands_in() else self.leased.item, name)
+        return getattr(self._node(), name)
 
 
 class Attempt:
@@ -203,6 +198,7 @@ class Attempt:
             return
         if self._teardown is not None:
             report = verdict.merge(self._teardown, report)
+        self._teardown = report
         self.log("amend", self._wire.serialise(report))
         self._finished()
 
