@@ -275,7 +275,7 @@ func (r *run) failed(ctx context.Context, m *member, f worker.Failed) {
 		r.Logger.Debug("failed", "worker", m.name(), "error", f.Error)
 	case f.Usage:
 		r.emit(report.Fault{Kind: report.Usage, Text: f.Error})
-		r.stop(ctx, report.Stopped{Reason: f.Error})
+		r.stop(ctx, report.Stopped{Reason: "the suite cannot be run as asked"})
 	default:
 		r.emit(report.WorkerLost{Worker: int(m.id), Cause: f.Error})
 		if !m.exact {

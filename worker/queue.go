@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -123,6 +124,8 @@ func (q *queue) Emit(e Event) {
 		q.finished++
 		remove(&q.running, e.Finished.Test, e.Finished.Token)
 		remove(&q.locked, e.Finished.Test, e.Finished.Token)
+	case e.Returned != nil:
+		q.locked = slices.DeleteFunc(q.locked, func(t Leased) bool { return slices.Contains(e.Returned.Unknown, t.ID) })
 	}
 	q.mu.Unlock()
 	q.send(e)
