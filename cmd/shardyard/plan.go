@@ -27,6 +27,7 @@ type planFlags struct {
 	durations     string
 	tests         string
 	store         string
+	svg           string
 	asJSON        bool
 }
 
@@ -63,6 +64,7 @@ the matrix that plans from the same tests and durations gets the same plan.`,
 	flags.StringVar(&f.durations, "durations", "", "take durations from this file of pytest-split's instead of the history")
 	flags.StringVar(&f.tests, "tests", "", "plan these tests, an id in each line, instead of discovering them; - for standard input")
 	flags.StringVar(&f.store, "store-durations", "", "write the durations that are known to this file, as pytest-split does")
+	flags.StringVar(&f.svg, "svg", "", "draw the plan to this file: a row for each worker, a block for each file")
 	flags.BoolVar(&f.asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -250,6 +252,15 @@ func (f *planFlags) show(d *orchestrator.Discovery, req orchestrator.Request, ou
 		params.Workers = plan.AutoWorkers(d.Tests, params, d.Costs, d.Limit)
 		made = plan.Balance(d.Tests, params)
 	}
+	if f.svg != "" {
+		file, err := os.Create(f.svg)
+		if err != nil {
+			return fmt.Errorf("--svg: %w", err)
+		}
+		if err := errors.Join(writePicture(file, made, d.Fixtures), file.Close()); err != nil {
+			return fmt.Errorf("--svg %s: %w", f.svg, err)
+		}
+	}
 	if f.asJSON {
 		enc := json.NewEncoder(out)
 		enc.SetEscapeHTML(false)
@@ -274,7 +285,7 @@ func (f *planFlags) table(d *orchestrator.Discovery, params plan.Params, p plan.
 	if d.Costs.Start > 0 {
 		fmt.Fprintf(out, ", %s with start and end", report.Clock(p.Makespan+d.Costs.Start))
 	}
-	fmt.Fprintf(out, "\nserial ~%s   balance %.0f %%   lower bound %s\n", report.Clock(p.Serial), 100*p.Balance(), p.Bound)
+	fmt.Fprintf(out, "\nserial ~%s   balance %.0f %%   lower bound %s\n", report.Clock(p.Serial), 100*p.Balance(), lowerBound(p.Bound))
 	if p.Unknown > 0 {
 		fmt.Fprintf(out, "%s without history: taken for as long as their neighbours\n", report.Count(p.Unknown, "test", "tests"))
 	}
@@ -295,6 +306,14 @@ func (f *planFlags) table(d *orchestrator.Discovery, params plan.Params, p plan.
 		}
 		fmt.Fprintf(out, "%16d %11s %8s %6.0f %%%s\n", pt.Workers, report.Clock(pt.Wall), report.Clock(pt.Total), 100*pt.Balance, mark)
 	}
+}
+
+// lowerBound is the bound, and what sets it where that is one test.
+func lowerBound(b plan.Bound) string {
+	if why := b.String(); why != "" {
+		return report.Clock(b.Time) + ": " + why
+	}
+	return report.Clock(b.Time)
 }
 
 // counts are the numbers of workers of the curve: powers of two, and the knee.
