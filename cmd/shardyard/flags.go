@@ -292,14 +292,6 @@ func (f *runFlags) console(ctx context.Context, out io.Writer) (*report.Console,
 	return c, func() { cancel(); <-done }, nil
 }
 
-// terminal takes pytest's own closing text.
-func (f *runFlags) terminal(out io.Writer) io.Writer {
-	if f.progress == "json" {
-		return io.Discard
-	}
-	return out
-}
-
 func terminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 func orElse(s, other string) string {

@@ -118,7 +118,7 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 		defer func() { err = errors.Join(err, db.Close()) }()
 	}
 	deps := orchestrator.Deps{
-		Engine: eng, Sinks: []orchestrator.Sink{console}, Terminal: f.terminal(out), Logger: logger, Now: time.Now,
+		Engine: eng, Sinks: []orchestrator.Sink{console}, Terminal: console, Logger: logger, Now: time.Now,
 		Notes: p.notes(why),
 	}
 	if db != nil {

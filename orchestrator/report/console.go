@@ -25,6 +25,8 @@ type view interface {
 	event(s *State, e Event)
 	// tick comes a few times a second, with the time since the start.
 	tick(s *State, elapsed time.Duration)
+	// text is the framework's own closing text, as it comes.
+	text(p []byte)
 }
 
 // Handle takes the next event of the run.
@@ -36,6 +38,14 @@ func (c *Console) Handle(e Event) {
 	}
 	c.state.Apply(e)
 	c.view.event(&c.state, e)
+}
+
+// Write shows the framework's own closing text; it never fails.
+func (c *Console) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.view.text(p)
+	return len(p), nil
 }
 
 // Watch keeps the live part of the console moving until ctx is done.
@@ -145,6 +155,8 @@ type quiet struct{}
 func (quiet) event(*State, Event)        {}
 func (quiet) tick(*State, time.Duration) {}
 
+func (quiet) text([]byte) {}
+
 // jsonLines prints the record itself.
 type jsonLines struct{ out io.Writer }
 
@@ -155,6 +167,8 @@ func (c jsonLines) event(_ *State, e Event) {
 }
 
 func (jsonLines) tick(*State, time.Duration) {}
+
+func (jsonLines) text([]byte) {} // it is in the events
 
 // write drops the error on purpose: see Console.
 func write(w io.Writer, s string) {

@@ -38,6 +38,8 @@ func (c *plain) event(s *State, e Event) {
 // tick prints nothing: a log has no clock.
 func (c *plain) tick(*State, time.Duration) {}
 
+func (c *plain) text(p []byte) { write(c.screen.Out, string(p)) }
+
 // progress prints a line each time that another tenth of the suite is done.
 func (c *plain) progress(s *State, at time.Duration) {
 	t := s.Totals()

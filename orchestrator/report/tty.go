@@ -15,7 +15,7 @@ type tty struct {
 	painted int // live lines on the screen now
 	step    string
 	said    string // the step's own last line
-	over    bool
+	over    bool   // nothing is live any more
 }
 
 // maxRunning is how many workers are shown at most; the rest is counted.
@@ -48,6 +48,13 @@ func (c *tty) tick(s *State, elapsed time.Duration) {
 	if !c.over {
 		c.repaint("", c.live(s, elapsed))
 	}
+}
+
+// text ends the live part: what the framework says at the end is the last that
+// happens, and may stop in the middle of a line.
+func (c *tty) text(p []byte) {
+	c.over = true
+	c.repaint(string(p), "")
 }
 
 func (c *tty) follow(b Body) {
