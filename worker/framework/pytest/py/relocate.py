@@ -21,7 +21,7 @@ def main():
     sys.modules["_shardyard"] = package
     del sys.path[0]
 
-    request = json.load(sys.stdin)
+    request = json.loads(sys.stdin.readline())
     try:
         import coverage
     except ImportError:
