@@ -89,6 +89,9 @@ func (f *findings) tests(r *Report) {
 		}
 		f.add(ExitInfrastructure, "%s not run%s", Count(missing, "test", "tests"), why)
 	}
+	if s := r.Stopped; s != nil && s.Signal == "" && t.Discovered == 0 && t.CollectErrors == 0 && len(r.Faults) == 0 {
+		f.add(ExitInfrastructure, "no test was discovered: %s", s.Reason)
+	}
 	if r.nothing() {
 		f.add(ExitEmpty, "nothing to test: no test was selected")
 	}

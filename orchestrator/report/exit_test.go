@@ -38,6 +38,7 @@ func TestExitCode(t *testing.T) {
 		{"Ctrl-C", Report{Totals: Totals{Discovered: 3, Failed: 1, NotRun: 2}, Stopped: &Stopped{"interrupted", "interrupt"}}, 130, []string{"interrupted", "1 test failed", "2 tests not run: interrupted"}},
 		{"terminated", Report{Totals: green, Stopped: &Stopped{"terminated", "terminated"}}, 143, []string{"terminated"}},
 		{"Ctrl-C before discovery", Report{Stopped: &Stopped{"interrupted", "interrupt"}}, 130, []string{"interrupted"}},
+		{"stopped before discovery", Report{Stopped: &Stopped{Reason: "conftest.py ended it"}}, 3, []string{"no test was discovered: conftest.py ended it"}},
 		{"--maxfail", Report{Totals: Totals{Discovered: 3, Failed: 1, NotRun: 2}, Stopped: &Stopped{Reason: "stopping after 1 failures"}}, 1, []string{"1 test failed", "2 tests not run: stopping after 1 failures"}},
 		{
 			"all at once", Report{

@@ -125,6 +125,8 @@ class Plugin:
     def pytest_keyboard_interrupt(self, excinfo):
         self._stop = excinfo.exconly().split(": ", 1)[-1].strip() or excinfo.typename
 
-    def pytest_internalerror(self, excrepr):
-        self._stop = "internal error of pytest: " + str(excrepr).strip().splitlines()[-1]
-        self._wire.send({"failed": {"what": "session", "error": str(excrepr)}})
+    def pytest_internalerror(self, excinfo):
+        # The traceback is in the output, as pytest writes it.
+        entry = excinfo.traceback[-1]
+        what = (excinfo.exconly().splitlines() or [excinfo.typename])[0]
+        self._wire.send({"failed": {"what": "session", "error": "internal error of pytest: %s (%s:%d)" % (what, entry.path, entry.lineno + 1)}})
