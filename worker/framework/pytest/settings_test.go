@@ -57,6 +57,25 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+func TestGroups(t *testing.T) {
+	r := load(t, "groups", "8").session(t, newFeed(), worker.Full, 0)
+	if r.err != nil {
+		t.Fatal(r.err)
+	}
+	got := map[worker.TestID]string{}
+	for _, item := range discovered(r)[0].Items {
+		got[item.ID] = item.Group
+	}
+	want := map[worker.TestID]string{
+		"test_a.py::test_alone": "", "test_a.py::test_named": "g",
+		"test_a.py::test_first": "test_a.py", "test_a.py::test_second": "test_a.py",
+		"test_a.py::TestSteps::test_1": "test_a.py::TestSteps", "test_a.py::TestSteps::test_2": "test_a.py::TestSteps",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("groups (-want +got):\n%s", diff)
+	}
+}
+
 func TestHistoryOptionsCollectInFull(t *testing.T) {
 	p := load(t, "settings", "8")
 	for _, option := range []string{"--lf", "--nf", "--sw"} {

@@ -65,8 +65,15 @@ def fingerprint(item):
 
 
 def group_of(item):
-    """The group of the xdist_group marks, spelt as pytest-xdist spells it."""
+    """The group of the xdist_group marks, spelt as pytest-xdist spells it.
+    Where there is none: tests that look at each other's outcome stay together,
+    as the mark of pytest-dependency and that of pytest's own example of
+    incremental classes say."""
     names = set()
     for mark in item.iter_markers("xdist_group"):
         names.add(str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")))
+    if not names and item.get_closest_marker("dependency"):
+        names.add(file_of(item))
+    elif not names and item.get_closest_marker("incremental"):
+        names.add((item.parent or item).nodeid)
     return utf8("_".join(sorted(names)))
