@@ -124,6 +124,9 @@ func (r *run) writeReports() (err error) {
 	if err := r.spool.copySession(w); err != nil {
 		return err
 	}
+	if r.broken {
+		return nil // as in plain pytest, no test counts
+	}
 	for _, res := range r.results() {
 		n := 0
 		if a, ok := final(res); ok {
