@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/shardyard/shardyard/orchestrator/coverage"
@@ -51,6 +52,7 @@ func (r *run) covered(ctx context.Context, done worker.Concluded) error {
 // gathered says what several workers have in common once: of "worker-1: x" and
 // "worker-2: x" it makes "worker-1, worker-2: x".
 func gathered(missing []string) []string {
+	missing = slices.Sorted(slices.Values(missing))
 	var texts []string
 	workers := map[string]string{}
 	for _, m := range missing {
