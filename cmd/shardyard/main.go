@@ -63,6 +63,14 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// broken is err as machinery that broke; nil stays nil.
+func broken(err error) error {
+	if err == nil {
+		return nil
+	}
+	return infraError{err}
+}
+
 func codeOf(err error) int {
 	var usage usageError
 	var infra infraError

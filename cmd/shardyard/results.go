@@ -95,7 +95,7 @@ func (r *results) next(rep *report.Report) []string {
 	if rep.Exit == report.ExitGreen {
 		return nil
 	}
-	return []string{"results in " + r.place()}
+	return []string{"shardyard report"}
 }
 
 // openHistory opens the history. Without one a run goes on, unbalanced.

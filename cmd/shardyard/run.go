@@ -102,7 +102,7 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 	if err != nil {
 		return nil, infraError{err}
 	}
-	defer func() { err = errors.Join(err, eng.Close()) }()
+	defer func() { err = errors.Join(err, broken(eng.Close())) }()
 	console, stop, err := f.console(ctx, out)
 	if err != nil {
 		return nil, err
@@ -115,10 +115,12 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 	req.Out = results.dir
 	db := openHistory(ctx, logger)
 	if db != nil {
-		defer func() { err = errors.Join(err, db.Close()) }()
+		defer func() { err = errors.Join(err, broken(db.Close())) }()
 	}
+	logs := newWorkerLogs(results.dir)
+	defer func() { err = errors.Join(err, broken(logs.Close())) }()
 	deps := orchestrator.Deps{
-		Engine: eng, Sinks: []orchestrator.Sink{console}, Terminal: console, Logger: logger, Now: time.Now,
+		Engine: eng, Sinks: []orchestrator.Sink{console, logs}, Terminal: console, Logger: logger, Now: time.Now,
 		Notes: p.notes(why),
 	}
 	if db != nil {

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/shardyard/shardyard/orchestrator/report"
+)
+
+// workerLogs is a sink that keeps, for each worker, what it printed
+// (workers/worker-3.log) and the tests that it started, in that order
+// (workers/worker-3.tests): what is needed to run them again like that.
+type workerLogs struct {
+	dir   string
+	files map[string]*bufio.Writer
+	open  []*os.File
+	err   error
+}
+
+func newWorkerLogs(run string) *workerLogs {
+	return &workerLogs{dir: filepath.Join(run, "workers"), files: map[string]*bufio.Writer{}}
+}
+
+// Handle takes the next event of the run.
+func (w *workerLogs) Handle(e report.Event) {
+	switch b := e.Body.(type) {
+	case report.WorkerStarted:
+		w.log(b.Worker, "[%s] ready: %s, collects %s\n", report.Clock(e.At), b.Detail, b.Mode)
+	case report.TestStarted:
+		w.write(report.WorkerName(b.Worker)+".tests", "%s\n", b.Test)
+	case report.Output:
+		w.log(b.Worker, "%s", b.Text)
+	case report.WorkerLost:
+		w.log(b.Worker, "[%s] lost: %s\n", report.Clock(e.At), b.Cause)
+	case report.WorkerClosed:
+		w.log(b.Worker, "[%s] ended with status %d\n", report.Clock(e.At), b.Code)
+	}
+}
+
+func (w *workerLogs) log(worker int, format string, args ...any) {
+	w.write(report.WorkerName(worker)+".log", format, args...)
+}
+
+func (w *workerLogs) write(name, format string, args ...any) {
+	to := w.files[name]
+	if to == nil {
+		if err := os.MkdirAll(w.dir, 0o755); err != nil {
+			w.err = errors.Join(w.err, err)
+			return
+		}
+		f, err := os.Create(filepath.Join(w.dir, name))
+		if err != nil {
+			w.err = errors.Join(w.err, err)
+			return
+		}
+		to = bufio.NewWriter(f)
+		w.files[name], w.open = to, append(w.open, f)
+	}
+	if _, err := fmt.Fprintf(to, format, args...); err != nil {
+		w.err = errors.Join(w.err, err)
+	}
+}
+
+// Close flushes and closes the files; the error is the first of any write.
+func (w *workerLogs) Close() error {
+	for _, f := range w.files {
+		w.err = errors.Join(w.err, f.Flush())
+	}
+	for _, f := range w.open {
+		w.err = errors.Join(w.err, f.Close())
+	}
+	w.files, w.open = map[string]*bufio.Writer{}, nil
+	if w.err != nil {
+		return fmt.Errorf("write workers' logs: %w", w.err)
+	}
+	return nil
+}
