@@ -183,13 +183,13 @@ func (r *run) estimated(files []worker.Discovered) []plan.Test {
 
 // planned tells what is expected.
 func (r *run) planned(p plan.Plan) {
-	ev := report.Planned{
-		Workers: len(p.Shards), Makespan: report.Duration(p.Makespan), LowerBound: report.Duration(p.Bound.Time),
-		Unknown: p.Unknown,
-	}
-	if p.Unknown == 0 && r.past.overhead > 0 { // else both would be made up
-		ev.Predicted = report.Duration(p.Makespan + r.past.overhead)
-		ev.Serial = report.Duration(p.Serial + r.past.overhead)
+	ev := report.Planned{Workers: len(p.Shards), Unknown: p.Unknown}
+	if p.Unknown*10 <= len(r.tests) { // else they would be made up
+		ev.Makespan, ev.LowerBound = report.Duration(p.Makespan), report.Duration(p.Bound.Time)
+		if r.past.overhead > 0 {
+			ev.Predicted = report.Duration(p.Makespan + r.past.overhead)
+			ev.Serial = report.Duration(p.Serial + r.past.overhead)
+		}
 	}
 	if r.past.serial > 0 {
 		ev.Serial, ev.SerialMeasured = report.Duration(r.past.serial), true
