@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -137,7 +138,7 @@ func (r *run) writeReports() (err error) {
 		if n > 0 || r.stopped {
 			continue // as in plain pytest, what a stopped run did not reach is not in its reports
 		}
-		reason, err := json.Marshal(map[string]string{"message": "not run: " + orElse(res.Reason, "its reports are missing")})
+		reason, err := json.Marshal(map[string]string{"message": "not run: " + cmp.Or(res.Reason, "its reports are missing")})
 		if err != nil {
 			return err
 		}

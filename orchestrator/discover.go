@@ -178,7 +178,6 @@ type settings struct {
 	Notes   []string `json:"notes"`
 	MaxFail int      `json:"maxfail"`
 	JUnit   string   `json:"junitxml"`
-	Version string   `json:"version"`
 }
 
 // reported keeps one of the framework's reports for the conclusion.

@@ -5,8 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
@@ -129,7 +130,7 @@ type builder struct {
 
 func (b *builder) setup(ctx context.Context, s Step, files map[string][]byte) error {
 	dir := path.Join(b.layout.Temp, "setup")
-	for _, name := range sortedKeys(files) {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if err := b.client.PutFile(ctx, path.Join(dir, name), 0o644, bytes.NewReader(files[name])); err != nil {
 			return fmt.Errorf("put %s: %w", name, err)
 		}
@@ -264,12 +265,3 @@ func (t *tail) line(s string) {
 }
 
 func (t *tail) String() string { return "  " + strings.Join(t.lines, "\n  ") }
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
-}

@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -208,7 +209,7 @@ func (r *run) leave(ctx context.Context, m *member, d departure) {
 	r.started--
 	if m.closed != nil {
 		if d.missing != "" || m.died {
-			r.missing = append(r.missing, m.name()+": "+orElse(d.missing, "a process of its session ended before its time"))
+			r.missing = append(r.missing, m.name()+": "+cmp.Or(d.missing, "a process of its session ended before its time"))
 		}
 		r.emit(report.WorkerClosed{Worker: int(m.id), Code: m.closed.Code})
 		return
@@ -227,13 +228,6 @@ func (r *run) leave(ctx context.Context, m *member, d departure) {
 	if r.lists.full == nil && r.exactLeft() == 0 {
 		r.recollect(ctx, d.cause)
 	}
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 // event folds one event of a worker.

@@ -36,9 +36,7 @@ type member struct {
 	collecting *collection
 }
 
-func (m *member) name() string { return workerName(m.id) }
-
-func workerName(id dispatch.WorkerID) string { return fmt.Sprintf("worker-%d", id) }
+func (m *member) name() string { return report.WorkerName(int(m.id)) }
 
 // A lease is what a test was handed out under.
 type lease struct {

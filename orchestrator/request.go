@@ -45,7 +45,6 @@ type Request struct {
 	Retries        int
 	FailOnFlaky    bool
 	FullCollection bool // every worker collects the whole suite
-	MaxFail        int  // stop after so many failures; 0: the framework's own setting
 
 	TestTimeout time.Duration // 0: none
 	RunTimeout  time.Duration // 0: none

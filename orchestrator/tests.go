@@ -60,11 +60,7 @@ func (r *run) testFinished(ctx context.Context, m *member, f worker.Finished) {
 
 // maxfail stops the run after so many failures, counted over all workers.
 func (r *run) maxfail(ctx context.Context) {
-	limit := r.req.MaxFail
-	if limit == 0 && r.settings != nil {
-		limit = r.settings.MaxFail
-	}
-	if limit > 0 && len(r.failures) >= limit {
+	if s := r.settings; s != nil && s.MaxFail > 0 && len(r.failures) >= s.MaxFail {
 		r.stop(ctx, report.Stopped{Reason: fmt.Sprintf("stopping after %d failures", len(r.failures))})
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -178,7 +179,7 @@ func (c *combination) find(dirs []string) (err error) {
 	if c.runs, err = readRuns(c.found.runs); err != nil {
 		return infraError{err}
 	}
-	plan := orElse(c.flags.plan, c.found.plan)
+	plan := cmp.Or(c.flags.plan, c.found.plan)
 	if plan != "" {
 		if c.planned, err = readPlan(plan); err != nil {
 			return err

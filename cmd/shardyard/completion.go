@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -68,7 +69,7 @@ func suiteNames(cmd *cobra.Command) []string {
 		}
 		return ""
 	}
-	p, err := loadProject(orElse(value("directory"), "."), value("config"))
+	p, err := loadProject(cmp.Or(value("directory"), "."), value("config"))
 	if err != nil {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -86,7 +87,7 @@ func missing(p *project) error {
 	var mistakes []error
 	look := func(path, name string) {
 		if _, err := os.Stat(filepath.Join(p.dir, filepath.FromSlash(name))); err != nil {
-			mistakes = append(mistakes, fmt.Errorf("%s: %s: there is no %s in %s", orElse(string(p.config.Origin(path)), configs.FileName), path, name, p.dir))
+			mistakes = append(mistakes, fmt.Errorf("%s: %s: there is no %s in %s", cmp.Or(string(p.config.Origin(path)), configs.FileName), path, name, p.dir))
 		}
 	}
 	for _, name := range p.config.Key {

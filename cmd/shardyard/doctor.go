@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -222,9 +223,9 @@ func (d *doctor) dockerWays(ctx context.Context, e *docker.Engine, info engine.I
 }
 
 func (d *doctor) image(ctx context.Context, e engine.Engine) {
-	image, python := orElse(d.flags.image, "auto"), ""
+	image, python := cmp.Or(d.flags.image, "auto"), ""
 	if d.project != nil {
-		image, python = orElse(d.flags.image, d.project.config.Image), d.project.detection.Python
+		image, python = cmp.Or(d.flags.image, d.project.config.Image), d.project.detection.Python
 	}
 	base, err := e.Base(ctx, image, python, func(string) {})
 	if err != nil {

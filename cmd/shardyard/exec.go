@@ -62,14 +62,9 @@ func (f *runFlags) exec(ctx context.Context, suite string, c orchestrator.Comman
 	if err != nil {
 		return err
 	}
-	reach, err := p.reach()
+	eng, why, err := f.open(ctx, p, &req, logger)
 	if err != nil {
 		return err
-	}
-	req.Builder = settings(reach)
-	eng, why, err := openEngine(ctx, f.engine, p.dir, builder(reach), logger)
-	if err != nil {
-		return infraError{err}
 	}
 	defer func() { err = errors.Join(err, eng.Close()) }()
 	if why != "" {

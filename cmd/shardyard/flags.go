@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -129,7 +130,7 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		Source: source.Options{
 			Rev: f.rev, Include: p.config.Source.Include, Git: p.config.Source.Git != nil && *p.config.Source.Git,
 		},
-		Image: orElse(f.image, p.config.Image), Python: p.detection.Python,
+		Image: cmp.Or(f.image, p.config.Image), Python: p.detection.Python,
 		Setup:     orchestrator.Step{Commands: p.config.Setup, Key: p.config.Key},
 		Prepare:   orchestrator.Step{Commands: p.config.Prepare},
 		Framework: s.Framework, Env: env,
@@ -200,7 +201,7 @@ func (f *runFlags) override(req *orchestrator.Request, s configs.Effective) erro
 	if f.target < 0 {
 		return fmt.Errorf("--target %s: a time above 0", f.target)
 	}
-	schedule := orElse(f.schedule, s.Schedule)
+	schedule := cmp.Or(f.schedule, s.Schedule)
 	switch schedule {
 	case "dynamic", "":
 	case "static":
@@ -208,7 +209,7 @@ func (f *runFlags) override(req *orchestrator.Request, s configs.Effective) erro
 	default:
 		return fmt.Errorf("--schedule %q: there are dynamic and static", schedule)
 	}
-	split := orElse(f.splitBy, s.SplitBy)
+	split := cmp.Or(f.splitBy, s.SplitBy)
 	switch split {
 	case "time", "":
 		req.Split = plan.ByTime
@@ -293,10 +294,3 @@ func (f *runFlags) console(ctx context.Context, out io.Writer) (*report.Console,
 }
 
 func terminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -146,7 +147,7 @@ func recordsTable(out io.Writer, records []history.Record) error {
 		if r.Tentative {
 			outcome += " (tentative)"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", orElse(r.In.ID, "-"), when, outcome,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cmp.Or(r.In.ID, "-"), when, outcome,
 			short(r.Setup), short(r.Call), short(r.Teardown), report.WorkerName(r.Worker))
 	}
 	return w.Flush()

@@ -122,14 +122,9 @@ func (f *planFlags) check() error {
 
 // discover collects the suite where its tests would run.
 func (f *planFlags) discover(ctx context.Context, p *project, req orchestrator.Request, db *history.DB, errs io.Writer, logger hclog.Logger) (_ *orchestrator.Discovery, err error) {
-	reach, err := p.reach()
+	eng, why, err := f.open(ctx, p, &req, logger)
 	if err != nil {
 		return nil, err
-	}
-	req.Builder = settings(reach)
-	eng, why, err := openEngine(ctx, f.engine, p.dir, builder(reach), logger)
-	if err != nil {
-		return nil, infraError{err}
 	}
 	defer func() { err = errors.Join(err, eng.Close()) }()
 	if why != "" {

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/hashicorp/go-hclog"
 
 	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/configs"
@@ -106,10 +110,22 @@ func builder(s cache.Settings) docker.BuilderOptions {
 	return docker.BuilderOptions{CA: s.CA, Mounts: s.Dirs}
 }
 
+// open opens the engine that was asked for, and gives builders what they need
+// to reach package indexes.
+func (f *placeFlags) open(ctx context.Context, p *project, req *orchestrator.Request, logger hclog.Logger) (e engine.Engine, why string, err error) {
+	reach, err := p.reach()
+	if err != nil {
+		return nil, "", err
+	}
+	req.Builder = settings(reach)
+	e, why, err = openEngine(ctx, f.engine, p.dir, builder(reach), logger)
+	return e, why, broken(err)
+}
+
 // settings are the variables of a builder's commands. Where the engine puts no
 // bundle inside, this machine's own file is read.
 func settings(s cache.Settings) orchestrator.BuilderSettings {
 	return orchestrator.BuilderSettings{Settings: s.Key(), Why: s.Why, Env: func(l engine.Layout) map[string]string {
-		return s.Env(cache.Place{Env: l.Env, Cache: l.Cache, CA: orElse(l.CA, s.CAFile)})
+		return s.Env(cache.Place{Env: l.Env, Cache: l.Cache, CA: cmp.Or(l.CA, s.CAFile)})
 	}}
 }

@@ -93,14 +93,9 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 	if err != nil {
 		return nil, err
 	}
-	reach, err := p.reach()
+	eng, why, err := f.open(ctx, p, &req, logger)
 	if err != nil {
 		return nil, err
-	}
-	req.Builder = settings(reach)
-	eng, why, err := openEngine(ctx, f.engine, p.dir, builder(reach), logger)
-	if err != nil {
-		return nil, infraError{err}
 	}
 	defer func() { err = errors.Join(err, broken(eng.Close())) }()
 	console, stop, err := f.console(ctx, out)
