@@ -66,7 +66,7 @@ func (f *runFlags) exec(ctx context.Context, suite string, c orchestrator.Comman
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, eng.Close()) }()
+	defer func() { err = errors.Join(err, broken(eng.Close())) }()
 	if why != "" {
 		fmt.Fprintln(c.Stderr, "shardyard: "+why)
 	}

@@ -126,7 +126,7 @@ func (f *planFlags) discover(ctx context.Context, p *project, req orchestrator.R
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, eng.Close()) }()
+	defer func() { err = errors.Join(err, broken(eng.Close())) }()
 	if why != "" {
 		fmt.Fprintln(errs, "shardyard: "+why)
 	}
