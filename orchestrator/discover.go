@@ -31,18 +31,9 @@ func (r *run) opened(ctx context.Context, m *member, o worker.Opened) {
 	r.ready(ctx, m)
 }
 
-// ready: a worker takes tests. When the last one does, and everybody is busy
-// with tests, it is time to get ready for the end; before, a finisher would
-// only keep workers from starting.
 func (r *run) ready(ctx context.Context, m *member) {
 	m.ready = true
 	r.input(ctx, dispatch.WorkerReady{Worker: m.id, Host: r.host, Exact: m.exact})
-	for _, m := range r.members {
-		if !m.ready && !m.gone {
-			return
-		}
-	}
-	r.finish.start(context.WithoutCancel(ctx), r)
 }
 
 // discovered: a file's tests, from a full collection or a lazy expansion.
@@ -116,6 +107,7 @@ func (r *run) collected(ctx context.Context, m *member, c worker.Collected) {
 		r.stop(ctx, report.Stopped{Reason: fmt.Sprintf("%d files could not be collected", c.Errors)})
 	}
 	r.ready(ctx, m)
+	r.finish.start(context.WithoutCancel(ctx), r)
 }
 
 // inventory tells the dispatcher what there really is, after the hint.

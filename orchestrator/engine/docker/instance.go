@@ -22,9 +22,8 @@ type instance struct {
 	stream *stream
 	// fills write into the container before it starts.
 	fills []filler
-	// upper is the volume with what is written over the tree, work the one
-	// that the overlay needs beside it; "" for none.
-	upper, work string
+	// upper is the volume with what a preparer writes into the tree.
+	upper string
 
 	mu      sync.Mutex
 	sealed  bool
@@ -153,9 +152,6 @@ func (i *instance) Remove(ctx context.Context) error {
 	}
 	if i.upper != "" && !i.sealed {
 		errs = append(errs, i.e.removeVolume(ctx, i.upper))
-	}
-	if i.work != "" {
-		errs = append(errs, i.e.removeVolume(ctx, i.work))
 	}
 	err := errors.Join(errs...)
 	i.removed = err == nil
