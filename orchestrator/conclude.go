@@ -26,7 +26,7 @@ func (r *run) conclude(ctx context.Context) (err error) {
 	if r.lists.full == nil {
 		return nil // nothing was discovered: there is nothing to conclude
 	}
-	if err := r.writeReports(); err != nil {
+	if err := r.writeInput(); err != nil {
 		return fmt.Errorf("gather the reports: %w", err)
 	}
 	f := r.finish
@@ -113,8 +113,23 @@ func cutDir(name, dir string) (string, bool) {
 	return filepath.ToSlash(rel), err == nil && filepath.IsLocal(rel)
 }
 
-// writeReports lays the conclusion's input out in the run's tmp directory:
-// reports in the order of the suite, each test's last attempt that counts.
+// writeInput lays the conclusion's input out in the run's tmp directory.
+func (r *run) writeInput() error {
+	if err := r.writeReports(); err != nil {
+		return err
+	}
+	meta, err := json.Marshal(map[string]any{
+		"duration_seconds": (r.elapsed() - r.hired).Seconds(),
+		"tests":            len(r.tests), "deselected": r.deselected, "missing_coverage": gathered(r.missing),
+	})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(r.tmp(), "run.json"), meta, 0o644)
+}
+
+// writeReports writes reports in the order of the suite, each test's last
+// attempt that counts.
 func (r *run) writeReports() (err error) {
 	f, err := os.Create(r.reportsFile())
 	if err != nil {
@@ -150,14 +165,7 @@ func (r *run) writeReports() (err error) {
 			return err
 		}
 	}
-	meta, err := json.Marshal(map[string]any{
-		"duration_seconds": (r.elapsed() - r.hired).Seconds(),
-		"tests":            len(r.tests), "deselected": r.deselected, "missing_coverage": gathered(r.missing),
-	})
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(r.tmp(), "run.json"), meta, 0o644)
+	return nil
 }
 
 // results are the verdicts in the suite's own order.

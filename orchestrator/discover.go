@@ -104,7 +104,7 @@ func (r *run) collected(ctx context.Context, m *member, c worker.Collected) {
 		r.reject(ctx, w)
 	}
 	if c.Stop {
-		r.stop(ctx, report.Stopped{Reason: fmt.Sprintf("%d files could not be collected", c.Errors)})
+		r.stop(ctx, report.Stopped{Reason: report.Count(c.Errors, "file", "files") + " could not be collected"})
 	}
 	r.ready(ctx, m)
 	r.finish.start(context.WithoutCancel(ctx), r)
