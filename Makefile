@@ -5,7 +5,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GO      := CGO_ENABLED=0 go
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build demo test test-suites lint bench bench-schedule bench-peers dist clean
+.PHONY: build demo test test-suites lint bench bench-schedule bench-peers bench-reality dist clean
 
 build: ## bin/shardyard, static: the same file is the agent inside workers
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/shardyard ./cmd/shardyard
@@ -32,6 +32,9 @@ bench-schedule: build ## the planner on real histories, beside every peer
 
 bench-peers: build ## xdist, containers with pytest-split, and shardyard
 	bench/peers
+
+bench-reality: build ## the simulator beside real workers, and real xdist
+	bench/reality
 
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 dist: ## static builds for every platform
