@@ -198,6 +198,29 @@ func TestCoverageEqual(t *testing.T) {
 	}
 }
 
+// TestCoverageOfALockedProject has a coverage.py from before 7.10, as many
+// lockfiles have it.
+func TestCoverageOfALockedProject(t *testing.T) {
+	for _, version := range []string{"5.5", "6.5", "7.6.1"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			p := load(t, "cover", "8")
+			python, err := environment([]string{"pytest==8.4.2", "coverage==" + version})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.python = python
+			p.archive.Files = slices.DeleteFunc(p.archive.Files, func(f txtar.File) bool { return f.Name == ".coveragerc" })
+			c := p.measured(t, 2, CoverageOptions{Sources: []string{"shop"}})
+			done, text := conclude(t, c)
+			s := summary(t, done)
+			if s.Exit != 0 || !s.Coverage.Complete || s.Coverage.Lines.Covered == 0 {
+				t.Errorf("%+v %+v\n%s", s, s.Coverage, text)
+			}
+		})
+	}
+}
+
 // TestCoverageIncomplete has a worker's file missing, empty, cut or foreign:
 // the rest is combined, and the result says that it is not complete.
 func TestCoverageIncomplete(t *testing.T) {

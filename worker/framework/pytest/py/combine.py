@@ -63,7 +63,6 @@ class Combination:
         cov = self._coverage.Coverage(
             data_file=os.path.join(self._out, ".coverage"),
             config_file=how.get("config") or self._options.get("config") or True,
-            messages=False,
         )
         total["relative_files"] = bool(cov.get_option("run:relative_files"))
         cov.set_option("run:relative_files", True)

@@ -25,7 +25,7 @@ def gather(main, parts, whole, root):
             if part == main:
                 raise
     total.write()
-    total.close()
+    _close(total)
     _forget(whole, HERE)
 
 
@@ -69,7 +69,12 @@ def merge(total, path, relative):
         total.update(part, map_path=relative.map)
     else:
         total.update(part, aliases=relative)
-    part.close()
+    _close(part)
+
+
+def _close(data):
+    """Before 7.10, coverage.py closed its data by another name."""
+    (getattr(data, "close", None) or data._reset)()
 
 
 class _Relative:
