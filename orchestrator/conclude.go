@@ -140,7 +140,7 @@ func (r *run) writeReports() (err error) {
 	if err := r.spool.copySession(w); err != nil {
 		return err
 	}
-	if r.broken {
+	if r.broken != "" {
 		return nil // as in plain pytest, no test counts
 	}
 	for _, res := range r.results() {

@@ -92,19 +92,21 @@ func (r *run) collected(ctx context.Context, m *member, c worker.Collected) {
 		Tests: c.Tests, Deselected: c.Deselected, Errors: c.Errors, Stop: c.Stop, Duration: report.Millis(c.DurationMS),
 	})
 	wrong := r.lists.settle(mine)
-	r.broken = c.Stop
+	if c.Stop {
+		r.broken = report.Count(c.Errors, "file", "files") + " could not be collected"
+	}
 	if r.req.discoverOnly {
 		r.tests = r.estimated(mine.files)
 		r.input(ctx, dispatch.InventoryComplete{})
 		r.ready(ctx, m)
 		return
 	}
+	if c.Stop { // before the tests are known to the dispatcher, which would hand them out
+		r.stop(ctx, report.Stopped{Reason: r.broken})
+	}
 	r.inventory(ctx, mine)
 	for _, w := range wrong {
 		r.reject(ctx, w)
-	}
-	if c.Stop {
-		r.stop(ctx, report.Stopped{Reason: report.Count(c.Errors, "file", "files") + " could not be collected"})
 	}
 	r.ready(ctx, m)
 	r.finish.start(context.WithoutCancel(ctx), r)

@@ -34,7 +34,7 @@ func Discover(ctx context.Context, req Request, deps Deps) (*Discovery, *report.
 		r.fault(ctx, err)
 	}
 	rep, err := r.end()
-	if err != nil || r.lists.full == nil || r.broken {
+	if err != nil || r.lists.full == nil || r.broken != "" {
 		return nil, rep, err
 	}
 	return &Discovery{
@@ -49,7 +49,7 @@ func (r *run) discover(ctx context.Context) error {
 		return errors.Join(err, r.clear(late))
 	}
 	err := r.dispatch(ctx)
-	if err == nil && r.broken {
+	if err == nil && r.broken != "" {
 		err = r.conclude(late) // shows why files could not be collected
 	}
 	return errors.Join(err, r.clear(late))

@@ -40,7 +40,7 @@ type loopState struct {
 	discovery           *stepping
 	tests               []plan.Test // discovered, in the suite's order
 	deselected          int
-	broken              bool             // files could not be collected: no test counts
+	broken              string           // files could not be collected, in words: no test counts
 	told                map[string]bool  // notes that were made
 	suspicion           string           // why lazy collection is not to be trusted
 	unknown             []worker.TestID  // hinted tests that a lazy worker did not find

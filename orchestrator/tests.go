@@ -113,9 +113,16 @@ func colon(s string) string {
 // judge gives every test its verdict in the log.
 func (r *run) judge() {
 	for _, res := range r.results() {
-		r.emit(report.Judged{
+		verdict := report.Judged{
 			Test: string(res.Test.ID), Verdict: report.Verdict(res.Verdict), Reason: res.Reason, Attempts: len(res.Attempts),
-		})
+		}
+		if r.broken != "" { // as in plain pytest no test counts, also not one that a hint had run before
+			verdict.Verdict, verdict.Reason = report.NotRun, r.broken
+		}
+		r.emit(verdict)
+		if r.broken != "" {
+			continue
+		}
 		if res.Disproved {
 			r.distrust(fmt.Sprintf("%s failed on a worker that collects lazily and not on one that had collected everything", res.Test.ID))
 		}

@@ -187,6 +187,37 @@ func TestEveryTroubleHasItsVerdict(t *testing.T) {
 	}
 }
 
+// A file that cannot be collected ends the run as it ends plain pytest's: no
+// test counts, neither on the first run nor where a hint of the last one let
+// some run before.
+func TestAFileThatCannotBeCollected(t *testing.T) {
+	bin := build(t)
+	dir := project(t, "import pytest\n@pytest.mark.parametrize('n', range(20))\ndef test_well(n): pass\n")
+	write(t, filepath.Join(dir, "test_broken.py"), "import time\ntime.sleep(1)\n")
+	finish(t, start(t, bin, dir, "-w", "2"), 0)
+	write(t, filepath.Join(dir, "test_broken.py"), "import time\ntime.sleep(1)\nimport missing_here\n")
+	for _, run := range []string{"hinted", "again"} {
+		r := finish(t, start(t, bin, dir, "-w", "2"), 1)
+		if r.Totals.NotRun != 20 || r.Totals.Passed+r.Totals.Failed != 0 {
+			t.Errorf("%s: %+v, want 20 not run", run, r.Totals)
+		}
+		screen, err := os.ReadFile(filepath.Join(dir, "..", "out"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"ERROR collecting test_broken.py", "missing_here", "! 1 file could not be collected"} {
+			if !strings.Contains(string(screen), want) {
+				t.Errorf("%s: the screen does not have %q", run, want)
+			}
+		}
+		for _, odd := range []string{"INTERNALERROR", "could not be concluded", "✗ test_it.py"} {
+			if strings.Contains(string(screen), odd) {
+				t.Errorf("%s: the screen has %q", run, odd)
+			}
+		}
+	}
+}
+
 const slow = `
 import time, pytest
 
