@@ -3,7 +3,6 @@ package configs
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -64,6 +63,10 @@ func (p *project) tests(f *pyproject, d *Detection) {
 	d.Evidence = append(d.Evidence, facts.evidence...)
 	if len(facts.evidence) == 0 {
 		d.Notes = append(d.Notes, "no tests were found: pytest looks for test_*.py and *_test.py")
+		d.Empty = !p.collectable()
+		if d.Kind != "" {
+			d.Ensure = []string{"pytest"} // which says itself that it finds none
+		}
 		return
 	}
 	d.Framework = "pytest"
@@ -121,7 +124,7 @@ func (p *project) version(f *pyproject, d *Detection) {
 
 func (p *project) inGit() bool {
 	for dir := p.dir; ; dir = filepath.Dir(dir) {
-		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+		if (&project{dir: dir}).hasAny(".git") {
 			return true
 		}
 		if filepath.Dir(dir) == dir {

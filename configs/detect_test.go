@@ -95,6 +95,7 @@ func describeDetection(d Detection, err error) string {
 	line("coverage", d.Coverage)
 	line("coverage config", d.CoverageConfig)
 	line("asks git", d.AsksGit)
+	line("empty", d.Empty)
 	lines("note", d.Notes)
 	if d.Unsupported != nil {
 		line("unsupported", d.Unsupported.Error())

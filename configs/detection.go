@@ -32,6 +32,9 @@ type Detection struct {
 	// AsksGit says that the build asks git for the version: the source tree
 	// must then carry what git needs to answer.
 	AsksGit bool
+	// Empty says that pytest, left to its defaults, finds nothing here: no file
+	// that could hold tests, no conftest.py, and no configuration of pytest.
+	Empty bool
 	// Notes are for the user: what was guessed, what may be missing.
 	Notes []string
 	// Unsupported says what this project uses that is not known, with the

@@ -51,6 +51,12 @@ func (p *project) has(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
+// hasAny says whether there is anything of that name.
+func (p *project) hasAny(name string) bool {
+	_, err := os.Lstat(p.path(name))
+	return err == nil
+}
+
 func (p *project) hasDir(name string) bool {
 	info, err := os.Stat(p.path(name))
 	return err == nil && info.IsDir()

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/BurntSushi/toml"
 )
 
 // pytestFacts are what the project's files say about its tests.
@@ -15,39 +17,23 @@ type pytestFacts struct {
 	coverage bool     // its own options measure coverage
 }
 
-// pytest finds the file that configures pytest, in pytest's own order, or else
-// a file with tests. No evidence means that there are no tests.
+// pytest finds the file that configures pytest, or else a file with tests. No
+// evidence means that there are neither.
 func (p *project) pytest(f *pyproject) pytestFacts {
 	var facts pytestFacts
-	options := func(file string, o map[string]option) {
-		facts.evidence = append(facts.evidence, Evidence{file, 0, "pytest is configured here"})
-		for _, v := range o["addopts"].values {
-			facts.addopts = append(facts.addopts, strings.Fields(v)...)
+	for dir, above := p, ""; ; above += "../" {
+		if dir.configures(f, &facts) {
+			facts.evidence[0].File = above + facts.evidence[0].File
+			break
 		}
-		facts.require(o["required_plugins"].values)
-	}
-	ownINI := func(file string) bool {
-		if !p.has(file) {
-			return false
+		parent := filepath.Dir(dir.dir)
+		if !p.inGit() || dir.hasAny(".git") || parent == dir.dir {
+			break // what is further up is not in the tree that workers see
 		}
-		options(file, parseINI(p.read(file))["pytest"])
-		return true
-	}
-	switch {
-	case ownINI("pytest.ini"), ownINI(".pytest.ini"):
-	case f.tool("pytest") != nil:
-		table := f.tool("pytest", "ini_options")
-		if table == nil {
-			table = f.tool("pytest")
-		}
-		facts.evidence = append(facts.evidence, Evidence{"pyproject.toml", lineOf(f.text, "[tool.pytest"), "pytest is configured here"})
-		facts.addopts = either(table["addopts"])
-		facts.require(either(table["required_plugins"]))
-	default:
-		for file, section := range map[string]string{"tox.ini": "pytest", "setup.cfg": "tool:pytest"} {
-			if o := parseINI(p.read(file))[section]; o != nil && len(facts.evidence) == 0 {
-				options(file, o)
-			}
+		dir = &project{dir: parent}
+		var err error
+		if f, err = dir.pyproject(); err != nil {
+			f = &pyproject{} // pytest says what is wrong with it
 		}
 	}
 	facts.options()
@@ -57,6 +43,58 @@ func (p *project) pytest(f *pyproject) pytestFacts {
 		facts.evidence = facts.evidence[:1]
 	}
 	return facts
+}
+
+// configures reads the file of this directory that configures pytest, and says
+// whether there is one: pytest takes the first, in this order
+// (https://docs.pytest.org/en/stable/reference/customize.html).
+func (p *project) configures(f *pyproject, facts *pytestFacts) bool {
+	for _, file := range []string{"pytest.toml", ".pytest.toml"} { // pytest 9
+		if p.has(file) {
+			var t struct {
+				Pytest map[string]any `toml:"pytest"`
+			}
+			if _, err := toml.Decode(p.read(file), &t); err != nil {
+				t.Pytest = nil // pytest says what is wrong with it
+			}
+			facts.table(file, 0, t.Pytest)
+			return true
+		}
+	}
+	for _, file := range []string{"pytest.ini", ".pytest.ini"} {
+		if p.has(file) {
+			facts.section(file, parseINI(p.read(file))["pytest"])
+			return true
+		}
+	}
+	if table := f.tool("pytest"); table != nil {
+		if old := f.tool("pytest", "ini_options"); old != nil {
+			table = old
+		}
+		facts.table("pyproject.toml", lineOf(f.text, "[tool.pytest"), table)
+		return true
+	}
+	for _, ini := range []struct{ file, section string }{{"tox.ini", "pytest"}, {"setup.cfg", "tool:pytest"}} {
+		if o := parseINI(p.read(ini.file))[ini.section]; o != nil {
+			facts.section(ini.file, o)
+			return true
+		}
+	}
+	return false
+}
+
+func (facts *pytestFacts) section(file string, o map[string]option) {
+	facts.evidence = append(facts.evidence, Evidence{file, 0, "pytest is configured here"})
+	for _, v := range o["addopts"].values {
+		facts.addopts = append(facts.addopts, strings.Fields(v)...)
+	}
+	facts.require(o["required_plugins"].values)
+}
+
+func (facts *pytestFacts) table(file string, line int, t map[string]any) {
+	facts.evidence = append(facts.evidence, Evidence{file, line, "pytest is configured here"})
+	facts.addopts = either(t["addopts"])
+	facts.require(either(t["required_plugins"]))
 }
 
 // either is a TOML value that may be one string of words, or a list.
@@ -163,6 +201,32 @@ func (p *project) firstTest() string {
 		return ""
 	}
 	return found
+}
+
+// collectable says whether pytest, left to itself, could find anything here: a
+// file that may hold tests by its default names, or a conftest.py, which may
+// say that others do. Trees that are very large are taken to hold some.
+func (p *project) collectable() bool {
+	there, visited := false, 0
+	err := filepath.WalkDir(p.dir, func(full string, entry fs.DirEntry, err error) error {
+		if visited++; err != nil || visited > 200_000 {
+			there = true // not known
+			return filepath.SkipAll
+		}
+		name := entry.Name()
+		switch {
+		case entry.IsDir():
+			if full != p.dir && (name == ".git" || name == "__pycache__" || isVenv(full)) {
+				return filepath.SkipDir
+			}
+		case name == "conftest.py", strings.HasPrefix(name, "test") && (strings.HasSuffix(name, ".py") || strings.HasSuffix(name, ".txt")),
+			strings.HasSuffix(name, "_test.py"):
+			there = true
+			return filepath.SkipAll
+		}
+		return nil
+	})
+	return there || err != nil
 }
 
 func isVenv(dir string) bool { return (&project{dir: dir}).has("pyvenv.cfg") }

@@ -63,6 +63,11 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// An emptyError says that there is nothing to test.
+type emptyError struct{ error }
+
+func (e emptyError) Unwrap() error { return e.error }
+
 // broken is err as machinery that broke; nil stays nil.
 func broken(err error) error {
 	if err == nil {
@@ -74,6 +79,7 @@ func broken(err error) error {
 func codeOf(err error) int {
 	var usage usageError
 	var infra infraError
+	var empty emptyError
 	var signal orchestrator.Signal
 	switch {
 	case errors.As(err, &signal) && signal.Name == "terminated":
@@ -84,6 +90,8 @@ func codeOf(err error) int {
 		return report.ExitUsage
 	case errors.As(err, &infra):
 		return report.ExitInfrastructure
+	case errors.As(err, &empty):
+		return report.ExitEmpty
 	default:
 		return report.ExitUsage
 	}

@@ -85,6 +85,11 @@ func (f *planFlags) plan(ctx context.Context, suite string, in io.Reader, out, e
 	if err != nil {
 		return err
 	}
+	if f.tests == "" {
+		if err := p.collectable(&f.placeFlags, req.Args); err != nil {
+			return err
+		}
+	}
 	db := openHistory(ctx, logger)
 	if db != nil {
 		defer func() { err = errors.Join(err, db.Close()) }()

@@ -72,10 +72,21 @@ func (p *project) complete() error {
 	case d.Unsupported != nil:
 		return d.Unsupported
 	case d.Kind == "":
-		return errors.New("nothing to test was found in " + p.dir + ": no Python project and no test_*.py. " +
-			"Run shardyard in the project's directory, or write a " + configs.FileName + " (shardyard init)")
+		return emptyError{errors.New("nothing to test was found in " + p.dir + ": no Python project and no test_*.py. " +
+			"Run shardyard in the project's directory, or write a " + configs.FileName + " (shardyard init)")}
 	}
 	return nil
+}
+
+// collectable is an error where pytest is sure to find nothing: that is known
+// before minutes are spent on an environment. What a config, arguments or
+// another commit say is pytest's to judge.
+func (p *project) collectable(f *placeFlags, args []string) error {
+	if !p.detection.Empty || p.config.File != "" || f.rev != "" || len(args) > 0 {
+		return nil
+	}
+	return emptyError{errors.New("nothing to test was found in " + p.dir + ": no test_*.py, *_test.py or conftest.py, and pytest is not " +
+		"configured. Where tests have other names, say so: python_files in pytest's configuration, or `-- FILE...`")}
 }
 
 // say keeps a note for the start of the run.

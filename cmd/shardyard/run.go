@@ -93,6 +93,9 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 	if err != nil {
 		return nil, err
 	}
+	if err := p.collectable(&f.placeFlags, req.Args); err != nil {
+		return nil, err
+	}
 	eng, why, err := f.open(ctx, p, &req, logger)
 	if err != nil {
 		return nil, err
