@@ -23,7 +23,6 @@ const workerMemory = 512 << 20
 
 // What is remembered of a suite besides its durations.
 const (
-	factMode     = "mode"        // "full": lazy collection is not to be trusted
 	factOverhead = "overhead_ms" // wall clock less the time in which tests ran
 	factSerial   = "serial_ms"   // wall clock of the last run with one worker
 )
@@ -36,6 +35,7 @@ type past struct {
 	estimates plan.Past
 	overhead  time.Duration // 0: unknown
 	serial    time.Duration // 0: never measured
+	trust     trust
 }
 
 // forecast reads what earlier runs know, chooses the number of workers, and
@@ -80,13 +80,8 @@ func (r *run) recall(ctx context.Context) error {
 	}
 	r.past.overhead = r.fact(ctx, factOverhead)
 	r.past.serial = r.fact(ctx, factSerial)
-	mode, _, err := r.History.Recall(ctx, r.past.suite, factMode)
-	if err != nil {
+	if err := r.recallTrust(ctx); err != nil {
 		return err
-	}
-	if worker.Mode(mode) == worker.Full {
-		r.mode = worker.Full
-		r.note(report.Info, "every worker collects the whole suite: an earlier run found that lazy collection is not the same here")
 	}
 	if r.req.discoverOnly {
 		return nil
@@ -208,8 +203,8 @@ func (r *run) remember(ctx context.Context) error {
 		Duration: r.elapsed(), Exit: rep.Exit, Attempts: r.attempted(), Selection: r.past.selection, Inventory: r.found(),
 	}
 	err := r.History.Record(ctx, h)
-	if err == nil && r.suspicion != "" {
-		err = r.History.Remember(ctx, r.past.suite, factMode, string(worker.Full))
+	if err == nil {
+		err = r.rememberTrust(ctx)
 	}
 	if err == nil && !r.stopped && r.lastTest > r.firstTest {
 		overhead := r.elapsed() - (r.lastTest - r.firstTest) - r.built

@@ -40,11 +40,13 @@ type loopState struct {
 	discovery           *stepping
 	tests               []plan.Test // discovered, in the suite's order
 	deselected          int
-	broken              string           // files could not be collected, in words: no test counts
-	told                map[string]bool  // notes that were made
-	suspicion           string           // why lazy collection is not to be trusted
-	unknown             []worker.TestID  // hinted tests that a lazy worker did not find
-	openers             map[attempt]bool // attempts that were their file's first on their worker
+	broken              string                    // files could not be collected, in words: no test counts
+	told                map[string]bool           // notes that were made
+	seen                sight                     // of lazy collection
+	lazily              bool                      // a test ran on a worker that collects lazily
+	before              map[attempt]worker.TestID // what ran before a tentative failure
+	unknown             []worker.TestID           // hinted tests that a lazy worker did not find
+	openers             map[attempt]bool          // attempts that were their file's first on their worker
 	firstTest, lastTest time.Duration
 }
 

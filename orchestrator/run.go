@@ -43,6 +43,7 @@ func newRun(req Request, deps Deps) (*run, error) {
 		members: map[dispatch.WorkerID]*member{}, finish: newFinisher(),
 	}
 	r.failures, r.told, r.openers = map[worker.TestID]bool{}, map[string]bool{}, map[attempt]bool{}
+	r.before = map[attempt]worker.TestID{}
 	started := report.RunStarted{
 		Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, Args: req.Args, StartedAt: deps.Now(),
 	}

@@ -11,6 +11,7 @@ import (
 
 func (r *run) testStarted(ctx context.Context, m *member, s worker.Started) {
 	m.running[s.Test] = s.Token
+	m.before, m.last = m.last, s.Test
 	file := m.leases[s.Test].file
 	if !m.opened[file] {
 		m.opened[file] = true
@@ -38,6 +39,10 @@ func (r *run) testFinished(ctx context.Context, m *member, f worker.Finished) {
 	r.lastTest = r.elapsed()
 	bad := f.Outcome == worker.Failing || f.Outcome == worker.Errored
 	tentative := bad && !m.exact && f.Cause == ""
+	r.lazily = r.lazily || !m.exact
+	if tentative && first && f.Test == m.last {
+		r.before[attempt{f.Test, f.Token}] = m.before
+	}
 	n := r.attempts(f.Test)
 	if first {
 		n++
@@ -112,6 +117,7 @@ func colon(s string) string {
 
 // judge gives every test its verdict in the log.
 func (r *run) judge() {
+	var disproved []dispatch.Result
 	for _, res := range r.results() {
 		verdict := report.Judged{
 			Test: string(res.Test.ID), Verdict: report.Verdict(res.Verdict), Reason: res.Reason, Attempts: len(res.Attempts),
@@ -124,15 +130,8 @@ func (r *run) judge() {
 			continue
 		}
 		if res.Disproved {
-			r.distrust(fmt.Sprintf("%s failed on a worker that collects lazily and not on one that had collected everything", res.Test.ID))
+			disproved = append(disproved, res)
 		}
 	}
-}
-
-// distrust makes later runs of the project collect everything on every worker.
-func (r *run) distrust(why string) {
-	if r.suspicion == "" {
-		r.suspicion = why
-		r.note(report.Warning, "%s: later runs of this suite collect everything on every worker", why)
-	}
+	r.doubt(disproved)
 }

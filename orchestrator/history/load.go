@@ -133,7 +133,7 @@ func (d *DB) Inventory(ctx context.Context, suite, selection string) (files []Fi
 	return files, err
 }
 
-// Remember keeps a small fact of a suite ("mode" = "full").
+// Remember keeps a small fact of a suite ("serial_ms" = "1200").
 func (d *DB) Remember(ctx context.Context, suite, key, value string) error {
 	return d.do(ctx, "remember "+key, func(db *sql.DB) (err error) {
 		tx, err := db.BeginTx(ctx, nil)
