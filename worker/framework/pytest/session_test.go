@@ -25,6 +25,7 @@ func TestSession(t *testing.T) {
 		{name: "doctests", lazy: worker.Lazy},
 		{name: "modifyitems", lazy: worker.Lazy},
 		{name: "funcargs", lazy: worker.Lazy},
+		{name: "hooks", lazy: worker.Lazy},
 		{name: "patches", lazy: worker.Lazy},
 		{name: "first_five", lazy: worker.Lazy, apart: true},
 		{name: "crossfolder", lazy: worker.Lazy},

@@ -6,9 +6,11 @@ when pytest looks, so that no more than the running test is locked.
 """
 
 import contextlib
+import functools
 
 from _pytest.logging import caplog_records_key
-from _pytest.runner import call_and_report
+from _pytest.outcomes import Exit
+from _pytest.runner import CallInfo
 
 from . import verdict
 from .lazy import catch_warnings
@@ -108,8 +110,25 @@ class Loop:
             return
         item.stash[caplog_records_key] = {}
         with self.next.as_kept(), catch_warnings(item.config, item.ihook, "runtest", item):
-            report = call_and_report(item, "teardown", log=False, nextitem=self.node(following) if following else None)
+            report = _rest_of_teardown(item, self.node(following) if following else None)
         self.attempt.amend(report)
+
+
+def _rest_of_teardown(item, nextitem):
+    """A second call of the hook, as pytest's own runner makes it, for what does
+    the teardown and what is around that. What a project or a plugin does
+    besides, it has done in the first one."""
+    manager, hook = item.config.pluginmanager, item.ihook.pytest_runtest_teardown
+    around = [implementation.plugin for implementation in hook.get_hookimpls() if _is_around(implementation)]
+    hook = manager.subset_hook_caller(hook.name, [plugin for plugin in manager.get_plugins() if plugin not in around])
+    # A partial, since a function of ours would show in tracebacks.
+    call = CallInfo.from_call(functools.partial(hook, item=item, nextitem=nextitem), "teardown", reraise=(Exit, KeyboardInterrupt))
+    return item.ihook.pytest_runtest_makereport(item=item, call=call)
+
+
+def _is_around(implementation):
+    wraps = implementation.hookwrapper or getattr(implementation, "wrapper", False)
+    return wraps or (implementation.function.__module__ or "").startswith("_pytest.")
 
 
 class Next:
