@@ -51,6 +51,7 @@ var bodies = map[Type]func(json.RawMessage) (Body, error){
 	"step_progress":  decode[StepProgress],
 	"step_finished":  decode[StepFinished],
 	"worker_started": decode[WorkerStarted],
+	"worker_ready":   decode[WorkerReady],
 	"worker_lost":    decode[WorkerLost],
 	"worker_closed":  decode[WorkerClosed],
 	"discovered":     decode[Discovered],

@@ -123,6 +123,11 @@ type (
 		Detail string `json:"detail,omitempty"`
 		Host   string `json:"host,omitempty"`
 	}
+	// WorkerReady says that a worker has collected what it must before its
+	// first test.
+	WorkerReady struct {
+		Worker int `json:"worker"`
+	}
 	// WorkerLost says that a worker is gone before its time.
 	WorkerLost struct {
 		Worker int    `json:"worker"`
@@ -149,12 +154,21 @@ type (
 	Planned struct {
 		Workers    int      `json:"workers"`
 		Predicted  Duration `json:"predicted_ms,omitempty"` // wall clock of the whole run
+		Start      Duration `json:"start_ms,omitempty"`     // of that, until the first test
 		Makespan   Duration `json:"makespan_ms,omitempty"`  // of the tests alone
 		LowerBound Duration `json:"lower_bound_ms,omitempty"`
 		Serial     Duration `json:"serial_ms,omitempty"` // one worker's wall clock
 		// SerialMeasured says that Serial was measured by a run with one worker.
 		SerialMeasured bool `json:"serial_measured,omitempty"`
 		Unknown        int  `json:"unknown,omitempty"` // tests without history
+		// Shards are the workers' shares, when their times are known.
+		Shards []Shard `json:"shards,omitempty"`
+	}
+	// Shard is a worker's share of the plan.
+	Shard struct {
+		Worker int      `json:"worker"`
+		Tests  int      `json:"tests"`
+		Load   Duration `json:"load_ms"` // tests and fixtures, at the worker's speed
 	}
 	// TestStarted says that a test runs. File, when known, is where it is
 	// defined, relative to the repository's root.
@@ -163,6 +177,8 @@ type (
 		Test    string `json:"test"`
 		Attempt int    `json:"attempt,omitempty"` // from 1
 		File    string `json:"file,omitempty"`
+		// Collected is how long the worker collected files since its last test.
+		Collected Duration `json:"collected_ms,omitempty"`
 	}
 	// TestFinished ends an attempt. The same test, worker and attempt may
 	// come again: the later one holds.
@@ -175,6 +191,7 @@ type (
 		Setup    Duration       `json:"setup_ms"`
 		Call     Duration       `json:"call_ms"`
 		Teardown Duration       `json:"teardown_ms"`
+		Expected
 		// Cause and Code are set when the framework had no say: "timeout",
 		// "exited", "signal", "lost".
 		Cause string `json:"cause,omitempty"`
@@ -183,6 +200,16 @@ type (
 		Tentative bool   `json:"tentative,omitempty"`
 		File      string `json:"file,omitempty"`
 		Line      int    `json:"line,omitempty"` // from 1; 0 is unknown
+	}
+	// Expected is what the plan thought of an attempt, at its worker's speed;
+	// zero is unknown.
+	Expected struct {
+		Estimate Duration `json:"estimate_ms,omitempty"` // setup, call and teardown, without Fixtures
+		// Fixtures is the part of the setup that opening the file took, as far
+		// as other setups of the file tell, and FixturesEstimate what that was
+		// expected to take. Both are zero but for a file's first test on a worker.
+		Fixtures         Duration `json:"fixtures_ms,omitempty"`
+		FixturesEstimate Duration `json:"fixtures_estimate_ms,omitempty"`
 	}
 	// Reported carries one of the framework's own reports, untouched.
 	Reported struct {
@@ -258,6 +285,9 @@ func (StepFinished) Type() Type { return "step_finished" }
 
 // Type implements Body.
 func (WorkerStarted) Type() Type { return "worker_started" }
+
+// Type implements Body.
+func (WorkerReady) Type() Type { return "worker_ready" }
 
 // Type implements Body.
 func (WorkerLost) Type() Type { return "worker_lost" }

@@ -64,6 +64,7 @@ func (s *State) Report() *Report {
 	} else {
 		r.Exit, r.Reasons = ExitCode(r)
 	}
+	r.Forecast = s.forecast(r)
 	return r
 }
 

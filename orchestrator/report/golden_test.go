@@ -63,7 +63,7 @@ func fold(all []Event) *State {
 	return s
 }
 
-var runs = []string{"failing", "green", "interrupted", "unbuilt"}
+var runs = []string{"failing", "green", "interrupted", "unbuilt", "predicted"}
 
 func TestRunJSON(t *testing.T) {
 	for _, run := range runs {

@@ -17,7 +17,7 @@ import (
 // it back.
 func TestEveryBodyHasADecoder(t *testing.T) {
 	seen := map[Type]bool{}
-	for _, s := range []*script{failing(), green(), interrupted()} {
+	for _, s := range []*script{failing(), green(), interrupted(), predicted()} {
 		for _, e := range s.events {
 			seen[e.Body.Type()] = true
 			b, err := encode(e)

@@ -43,6 +43,8 @@ type Report struct {
 
 	Totals Totals `json:"totals"`
 	Times  Times  `json:"times"`
+	// Forecast is nil when nothing was predicted, or not every test has run.
+	Forecast *Forecast `json:"forecast,omitempty"`
 
 	Coverage  *Coverage  `json:"coverage,omitempty"`
 	Concluded *Concluded `json:"concluded,omitempty"`
@@ -141,8 +143,10 @@ type Worker struct {
 	Detail  string   `json:"detail,omitempty"`
 	Host    string   `json:"host,omitempty"`
 	Started Duration `json:"started_ms"`
+	Ready   Duration `json:"ready_ms,omitempty"` // when it took tests
 	Ended   Duration `json:"ended_ms"`
-	Busy    Duration `json:"busy_ms"` // setup, call and teardown of its attempts
+	Busy    Duration `json:"busy_ms"`              // setup, call and teardown of its attempts
+	Collect Duration `json:"collect_ms,omitempty"` // of single files, between its tests
 	Lost    string   `json:"lost,omitempty"`
 	Code    int      `json:"code,omitempty"`
 	OOM     bool     `json:"oom,omitempty"`
@@ -175,17 +179,18 @@ func (t *Test) Last() *Attempt {
 
 // Attempt is one execution of one test on one worker.
 type Attempt struct {
-	Attempt   int            `json:"attempt"`
-	Worker    int            `json:"worker"`
-	Outcome   worker.Outcome `json:"outcome"`
-	Message   string         `json:"message,omitempty"`
-	At        Duration       `json:"at_ms"` // its end, since the start of the run
-	Setup     Duration       `json:"setup_ms"`
-	Call      Duration       `json:"call_ms"`
-	Teardown  Duration       `json:"teardown_ms"`
-	Cause     string         `json:"cause,omitempty"`
-	Code      int            `json:"code,omitempty"`
-	Tentative bool           `json:"tentative,omitempty"`
+	Attempt  int            `json:"attempt"`
+	Worker   int            `json:"worker"`
+	Outcome  worker.Outcome `json:"outcome"`
+	Message  string         `json:"message,omitempty"`
+	At       Duration       `json:"at_ms"` // its end, since the start of the run
+	Setup    Duration       `json:"setup_ms"`
+	Call     Duration       `json:"call_ms"`
+	Teardown Duration       `json:"teardown_ms"`
+	Expected
+	Cause     string `json:"cause,omitempty"`
+	Code      int    `json:"code,omitempty"`
+	Tentative bool   `json:"tentative,omitempty"`
 }
 
 // Total is setup, call and teardown.

@@ -139,9 +139,34 @@ func unbuilt() *script {
 	return s
 }
 
+// predicted is a warm run whose first worker collects while the second runs,
+// and whose second one takes over a test that took longer than expected.
+func predicted() *script {
+	s := new(script)
+	s.head(true)
+	expected := func(start, took, estimate float64, on int, id string, fixtures Expected) {
+		fixtures.Estimate = Millis(estimate)
+		s.at(start, TestStarted{Worker: on, Test: id, Attempt: 1, File: "tests/a.py", Collected: Millis(map[int]float64{2: 20}[on])})
+		s.at(start+took, TestFinished{Worker: on, Test: id, Attempt: 1, Outcome: worker.Passed, Setup: fixtures.Fixtures, Call: Millis(took) - fixtures.Fixtures, Expected: fixtures})
+	}
+	s.at(600, WorkerStarted{Worker: 1, Mode: "full", Detail: "pytest 8.4.1, Python 3.12.4", Host: "box"})
+	s.at(700, WorkerStarted{Worker: 2, Mode: "lazy", Host: "box"}, WorkerReady{Worker: 2})
+	s.at(1100, Discovered{Tests: 4, Duration: 500e6}, Planned{
+		Workers: 2, Predicted: 4500e6, Start: 500e6, Makespan: 3000e6, Serial: 6900e6,
+		Shards: []Shard{{Worker: 1, Tests: 2, Load: 3000e6}, {Worker: 2, Tests: 2, Load: 2900e6}},
+	}, WorkerReady{Worker: 1})
+	expected(1150, 2300, 1500, 1, "tests/a.py::test_one", Expected{Fixtures: 700e6, FixturesEstimate: 500e6})
+	expected(720, 1900, 1900, 2, "tests/a.py::test_two", Expected{})
+	expected(2650, 1000, 1000, 2, "tests/b.py::test_three", Expected{})
+	expected(3700, 1000, 1000, 2, "tests/b.py::test_stolen", Expected{})
+	s.at(4720, WorkerClosed{Worker: 1}, WorkerClosed{Worker: 2}, Concluded{Files: []string{"junit.xml"}})
+	s.end(5600)
+	return s
+}
+
 // TestScripts keeps the recorded streams what the scripts say.
 func TestScripts(t *testing.T) {
-	for name, s := range map[string]*script{"failing": failing(), "green": green(), "interrupted": interrupted(), "unbuilt": unbuilt()} {
+	for name, s := range map[string]*script{"failing": failing(), "green": green(), "interrupted": interrupted(), "unbuilt": unbuilt(), "predicted": predicted()} {
 		var b bytes.Buffer
 		w := NewWriter(nopCloser{&b})
 		for _, e := range s.events {

@@ -49,6 +49,8 @@ func (s *State) Apply(e Event) {
 	case WorkerStarted:
 		w := s.worker(b.Worker)
 		w.Mode, w.Detail, w.Host, w.Started = b.Mode, b.Detail, b.Host, Duration(e.At)
+	case WorkerReady:
+		s.worker(b.Worker).Ready = Duration(e.At)
 	case WorkerLost:
 		w := s.worker(b.Worker)
 		w.Lost, w.Code, w.OOM, w.Ended = b.Cause, b.Code, b.OOM, Duration(e.At)
@@ -141,13 +143,14 @@ func (s *State) startTest(b TestStarted) {
 	keep(&t.File, b.File)
 	w := s.worker(b.Worker)
 	w.Running = b.Test
+	w.Collect += b.Collected
 	w.Order = append(w.Order, b.Test)
 }
 
 func (s *State) finishTest(b TestFinished, at time.Duration) {
 	a := Attempt{
 		Attempt: max(b.Attempt, 1), Worker: b.Worker, Outcome: b.Outcome, Message: b.Message, At: Duration(at),
-		Setup: b.Setup, Call: b.Call, Teardown: b.Teardown, Cause: b.Cause, Code: b.Code, Tentative: b.Tentative,
+		Setup: b.Setup, Call: b.Call, Teardown: b.Teardown, Cause: b.Cause, Code: b.Code, Tentative: b.Tentative, Expected: b.Expected,
 	}
 	t := s.test(b.Test)
 	keep(&t.File, b.File)
