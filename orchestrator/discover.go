@@ -33,6 +33,7 @@ func (r *run) opened(ctx context.Context, m *member, o worker.Opened) {
 
 func (r *run) ready(ctx context.Context, m *member) {
 	m.ready = true
+	r.emit(report.WorkerReady{Worker: int(m.id)})
 	r.input(ctx, dispatch.WorkerReady{Worker: m.id, Host: r.host, Exact: m.exact})
 }
 
@@ -45,6 +46,7 @@ func (r *run) discovered(ctx context.Context, m *member, d worker.Discovered) {
 	if m.mode == worker.Full {
 		return // a later process of the session; its ids are checked one by one
 	}
+	m.collected += report.Millis(d.DurationMS).Std()
 	if !r.lists.claim(m, d) {
 		r.reject(ctx, claim{m, d.File, d.Items})
 	}
@@ -79,6 +81,7 @@ func (r *run) collected(ctx context.Context, m *member, c worker.Collected) {
 		return
 	}
 	r.discovery.end(nil)
+	r.collecting = r.elapsed() - r.discovery.began
 	for _, rep := range c.Reports {
 		r.keep(ctx, 0, record{Worker: m.name(), Kind: "collect", Data: rep})
 	}

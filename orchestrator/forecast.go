@@ -1,9 +1,11 @@
 package orchestrator
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +26,7 @@ const workerMemory = 512 << 20
 // What is remembered of a suite besides its durations.
 const (
 	factOverhead = "overhead_ms" // wall clock less the time in which tests ran
+	factStart    = "start_ms"    // of that, until the first test
 	factSerial   = "serial_ms"   // wall clock of the last run with one worker
 )
 
@@ -34,6 +37,7 @@ type past struct {
 	samples   history.Samples
 	estimates plan.Past
 	overhead  time.Duration // 0: unknown
+	start     time.Duration // likewise
 	serial    time.Duration // 0: never measured
 	trust     trust
 }
@@ -79,6 +83,7 @@ func (r *run) recall(ctx context.Context) error {
 		return err
 	}
 	r.past.overhead = r.fact(ctx, factOverhead)
+	r.past.start = min(r.fact(ctx, factStart), r.past.overhead)
 	r.past.serial = r.fact(ctx, factSerial)
 	if err := r.recallTrust(ctx); err != nil {
 		return err
@@ -181,8 +186,9 @@ func (r *run) planned(p plan.Plan) {
 	ev := report.Planned{Workers: len(p.Shards), Unknown: p.Unknown}
 	if p.Unknown*10 <= len(r.tests) { // else they would be made up
 		ev.Makespan, ev.LowerBound = report.Duration(p.Makespan), report.Duration(p.Bound.Time)
+		ev.Shards = shards(p, r.d.PlanWorkers())
 		if r.past.overhead > 0 {
-			ev.Predicted = report.Duration(p.Makespan + r.past.overhead)
+			ev.Predicted, ev.Start = report.Duration(p.Makespan+r.past.overhead), report.Duration(r.past.start)
 			ev.Serial = report.Duration(p.Serial + r.past.overhead)
 		}
 	}
@@ -190,6 +196,34 @@ func (r *run) planned(p plan.Plan) {
 		ev.Serial, ev.SerialMeasured = report.Duration(r.past.serial), true
 	}
 	r.emit(ev)
+}
+
+func shards(p plan.Plan, workers []dispatch.WorkerID) []report.Shard {
+	out := make([]report.Shard, len(p.Shards))
+	for i, s := range p.Shards {
+		out[i] = report.Shard{Worker: int(workers[i]), Load: report.Duration(s.Load)}
+		for _, u := range s.Units {
+			out[i].Tests += len(u.Tests)
+		}
+	}
+	return out
+}
+
+// expected is what was thought of an attempt, when the history knows the suite.
+func (r *run) expected(f worker.Finished) (e report.Expected) {
+	res, ok := r.d.Result(f.Test)
+	if !ok || len(r.past.samples.Tests) == 0 {
+		return e
+	}
+	speed := cmp.Or(r.past.samples.Hosts[r.host], 1)
+	at := func(d time.Duration) report.Duration { return report.Duration(float64(d) / speed) }
+	e.Estimate = at(res.Test.Estimate)
+	file := r.past.samples.Files[res.Test.File]
+	if r.openers[attempt{f.Test, f.Token}] && file.Cost() > 0 {
+		e.FixturesEstimate = at(file.Cost())
+		e.Fixtures = max(report.Millis(f.SetupMS)-at(file.Other), 0)
+	}
+	return e
 }
 
 // remember leaves to later runs what this one learned.
@@ -207,8 +241,7 @@ func (r *run) remember(ctx context.Context) error {
 		err = r.rememberTrust(ctx)
 	}
 	if err == nil && !r.stopped && r.lastTest > r.firstTest {
-		overhead := r.elapsed() - (r.lastTest - r.firstTest) - r.built
-		err = r.rememberTime(ctx, factOverhead, max(overhead, time.Millisecond))
+		err = r.rememberOverhead(ctx)
 		if err == nil && r.workers == 1 {
 			err = r.rememberTime(ctx, factSerial, r.elapsed()-r.built)
 		}
@@ -217,6 +250,18 @@ func (r *run) remember(ctx context.Context) error {
 		r.note(report.Warning, "the history cannot be written; the next run is planned without this one: %v", err)
 	}
 	return nil
+}
+
+// rememberOverhead keeps what the run took besides its tests. Where nobody
+// knew the tests beforehand, all waited for discovery, and the next run will not.
+func (r *run) rememberOverhead(ctx context.Context) error {
+	start := r.firstTest - r.built
+	if len(r.hinted) == 0 && r.mode == worker.Lazy && r.workers > 1 {
+		start -= r.collecting
+	}
+	start = max(start, time.Millisecond)
+	overhead := start + r.elapsed() - r.lastTest
+	return errors.Join(r.rememberTime(ctx, factStart, start), r.rememberTime(ctx, factOverhead, overhead))
 }
 
 func (r *run) rememberTime(ctx context.Context, key string, d time.Duration) error {

@@ -48,6 +48,7 @@ type loopState struct {
 	unknown             []worker.TestID           // hinted tests that a lazy worker did not find
 	openers             map[attempt]bool          // attempts that were their file's first on their worker
 	firstTest, lastTest time.Duration
+	collecting          time.Duration // what discovery took
 }
 
 // dispatch starts the workers and runs the loop until every test has its

@@ -32,6 +32,7 @@ type member struct {
 	leases             map[worker.TestID]lease // the latest of each test
 	opened             map[string]bool         // files of which a test has run here
 	last, before       worker.TestID           // the test that was started last, and the one before
+	collected          time.Duration           // files, since its last test
 	// exact: it collects the whole suite; collecting, while it does.
 	exact      bool
 	collecting *collection

@@ -20,7 +20,10 @@ func (r *run) testStarted(ctx context.Context, m *member, s worker.Started) {
 	if r.firstTest == 0 {
 		r.firstTest = r.elapsed()
 	}
-	r.emit(report.TestStarted{Worker: int(m.id), Test: string(s.Test), Attempt: r.attempts(s.Test) + 1, File: file})
+	r.emit(report.TestStarted{
+		Worker: int(m.id), Test: string(s.Test), Attempt: r.attempts(s.Test) + 1, File: file, Collected: report.Duration(m.collected),
+	})
+	m.collected = 0
 	r.input(ctx, dispatch.TestStarted{Worker: m.id, Token: s.Token, Test: s.Test})
 }
 
@@ -52,6 +55,7 @@ func (r *run) testFinished(ctx context.Context, m *member, f worker.Finished) {
 		Setup: report.Millis(f.SetupMS), Call: report.Millis(f.CallMS), Teardown: report.Millis(f.TeardownMS),
 		Cause: f.Cause, Code: f.Code, Tentative: tentative,
 	}
+	fin.Expected = r.expected(f)
 	r.emit(fin)
 	r.input(ctx, dispatch.TestFinished{
 		Worker: m.id, Token: f.Token, Test: f.Test, Outcome: f.Outcome, Tentative: tentative,

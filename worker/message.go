@@ -180,6 +180,9 @@ type Discovered struct {
 	Items []Item `json:"items"`
 	// Reports are the framework's own collect reports of this file.
 	Reports []json.RawMessage `json:"reports,omitempty"`
+	// DurationMS is how long opening took; a full session tells it of the
+	// suite instead.
+	DurationMS float64 `json:"duration_ms,omitempty"`
 }
 
 // Collected ends a full session's discovery.

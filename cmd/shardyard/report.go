@@ -25,7 +25,8 @@ func newReportCommand() *cobra.Command {
 		Use:   "report [RUN]",
 		Short: "Print the verdict and the failures of a run again",
 		Long: `Prints the failures and the closing lines of a run in .shardyard/runs: the latest, or the one with this id or the
-beginning of it. A run that was cut off is shown as far as its log goes.
+beginning of it. A run that was cut off is shown as far as its log goes. When the run's wall clock had been predicted, a
+table says what made the difference, for each worker and in the mean of all; docs/run-json.md explains its columns.
 
 Exit status: the run's own with --exit-code, else 0.`,
 		Example: `  shardyard report
@@ -202,7 +203,8 @@ func readReport(run string) (*report.Report, error) {
 	return &rep, nil
 }
 
-// showReport prints each failure as the framework did, then the closing lines.
+// showReport prints each failure as the framework did, what became of the
+// forecast, then the closing lines.
 func showReport(rep *report.Report, run string, color bool, out io.Writer) error {
 	failures, err := readFailures(filepath.Join(run, "junit.xml"))
 	if err != nil {
@@ -214,6 +216,11 @@ func showReport(rep *report.Report, run string, color bool, out io.Writer) error
 			fmt.Fprintln(out, report.Clean(strings.TrimRight(line, "\r\n")))
 		}
 		fmt.Fprintln(out)
+	}
+	if rep.Forecast != nil {
+		for _, line := range append(rep.Forecast.Lines(), "") {
+			fmt.Fprintln(out, line)
+		}
 	}
 	for _, line := range report.Closing(rep, []string{"results in " + run}, color) {
 		fmt.Fprintln(out, line)

@@ -32,6 +32,7 @@ type Dispatcher struct {
 	pace      pace
 
 	first    *plan.Plan
+	shards   []WorkerID // of the first plan
 	planned  bool
 	complete bool
 	stopped  string
@@ -127,6 +128,9 @@ func (d *Dispatcher) Plan() (plan.Plan, bool) {
 	}
 	return *d.first, true
 }
+
+// PlanWorkers are the workers that the first plan's shards are for.
+func (d *Dispatcher) PlanWorkers() []WorkerID { return d.shards }
 
 // join adds a worker that is expected.
 func (d *Dispatcher) join(id WorkerID) *member {

@@ -156,6 +156,9 @@ func (d *Dispatcher) plan(now time.Duration) {
 	d.planned = true
 	tests := d.added
 	d.added = nil
+	for _, m := range d.takers() {
+		d.shards = append(d.shards, m.id)
+	}
 	d.first = d.assign(tests, now)
 }
 

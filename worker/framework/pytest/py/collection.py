@@ -88,9 +88,9 @@ class Collection:
         if run:
             yield file, run
 
-    def _discovered(self, file, items, reports):
+    def _discovered(self, file, items, reports, **more):
         described = [identity.describe(item, test_id) for test_id, item in items]
-        self._wire.emit("discovered", file=file, items=described, reports=reports)
+        self._wire.emit("discovered", file=file, items=described, reports=reports, **more)
 
     def _reports_by_file(self):
         by_file = {}

@@ -9,6 +9,7 @@ equals the full one cannot be known here.
 
 import contextlib
 import os
+import time
 
 from . import identity, importpath
 from .collection import Collection
@@ -126,6 +127,7 @@ class LazyCollection(Collection):
     def _open(self, file):
         """Collects one file, as a part of the suite."""
         session, hook = self._session, self._session.config.hook
+        start = time.perf_counter()
         items = []
         before, session.items = session.items, items
         with catch_warnings(session.config, hook, "collect"), self._path.of(file):
@@ -139,8 +141,10 @@ class LazyCollection(Collection):
         session.testscollected = len(session.items)
         reports = self._reports_by_file().get(file, [])
         runs = list(self._runs(items))
+        took = {"duration_ms": round(1000 * (time.perf_counter() - start), 3)}
         for of, run in runs or [(file, [])]:
-            self._discovered(of, run, reports if of == file else [])
+            self._discovered(of, run, reports if of == file else [], **took)
+            took = {}
 
 
 class _Muted:
