@@ -226,7 +226,7 @@ type Place struct {
 func (s Settings) Env(p Place) map[string]string {
 	env := map[string]string{
 		"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_ROOT_USER_ACTION": "ignore",
-		"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "UV_LINK_MODE": "copy",
+		"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "UV_LINK_MODE": "copy", "UV_COMPILE_BYTECODE": "1",
 		"POETRY_NO_INTERACTION": "1",
 		"VIRTUAL_ENV":           p.Env, "UV_PROJECT_ENVIRONMENT": p.Env, "UV_PYTHON": p.Env + "/bin/python",
 	}

@@ -30,7 +30,6 @@ func (e *Engine) Base(ctx context.Context, image, python string, notify func(str
 	if _, err := e.foundation(ctx, base); err != nil {
 		return engine.Base{}, err
 	}
-	e.makeSlotsAhead(ctx)
 	return base, nil
 }
 

@@ -25,6 +25,7 @@ const (
 	agentFile  = agentDir + "/shardyard"
 	caDir      = ownRoot + "/ca"
 	caFile     = caDir + "/bundle.pem"
+	upperDir   = ownRoot + "/upper" // where the engine sees who owns the volume of that name
 	homeDir    = "/home/shardyard"
 	tempDir    = "/tmp"
 )
@@ -42,6 +43,9 @@ type identity struct{ UID, GID int }
 var defaultUser = identity{1000, 1000}
 
 func (id identity) String() string { return fmt.Sprintf("%d:%d", id.UID, id.GID) }
+
+// slug is fit for names of volumes.
+func (id identity) slug() string { return fmt.Sprintf("%d-%d", id.UID, id.GID) }
 
 // name is a user's in the passwd file, where the image has none.
 func (id identity) name() string {
@@ -97,6 +101,7 @@ type blueprint struct {
 	Cache   string   // volume; "" for none
 	CA      string   // volume; "" for none
 	Tree    *treeMount
+	Upper   string   // volume under the tree's mount, that is to get the workers' user as its owner; "" for none
 	Binds   []string // of this machine, read-only, at the same path
 	Network string   // of builders
 	Traits  traits
@@ -272,13 +277,22 @@ func (b blueprint) mounts() []mount.Mount {
 	if b.Spec.Tree == "" {
 		m = append(m, mount.Mount{Type: mount.TypeVolume, Target: b.source(), VolumeOptions: &mount.VolumeOptions{NoCopy: true, Labels: b.Labels}})
 	}
-	if b.Tree != nil {
-		m = append(m, mount.Mount{Type: mount.TypeVolume, Source: b.Tree.Volume, Target: b.source(), VolumeOptions: &mount.VolumeOptions{
-			NoCopy: true, Labels: b.Labels, DriverConfig: &mount.Driver{Name: "local", Options: b.Tree.Options},
-		}})
-	}
+	m = append(m, b.treeMounts(b.source())...)
 	for _, p := range b.Binds {
 		m = append(m, mount.Mount{Type: mount.TypeBind, Source: p, Target: p, ReadOnly: true})
+	}
+	return m
+}
+
+// treeMounts are those of an overlay over the tree.
+func (b blueprint) treeMounts(at string) (m []mount.Mount) {
+	if b.Upper != "" {
+		m = append(m, mount.Mount{Type: mount.TypeVolume, Source: b.Upper, Target: upperDir, ReadOnly: true, VolumeOptions: &mount.VolumeOptions{Labels: b.Labels}})
+	}
+	if b.Tree != nil {
+		m = append(m, mount.Mount{Type: mount.TypeVolume, Source: b.Tree.Volume, Target: at, VolumeOptions: &mount.VolumeOptions{
+			NoCopy: true, Labels: b.Labels, DriverConfig: &mount.Driver{Name: "local", Options: b.Tree.Options},
+		}})
 	}
 	return m
 }

@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestConvert(t *testing.T) {
 	labels := map[string]string{labelProject: "p", labelRun: "r1", labelRole: "x", labelOwner: "host:/locks/session"}
 	all := traits{Init: true, Memory: true, Swap: true, PIDs: true, CPU: true}
-	tree := &treeMount{Volume: "shardyard-p-r1-worker-3", Options: overlayOptions([]string{"/v/prepared/0/upper", "/v/tree"}, "/v/slots/2/upper", "/v/slots/2/work")}
+	tree := &treeMount{Volume: "shardyard-p-r1-worker-3", Options: overlayOptions([]string{"/v/prepared", "/v/tree"}, "/v/upper", "/v/work")}
 	image := engine.Base{Image: "python:3.12-slim", ID: "sha256:1", Python: "python3"}
 	host := engine.Base{Image: "host", ID: "host:1", Host: true, Python: "/opt/python/bin/python3.12"}
 
@@ -28,7 +28,7 @@ func TestConvert(t *testing.T) {
 				Limits: engine.Limits{Memory: 2 << 30, CPUs: 1.5}, Harden: engine.Harden{CapAdd: []string{"NET_RAW"}},
 			},
 			Who: defaultUser, Path: "/shardyard/env/bin:/usr/local/bin:/usr/bin", Unset: []string{"BUILD_ONLY", "TZ"},
-			Agent: "agent", Cache: "cache", Tree: tree, Network: "host", Traits: all,
+			Agent: "agent", Cache: "cache", Tree: tree, Upper: "upper", Network: "host", Traits: all,
 		},
 		"worker-on-host": {
 			Spec: engine.Spec{Name: "worker-1", Role: engine.Worker, Base: host, Tree: "t1", TreeName: "proj", Limits: engine.Limits{PIDs: 100}, Network: "container:db"},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/docker/docker/api/types/system"
@@ -72,11 +71,8 @@ type Engine struct {
 		derived     memo[string]
 		probes      memo[probed]
 		agents      memo[string]
-		slots       memo[*slots]
 		binds       memo[[]string]
 	}
-
-	ahead sync.WaitGroup // what is made before it is asked for
 }
 
 var _ engine.Engine = (*Engine)(nil)
@@ -172,9 +168,6 @@ func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 // Engine made: instances that were not removed are from then on for Sweep to
 // take.
 func (e *Engine) Close() error {
-	if err := e.removeSlots(); err != nil {
-		e.log.Warn("left for the next sweep", "error", err)
-	}
 	return errors.Join(e.cli.Close(), e.lock.close())
 }
 

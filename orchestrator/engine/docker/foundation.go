@@ -15,7 +15,7 @@ import (
 
 // foundationVersion is part of a foundation's name: raise it when what is put
 // into foundations changes.
-const foundationVersion = "2"
+const foundationVersion = "3"
 
 // foundation makes sure that there is an image of a base on which workers can
 // run: with the workers' user in passwd and group, since a uid without a line
@@ -44,7 +44,7 @@ func (e *Engine) lay(ctx context.Context, base engine.Base, name string) error {
 	}
 	if base.Host {
 		err := e.importImage(ctx, name, e.kept(kindBase), func(tw *tar.Writer) error {
-			return errors.Join(hostSkeleton(tw), workplace(tw, defaultUser, nil, nil))
+			return errors.Join(hostSkeleton(tw), workplace(tw, defaultUser, nil, nil), upperFolder(tw))
 		})
 		return errors.Join(err, e.setMark(name, mark{}))
 	}
@@ -57,7 +57,10 @@ func (e *Engine) lay(ctx context.Context, base engine.Base, name string) error {
 		if err != nil {
 			return err
 		}
-		if err := e.copyIn(ctx, id, "/", func(tw *tar.Writer) error { return workplace(tw, defaultUser, passwd, group) }); err != nil {
+		err = e.copyIn(ctx, id, "/", func(tw *tar.Writer) error {
+			return errors.Join(workplace(tw, defaultUser, passwd, group), upperFolder(tw))
+		})
+		if err != nil {
 			return err
 		}
 		labels := labelsWith(e.kept(kindBase), map[string]string{labelTree: "", labelUpper: "", labelEnv: ""})
@@ -101,6 +104,11 @@ func workplace(tw *tar.Writer, who identity, passwd, group []byte) error {
 		file(tw, "/etc/passwd", 0o644, passwd),
 		file(tw, "/etc/group", 0o644, group),
 	)
+}
+
+// upperFolder writes the folder that gives volumes mounted there its owner.
+func upperFolder(tw *tar.Writer) error {
+	return tw.WriteHeader(folder(upperDir, 0o755, defaultUser.UID, defaultUser.GID))
 }
 
 // withLine adds a line to a file of colon-separated lines unless one has the

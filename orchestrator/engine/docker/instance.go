@@ -22,8 +22,9 @@ type instance struct {
 	stream *stream
 	// fills write into the container before it starts.
 	fills []filler
-	// upper is the volume with what a preparer writes into the tree.
-	upper string
+	// upper is the volume with what is written over the tree, work the one
+	// that the overlay needs beside it; "" for none.
+	upper, work string
 
 	mu      sync.Mutex
 	sealed  bool
@@ -152,6 +153,9 @@ func (i *instance) Remove(ctx context.Context) error {
 	}
 	if i.upper != "" && !i.sealed {
 		errs = append(errs, i.e.removeVolume(ctx, i.upper))
+	}
+	if i.work != "" {
+		errs = append(errs, i.e.removeVolume(ctx, i.work))
 	}
 	err := errors.Join(errs...)
 	i.removed = err == nil

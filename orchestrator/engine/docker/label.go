@@ -38,8 +38,8 @@ const (
 	kindPrepared = "prepared" // an environment with the project installed
 	kindDerived  = "derived"  // a layer with a tree copied in
 	kindTree     = "tree"
-	kindUpper    = "upper"
-	kindSlots    = "slots"
+	kindUpper    = "upper" // what is written over a tree
+	kindWork     = "work"  // the work folder that an overlay needs beside that
 	kindAgent    = "agent"
 	kindCA       = "ca"
 	kindCache    = "cache"

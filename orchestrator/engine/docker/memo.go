@@ -3,8 +3,6 @@ package docker
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"sync"
 )
 
@@ -57,12 +55,6 @@ func (m *memo[V]) forget(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.calls, key)
-}
-
-func (m *memo[V]) keys() []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.Collect(maps.Keys(m.calls))
 }
 
 func (m *memo[V]) clear() {

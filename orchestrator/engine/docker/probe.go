@@ -28,7 +28,7 @@ type probed struct {
 // it: the answer is kept in LockDir.
 func (e *Engine) probe(ctx context.Context) (probed, error) {
 	return e.once.probes.do(ctx, "", func() (p probed, err error) {
-		name := filepath.Join(e.opts.LockDir, "probe-"+hash(e.info.ID, e.info.ServerVersion, e.info.Driver, e.info.KernelVersion, e.cli.DaemonHost()))
+		name := filepath.Join(e.opts.LockDir, "probe-"+hash(foundationVersion, e.info.ID, e.info.ServerVersion, e.info.Driver, e.info.KernelVersion, e.cli.DaemonHost()))
 		if b, err := os.ReadFile(name); err == nil && json.Unmarshal(b, &p) == nil {
 			return p, nil
 		}
@@ -82,43 +82,68 @@ func (e *Engine) probeLocal(ctx context.Context) (local bool, err error) {
 	return local && tried == nil, ctx.Err()
 }
 
-// probeOverlay mounts an overlay of two folders, reads through it and writes
-// into it.
+// probeOverlay mounts an overlay as workers have them, reads through it, writes
+// into it, and looks whom it belongs to.
 func (e *Engine) probeOverlay(ctx context.Context) (works bool, err error) {
 	name := e.volumeName(kindProbe, rand.Text()[:8])
-	s, err := e.newVolume(ctx, name, e.owned("", kindProbe), func(tw *tar.Writer) error {
-		for _, dir := range []string{"lower", "upper", "work"} {
-			if err := tw.WriteHeader(folder(filepath.Join(fillAt, dir), 0o755, defaultUser.UID, defaultUser.GID)); err != nil {
-				return err
-			}
+	below, above, work, merged := name, name+"-upper", name+"-work", name+"-merged"
+	labels := e.owned("", kindProbe)
+	defer func() {
+		for _, v := range []string{merged, below, above, work} {
+			err = errors.Join(err, e.removeVolume(ctx, v))
 		}
-		return file(tw, filepath.Join(fillAt, "lower", "below"), 0o644, []byte(name))
+	}()
+	lowerAt, err := e.newVolume(ctx, below, labels, func(tw *tar.Writer) error {
+		return errors.Join(tw.WriteHeader(folder(fillAt, 0o755, defaultUser.UID, defaultUser.GID)), file(tw, filepath.Join(fillAt, "below"), 0o644, []byte(name)))
 	})
 	if err != nil {
 		return false, err
 	}
-	merged := name + "-merged"
-	defer func() { err = errors.Join(err, e.removeVolume(ctx, merged), e.removeVolume(ctx, name)) }()
+	upperAt, err := e.emptyVolume(ctx, above, labels)
+	if err != nil {
+		return false, err
+	}
+	workAt, err := e.emptyVolume(ctx, work, labels)
+	if err != nil {
+		return false, err
+	}
 	void, err := e.void(ctx)
 	if err != nil {
 		return false, err
 	}
-	over := mount.Mount{Type: mount.TypeVolume, Source: merged, Target: "/" + fillAt, VolumeOptions: &mount.VolumeOptions{
-		NoCopy: true, Labels: e.owned("", kindProbe), DriverConfig: &mount.Driver{Name: "local",
-			Options: overlayOptions([]string{s.Mountpoint + "/lower"}, s.Mountpoint+"/upper", s.Mountpoint+"/work")},
-	}}
-	tried := e.withIdle(ctx, void, []mount.Mount{over}, func(id string) error {
+	mounts := blueprint{
+		Labels: labels, Upper: above, Tree: &treeMount{Volume: merged, Options: overlayOptions([]string{lowerAt}, upperAt, workAt)},
+	}.treeMounts("/" + fillAt)
+	tried := e.withIdle(ctx, void, mounts, func(id string) error {
 		if err := e.copyIn(ctx, id, "/"+fillAt, func(tw *tar.Writer) error { return file(tw, "above", 0o644, nil) }); err != nil {
 			return err
 		}
 		got, err := e.readFile(ctx, id, "/"+fillAt+"/below")
-		works = string(got) == name
+		if err != nil {
+			return err
+		}
+		who, err := e.ownerOf(ctx, id, "/"+fillAt)
+		works = string(got) == name && who == defaultUser
 		return err
 	})
 	if tried != nil {
 		e.log.Debug("engine does not mount overlays", "reason", tried)
 	}
 	return works && tried == nil, ctx.Err()
+}
+
+// ownerOf is who owns a file or folder of a container.
+func (e *Engine) ownerOf(ctx context.Context, id, name string) (_ identity, err error) {
+	r, _, err := e.cli.CopyFromContainer(ctx, id, name)
+	if err != nil {
+		return identity{}, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	h, err := tar.NewReader(r).Next()
+	if err != nil {
+		return identity{}, fmt.Errorf("read %s: %w", name, err)
+	}
+	return identity{h.Uid, h.Gid}, nil
 }
 
 // maxFile bounds what is read of a file inside a container.

@@ -60,20 +60,33 @@ func (e *Engine) fullVolume(ctx context.Context, name string, labels map[string]
 	return e.setMark(name, full)
 }
 
-// newVolume makes a volume and fills it; it leaves none behind when it fails.
-func (e *Engine) newVolume(ctx context.Context, name string, labels map[string]string, fill func(*tar.Writer) error) (volume.Volume, error) {
+// emptyVolume makes a volume, and tells where the engine keeps its content.
+func (e *Engine) emptyVolume(ctx context.Context, name string, labels map[string]string) (folder string, err error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
 	// Not cancelled half-way: the engine would go on, and leave a volume.
-	undisturbed, cancel := undisturbed(ctx)
+	ctx, cancel := undisturbed(ctx)
 	defer cancel()
-	v, err := e.cli.VolumeCreate(undisturbed, volume.CreateOptions{Name: name, Driver: "local", Labels: labels})
+	v, err := e.cli.VolumeCreate(ctx, volume.CreateOptions{Name: name, Driver: "local", Labels: labels})
 	if err != nil {
-		return v, fmt.Errorf("make volume %s: %w", name, err)
+		return "", fmt.Errorf("make volume %s: %w", name, err)
+	}
+	return v.Mountpoint, nil
+}
+
+// newVolume makes a volume and fills it; it leaves none behind when it fails.
+// It tells where the engine keeps its content.
+func (e *Engine) newVolume(ctx context.Context, name string, labels map[string]string, fill func(*tar.Writer) error) (folder string, err error) {
+	where, err := e.emptyVolume(ctx, name, labels)
+	if err != nil {
+		return "", err
 	}
 	err = e.withFiller(ctx, name, func(id string) error { return e.copyIn(ctx, id, "/", fill) })
 	if err != nil {
-		return v, errors.Join(fmt.Errorf("fill volume %s: %w", name, err), e.removeVolume(ctx, name))
+		return "", errors.Join(fmt.Errorf("fill volume %s: %w", name, err), e.removeVolume(ctx, name))
 	}
-	return v, nil
+	return where, nil
 }
 
 // ensureCache makes sure that a cache volume exists, and belongs to uid. Its
@@ -147,10 +160,10 @@ func undisturbed(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), cleanUpFor)
 }
 
-// void is an image without anything in it.
+// void is an image without anything in it but the folder for uppers.
 func (e *Engine) void(ctx context.Context) (string, error) {
-	name := e.imageName(kindVoid)
-	return name, e.ensureImport(ctx, name, kindVoid, func(tw *tar.Writer) error { return nil })
+	name := e.imageName(kindVoid + "-" + foundationVersion)
+	return name, e.ensureImport(ctx, name, kindVoid, upperFolder)
 }
 
 // ensureImport makes an image out of an archive unless it is there.
