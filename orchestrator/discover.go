@@ -31,10 +31,19 @@ func (r *run) opened(ctx context.Context, m *member, o worker.Opened) {
 	r.ready(ctx, m)
 }
 
+// ready: a worker takes tests. When the last one does, and everybody is busy
+// with tests, it is time to get ready for the end; before, a finisher would
+// only keep workers from starting.
 func (r *run) ready(ctx context.Context, m *member) {
 	m.ready = true
 	r.emit(report.WorkerReady{Worker: int(m.id)})
 	r.input(ctx, dispatch.WorkerReady{Worker: m.id, Host: r.host, Exact: m.exact})
+	for _, m := range r.members {
+		if !m.ready && !m.gone {
+			return
+		}
+	}
+	r.finish.start(context.WithoutCancel(ctx), r)
 }
 
 // discovered: a file's tests, from a full collection or a lazy expansion.
@@ -112,7 +121,6 @@ func (r *run) collected(ctx context.Context, m *member, c worker.Collected) {
 		r.reject(ctx, w)
 	}
 	r.ready(ctx, m)
-	r.finish.start(context.WithoutCancel(ctx), r)
 }
 
 // inventory tells the dispatcher what there really is, after the hint.

@@ -120,7 +120,14 @@ func (r *run) hire(ctx context.Context, id dispatch.WorkerID, exact bool) {
 	r.members[m.id] = m
 	r.started++
 	r.removals.Add(1)
-	go r.tend(ctx, m, r.open(mode))
+	// An engine starts only a few at once: first come the ones hired first, of
+	// which the very first discovers the tests.
+	begun := make(chan struct{})
+	go func() {
+		close(begun)
+		r.tend(ctx, m, r.open(mode))
+	}()
+	<-begun
 }
 
 // stop ends handing out.

@@ -71,7 +71,7 @@ type Engine struct {
 		derived     memo[string]
 		probes      memo[probed]
 		agents      memo[string]
-		binds       memo[[]string]
+		pythons     memo[python]
 	}
 }
 

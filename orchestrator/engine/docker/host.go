@@ -61,11 +61,7 @@ func rootLinks() []link {
 
 // hostBinds are the paths of this machine that a `host` worker sees. Those
 // that lie in another one are left out.
-func hostBinds(ctx context.Context, python string) ([]string, error) {
-	about, err := inspectPython(ctx, python)
-	if err != nil {
-		return nil, err
-	}
+func hostBinds(p python) ([]string, error) {
 	var binds []string
 	add := func(p string) {
 		if !covered(binds, p) {
@@ -83,12 +79,12 @@ func hostBinds(ctx context.Context, python string) ([]string, error) {
 			add(s)
 		}
 	}
-	for _, p := range about.Prefixes() {
-		if p == "/" || isHome(p) {
-			return nil, fmt.Errorf("python at %s has the prefix %s, which cannot be shown to workers", python, p)
+	for _, dir := range p.Prefixes() {
+		if dir == "/" || isHome(dir) {
+			return nil, fmt.Errorf("python at %s has the prefix %s, which cannot be shown to workers", p.Executable, dir)
 		}
-		if !covered(hostRoots, p) {
-			add(p)
+		if !covered(hostRoots, dir) {
+			add(dir)
 		}
 	}
 	slices.Sort(binds)
@@ -102,7 +98,7 @@ func isHome(p string) bool {
 }
 
 // hostBase resolves `host`.
-func (e *Engine) hostBase(ctx context.Context, python string) (engine.Base, error) {
+func (e *Engine) hostBase(ctx context.Context, want string) (engine.Base, error) {
 	p, err := e.probe(ctx)
 	if err != nil {
 		return engine.Base{}, err
@@ -110,8 +106,11 @@ func (e *Engine) hostBase(ctx context.Context, python string) (engine.Base, erro
 	if !p.Local {
 		return engine.Base{}, errNotLocal
 	}
-	about, err := findPython(ctx, python)
+	about, err := findPython(ctx, want)
 	if err != nil {
+		return engine.Base{}, err
+	}
+	if _, err := e.once.pythons.do(ctx, about.Executable, func() (python, error) { return about, nil }); err != nil {
 		return engine.Base{}, err
 	}
 	id, err := hostID(about)

@@ -96,11 +96,13 @@ func (e *Engine) blueprint(ctx context.Context, spec engine.Spec, i *instance) (
 		return err
 	}
 	if spec.Base.Host {
-		binds, err := e.once.binds.do(ctx, spec.Base.Python, func() ([]string, error) { return hostBinds(ctx, spec.Base.Python) })
+		about, err := e.once.pythons.do(ctx, spec.Base.Python, func() (python, error) { return inspectPython(ctx, spec.Base.Python) })
 		if err != nil {
 			return err
 		}
-		b.Binds = slices.Clone(binds)
+		if b.Binds, err = hostBinds(about); err != nil {
+			return err
+		}
 	}
 	if err := e.supplies(ctx, &b); err != nil {
 		return err
