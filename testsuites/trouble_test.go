@@ -1,6 +1,7 @@
 package testsuites
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"os"
@@ -76,7 +77,8 @@ func (r ran) test(t *testing.T, name string) (verdict, cause, message string, co
 // project makes a directory with a suite.
 func project(t *testing.T, tests string) string {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "project")
+	// A name of its own: containers are found by it, and others may run here too.
+	dir := filepath.Join(t.TempDir(), "project-"+strings.ToLower(rand.Text()[:8]))
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +254,7 @@ func TestAKilledContainerIsReplaced(t *testing.T) {
 	dir := project(t, slow)
 	cmd := start(t, build(t), dir, "--engine", "docker", "-w", "2")
 	waitFor(t, "tests to run on worker 2", func() bool { return strings.Contains(events(dir), `"test_finished","data":{"worker":2`) })
-	names, err := exec.Command("docker", "ps", "--filter", "name=worker-2", "--filter", "name=shardyard-project", "--format", "{{.Names}}").Output()
+	names, err := exec.Command("docker", "ps", "--filter", "name=worker-2", "--filter", "name=shardyard-"+filepath.Base(dir), "--format", "{{.Names}}").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,10 +12,16 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/engine"
 )
 
+// layerName names the image of a sealed layer. It is made on a foundation, and
+// of no use to workers that need a newer one.
+func (e *Engine) layerName(key string) string {
+	return e.imageName(tag(key + "-on-" + foundationVersion))
+}
+
 // Find implements [engine.Layers]. A prepared layer whose part in the tree is
 // gone, or was made for the other TreeWay, is not found.
 func (e *Engine) Find(ctx context.Context, key string) (engine.Layer, bool, error) {
-	name := e.imageName(tag(key))
+	name := e.layerName(key)
 	found, err := e.inspect(ctx, name)
 	if cerrdefs.IsNotFound(err) {
 		return "", false, nil
