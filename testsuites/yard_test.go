@@ -62,7 +62,7 @@ func (y *yard) run(t *testing.T, args ...string) {
 func (y *yard) plain() result {
 	y.t.Helper()
 	to := y.t.TempDir()
-	script := fmt.Sprintf(`python -m coverage run --source=%s --branch --data-file=/tmp/data "$(command -v pytest)" -q -p no:cacheprovider --junitxml=plain.xml %s; s=$?
+	script := fmt.Sprintf(`python -m coverage run --source=%s --data-file=/tmp/data "$(command -v pytest)" -q -p no:cacheprovider --junitxml=plain.xml %s; s=$?
 [ $s -le 1 ] || exit $s
 python -m coverage xml -q --data-file=/tmp/data -o plain-coverage.xml`, y.suite.cov, strings.Join(y.suite.args, " "))
 	y.run(y.t, "exec", "--image", "host", "--cov", "--get", "plain.xml", "--get", "plain-coverage.xml", "--to", to, "--", "sh", "-c", script)
