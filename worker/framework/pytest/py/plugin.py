@@ -105,7 +105,7 @@ class Plugin:
 
     def pytest_runtest_logfinish(self, nodeid, location):
         if self._attempt():
-            self._attempt().log("logfinish", {"nodeid": nodeid, "location": location})
+            self._attempt().log("logfinish", {"nodeid": nodeid, "location": location}, now=False)
 
     def pytest_warning_recorded(self, warning_message, when, nodeid, location):
         data = {"warning": reports.warning(warning_message), "when": when, "nodeid": nodeid, "location": location}

@@ -13,14 +13,17 @@ class Wire:
         self.config = None
         self.send = channel.send
         self.ask = channel.ask
+        self._hold = channel.hold
 
     def emit(self, kind, **fields):
         if kind in self._counts:
             self._counts[kind] += 1
         self.send({kind: fields})
 
-    def reported(self, test, kind, data):
-        self.send({"reported": {"test": test, "kind": kind, "data": data}})
+    def reported(self, test, kind, data, now=True):
+        """Not now: with the next message."""
+        send = self.send if now else self._hold
+        send({"reported": {"test": test, "kind": kind, "data": data}})
 
     def serialise(self, report):
         return self.config.hook.pytest_report_to_serializable(config=self.config, report=report)

@@ -194,15 +194,17 @@ class Attempt:
         self._closed = False
         wire.emit("started", test=self._id, token=self._token)
 
-    def log(self, kind, data):
+    def log(self, kind, data, now=True):
         """A call of pytest's logging hooks."""
-        self._wire.reported(self._id, kind, data)
+        self._wire.reported(self._id, kind, data, now)
 
     def report(self, report):
         self._verdict.add(report)
         if getattr(report, "when", None) == "teardown":
             self._teardown = report
-        self.log("report", self._wire.serialise(report))
+        # The agent must know of a call before its teardown, which may end the
+        # process; of what else there is, in time for what follows.
+        self.log("report", self._wire.serialise(report), now=report.when == "call" or not report.passed)
 
     def close(self):
         if not self._closed:
