@@ -65,14 +65,34 @@ func (s suite) test(t *testing.T, bin string) {
 					t.Errorf("%s: plain %q, sharded %q", id, first.outcomes[id], got.outcomes[id])
 				}
 			}
-			unstable := first.coverage.differences(second.coverage)
-			for _, line := range first.coverage.differences(got.coverage) {
-				if !slices.Contains(unstable, line) {
-					t.Errorf("coverage of %s: plain %q, sharded %q", line, first.coverage[line], got.coverage[line])
-				}
+			for _, line := range y.uncovered(got, first, second) {
+				t.Errorf("coverage of %s: plain %q, sharded %q", line, first.coverage[line], got.coverage[line])
 			}
 			t.Logf("%d tests, %d lines of coverage", len(got.outcomes), len(got.coverage))
 		})
+	}
+}
+
+// uncovered are the lines whose coverage is another one than plain pytest's.
+// Lines that plain pytest itself changes, since tests draw numbers by chance,
+// do not count: where two runs do not show them, some more are made.
+func (y *yard) uncovered(got result, plain ...result) []string {
+	const most = 5
+	for {
+		var lines []string
+		for _, line := range plain[0].coverage.differences(got.coverage) {
+			stable := true
+			for _, p := range plain {
+				stable = stable && p.coverage[line] == plain[0].coverage[line]
+			}
+			if stable {
+				lines = append(lines, line)
+			}
+		}
+		if n := len(lines); n == 0 || n*100 > len(got.coverage) || len(plain) == most {
+			return lines
+		}
+		plain = append(plain, y.plain())
 	}
 }
 

@@ -144,13 +144,15 @@ class Replay:
         if session.testsfailed and not session.config.option.continue_on_collection_errors:
             n = session.testsfailed
             raise session.Interrupted("%d error%s during collection" % (n, "s" if n != 1 else ""))
-        # What is made here is kept to the end: nothing of it is garbage.
+        # What is made here is kept to the end: nothing of it is garbage, and
+        # nobody need look through it again, as pytest does five times when it ends.
         gc.disable()
         try:
             for records in self._records.tests():
                 for record in in_order(records):
                     self._fire(record)
         finally:
+            gc.freeze()
             gc.enable()
         return True
 
