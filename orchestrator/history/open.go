@@ -76,15 +76,35 @@ func (d *DB) SetAside() []string {
 	return append([]string(nil), d.set...)
 }
 
-// connect opens the file and brings it to the newest version.
+// patience is how long others may hold the database.
+const patience = 15 * time.Second
+
+// connect opens the file and brings it to the newest version. SQLite waits for
+// others, but not where it turns a new file's journal into a write-ahead log,
+// which runs that open their first history at the same time do all at once:
+// https://www.sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode
 func connect(ctx context.Context, path string) (*sql.DB, error) {
+	for began := time.Now(); ; {
+		db, err := dial(ctx, path)
+		if !busy(err) || time.Since(began) > patience {
+			return db, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func dial(ctx context.Context, path string) (*sql.DB, error) {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path)}
 	if !strings.HasPrefix(u.Path, "/") { // C:/...
 		u.Path = "/" + u.Path
 	}
 	u.RawQuery = url.Values{
 		"_txlock": {"immediate"},
-		"_pragma": {"busy_timeout(15000)", "journal_mode(wal)", "synchronous(normal)", "foreign_keys(on)", "cache_size(-65536)"},
+		"_pragma": {fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "journal_mode(wal)", "synchronous(normal)", "foreign_keys(on)", "cache_size(-65536)"},
 	}.Encode()
 	db, err := sql.Open("sqlite", u.String())
 	if err != nil {
@@ -184,6 +204,12 @@ func broken(err error) bool {
 	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
 }
 
+// busy says that another process holds the database.
+func busy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 // explain says what to do about an error of SQLite's.
 func explain(err error) error {
 	var e *sqlite.Error
@@ -196,7 +222,7 @@ func explain(err error) error {
 	case sqlite3.SQLITE_FULL:
 		return fmt.Errorf("%w: free space on the disk", err)
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return fmt.Errorf("%w: another run has held it for 15 s", err)
+		return fmt.Errorf("%w: another run has held it for %s", err, patience)
 	}
 	return err
 }
