@@ -1,6 +1,8 @@
 package simulate
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/plan"
@@ -95,6 +97,31 @@ func Bound(s Suite, w World) time.Duration {
 		fastest = max(fastest, w.speed(i))
 	}
 	return time.Duration(max(float64(sum)/total, float64(longest)/fastest))
+}
+
+// Attainable is no schedule: its makespan is a lower bound that takes tests as
+// whole, where workers are alike and files cost nothing, and Bound elsewhere.
+// Of the k*N+1 longest tests some worker gets k+1, which take at least as long
+// as the k+1 shortest of them: for k = 1 the tests of ranks N and N+1.
+var Attainable = Policy{Name: "no schedule is below", Source: "pigeonhole bound for P||Cmax, see simulate.Attainable", Run: func(s Suite, w World) Result {
+	return Result{Makespan: wholeBound(s, w), Workers: w.Workers}
+}}
+
+func wholeBound(s Suite, w World) time.Duration {
+	best := Bound(s, w)
+	if len(w.Fixtures) > 0 || len(w.Speeds) > 0 || w.Batch > 0 {
+		return best
+	}
+	longest := slices.Clone(s.Actual)
+	slices.SortFunc(longest, func(a, b time.Duration) int { return cmp.Compare(b, a) })
+	for k := 1; k*w.Workers < len(longest); k++ {
+		var sum time.Duration
+		for _, d := range longest[k*w.Workers-k : k*w.Workers+1] {
+			sum += d
+		}
+		best = max(best, sum)
+	}
+	return best
 }
 
 // machine is a worker of the model.

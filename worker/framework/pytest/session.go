@@ -225,7 +225,9 @@ func (s *session) expire() {
 }
 
 // fault is the error of a session that could not do its work: the user's
-// mistake, or an internal error of pytest.
+// mistake, or an internal error of pytest. Where pytest gave up by itself
+// before it had any test, as over a plugin that it cannot load, no other worker
+// would do better.
 func (s *session) fault(exit worker.Exit) error {
 	switch {
 	case s.failed != nil && s.failed.Usage:
@@ -241,9 +243,12 @@ func (s *session) fault(exit worker.Exit) error {
 	case s.ending.Code == exitUsage:
 		return usageError(strings.TrimSpace(s.output.stderr()))
 	default:
-		return fmt.Errorf("pytest ended without running tests, with status %d%s", s.ending.Code, quoted(s.output.stderr()))
+		return usageError(fmt.Sprintf("pytest ended before it had collected tests, with status %d%s", s.ending.Code, quoted(s.output.stderr())) + seeMore)
 	}
 }
+
+// seeMore says how to see what pytest itself says, where the workers run.
+const seeMore = "\nsee all that pytest says: shardyard exec -- pytest --collect-only"
 
 // exitUsage is pytest.ExitCode.USAGE_ERROR.
 const exitUsage = 4
