@@ -45,7 +45,11 @@ func (t Table) String() string {
 		for _, x := range r.Ratios {
 			fmt.Fprintf(&b, " %.3f |", x)
 		}
-		fmt.Fprintf(&b, " %.2f |", r.Opened[len(r.Opened)-1])
+		if opened := r.Opened[len(r.Opened)-1]; opened > 0 {
+			fmt.Fprintf(&b, " %.2f |", opened)
+		} else {
+			b.WriteString(" |")
+		}
 	}
 	b.WriteString("\n")
 	return b.String()
