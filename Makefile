@@ -5,7 +5,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GO      := CGO_ENABLED=0 go
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build demo test test-suites lint bench bench-schedule bench-peers bench-reality dist clean
+.PHONY: build demo test test-properties test-suites lint bench bench-schedule bench-peers bench-reality dist clean
 
 build: ## bin/shardyard, static: the same file is the agent inside workers
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/shardyard ./cmd/shardyard
@@ -15,6 +15,11 @@ demo: build ## the main job on a real package: 4 workers, with coverage, cold an
 
 test: build lint ## all tests, with the race detector, on a real engine
 	scripts/test
+
+CHECKS ?= 100000
+test-properties: ## the planner's and the dispatcher's properties, CHECKS random runs of each
+	go test -count 1 -timeout 60m ./orchestrator/plan ./orchestrator/dispatch -run '$(PROPERTIES)' -rapid.checks=$(CHECKS)
+PROPERTIES := ^(TestAPlanHolds|TestTheOrderOf|TestLoadsAre|TestEveryTestHasOneVerdict)
 
 test-suites: build ## real suites, sharded and plain, compared test by test
 	SHARDYARD_SUITES=all scripts/test ./testsuites

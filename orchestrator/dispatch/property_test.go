@@ -59,7 +59,7 @@ func newWorld(t *rapid.T) *world {
 	w := &world{
 		t: t,
 		cfg: dispatch.Config{
-			Workers:         rapid.IntRange(1, 6).Draw(t, "workers"),
+			Workers:         rapid.IntRange(1, 12).Draw(t, "workers"),
 			Static:          rapid.Bool().Draw(t, "static"),
 			Runner:          dispatch.Runner(rapid.IntRange(0, 1).Draw(t, "runner")),
 			Split:           plan.Split(rapid.IntRange(0, 2).Draw(t, "split")),
