@@ -16,6 +16,11 @@ import (
 // DefaultMute is how long an agent lives without hearing from its coordinator.
 const DefaultMute = 30 * time.Second
 
+// pace is the least time between two of an agent's writes. Each one wakes
+// every process on the way to the coordinator; a test of a millisecond has
+// several events. What waits at a worker is enough for this time.
+const pace = 5 * time.Millisecond
+
 // Options are what an agent is built with.
 type Options struct {
 	Frameworks []Framework
@@ -46,6 +51,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, opts Options) error
 		execs:      map[int64]context.CancelFunc{},
 		files:      map[int64]*incoming{},
 	}
+	a.conn.pace = pace
 	for _, f := range opts.Frameworks {
 		a.frameworks[f.Name()] = f
 	}

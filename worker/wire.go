@@ -10,6 +10,7 @@ import (
 	"io"
 	"reflect"
 	"sync"
+	"time"
 )
 
 // MaxMessage is the length in bytes of the longest message, put together.
@@ -64,6 +65,11 @@ type Conn[In, Out message] struct {
 	free    bool // senders no longer wait
 	err     error
 	done    chan struct{}
+
+	// pace is the least time between two flushes: what comes sooner waits, and
+	// takes along what comes meanwhile.
+	pace    time.Duration
+	flushed time.Time // the writer's own
 }
 
 // NewConn starts a connection; Close ends it.
@@ -294,8 +300,18 @@ func (c *Conn[In, Out]) next(long bool) (line []byte, ok bool) {
 			c.room.Broadcast()
 			return line, true
 		case c.w.Buffered() > 0:
+			wait := c.pace - time.Since(c.flushed)
+			if c.closed {
+				wait = 0
+			}
 			c.mu.Unlock()
-			err := c.w.Flush()
+			var err error
+			if wait > 0 {
+				time.Sleep(wait)
+			} else {
+				err = c.w.Flush()
+				c.flushed = time.Now()
+			}
 			c.mu.Lock()
 			if err != nil {
 				c.err = err

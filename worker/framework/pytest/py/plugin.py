@@ -2,7 +2,7 @@
 
 import pytest
 
-from . import junit, lazy, reports
+from . import junit, lazy, reports, verdict
 from .collection import Collection
 from .settings import Settings
 from .stream import Loop
@@ -82,13 +82,6 @@ class Plugin:
     def _attempt(self):
         return self._loop.attempt if self._loop is not None else None
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self, item, call):
-        # Here, so that the way to the agent and back is no part of what
-        # pytest measures for the teardown.
-        if self._attempt() and (call.when == "call" or (call.when == "setup" and call.excinfo is not None)):
-            self._loop.next.resolve()
-
     def pytest_runtest_logstart(self, nodeid, location):
         if self._attempt():
             self._attempt().log("logstart", {"nodeid": nodeid, "location": location})
@@ -97,11 +90,19 @@ class Plugin:
     def pytest_runtest_logreport(self, report):
         if not self._attempt():
             return
-        if report.when == "call" or (report.when == "setup" and not report.passed):
+        called = report.when == "call" or (report.when == "setup" and not report.passed)
+        if called:
             attributes = junit.attributes(self._wire.config, report.nodeid)
             if attributes:
-                self._attempt().log("xml", {"attributes": attributes})
-        self._attempt().report(report)
+                self._attempt().log("xml", {"attributes": attributes}, now=False)
+        # The agent must know of it before the teardown, which may end the
+        # process, and of what else failed in time for what follows.
+        asks = called and self._loop.next.state is None and not verdict.is_subtest(report)
+        self._attempt().report(report, now=not asks and (called or not report.passed))
+        if asks:
+            # Here, so that the way to the agent and back is no part of what
+            # pytest measures for the teardown.
+            self._loop.next.resolve()
 
     def pytest_runtest_logfinish(self, nodeid, location):
         if self._attempt():

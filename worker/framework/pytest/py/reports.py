@@ -15,15 +15,15 @@ class Wire:
         self.ask = channel.ask
         self._hold = channel.hold
 
-    def emit(self, kind, **fields):
-        if kind in self._counts:
-            self._counts[kind] += 1
-        self.send({kind: fields})
+    def emit(self, event, now=True, **fields):
+        """Not now: with the next message."""
+        if event in self._counts:
+            self._counts[event] += 1
+        send = self.send if now else self._hold
+        send({event: fields})
 
     def reported(self, test, kind, data, now=True):
-        """Not now: with the next message."""
-        send = self.send if now else self._hold
-        send({"reported": {"test": test, "kind": kind, "data": data}})
+        self.emit("reported", now, test=test, kind=kind, data=data)
 
     def serialise(self, report):
         return self.config.hook.pytest_report_to_serializable(config=self.config, report=report)

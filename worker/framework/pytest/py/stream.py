@@ -85,14 +85,15 @@ class Loop:
         self.attempt = Attempt(self._wire, leased)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=self.next)
         if session.shouldfail or session.shouldstop:
-            self.attempt.close()
+            self.attempt.close(now=True)
             if session.shouldfail:
                 raise session.Failed(session.shouldfail)
             raise session.Interrupted(session.shouldstop)
         following = self.next.leased
         while True:
-            # What follows can take its time, and can end the process.
-            self.attempt.close()
+            # What follows can take its time, and can end the process; but a
+            # test that starts at once says so, and this with it.
+            self.attempt.close(now=following is None or following.item is None or not self._fits(following))
             if following is None and self.next.state != ENDED:
                 self.next.state, following = self.lease(wait=True)
             self._finish_teardown(item, following)
@@ -101,12 +102,16 @@ class Loop:
                 return following
             following = None
 
+    def _fits(self, following):
+        """Whether all that is set up is of use to the next test."""
+        stack = list(self.session._setupstate.stack)
+        chain = self.node(following).listchain() if following else []
+        return stack == chain[: len(stack)]
+
     def _finish_teardown(self, item, following):
         """Takes down what the stand-in kept up and the next test has no use
         for. It is part of the teardown of the test before."""
-        stack = list(self.session._setupstate.stack)
-        chain = self.node(following).listchain() if following else []
-        if stack == chain[: len(stack)]:
+        if self._fits(following):
             return
         item.stash[caplog_records_key] = {}
         with self.next.as_kept(), catch_warnings(item.config, item.ihook, "runtest", item):
@@ -192,24 +197,23 @@ class Attempt:
         self._verdict = verdict.Verdict()
         self._teardown = None  # the last report of a teardown
         self._closed = False
-        wire.emit("started", test=self._id, token=self._token)
+        # Together with the start that pytest logs next, before anything runs.
+        wire.emit("started", now=False, test=self._id, token=self._token)
 
     def log(self, kind, data, now=True):
         """A call of pytest's logging hooks."""
         self._wire.reported(self._id, kind, data, now)
 
-    def report(self, report):
+    def report(self, report, now):
         self._verdict.add(report)
         if getattr(report, "when", None) == "teardown":
             self._teardown = report
-        # The agent must know of a call before its teardown, which may end the
-        # process; of what else there is, in time for what follows.
-        self.log("report", self._wire.serialise(report), now=report.when == "call" or not report.passed)
+        self.log("report", self._wire.serialise(report), now)
 
-    def close(self):
+    def close(self, now):
         if not self._closed:
             self._closed = True
-            self._finished()
+            self._finished(now)
 
     def amend(self, report):
         """The rest of the teardown, told when there is something to tell."""
@@ -221,7 +225,7 @@ class Attempt:
             report = verdict.merge(self._teardown, report)
         self._teardown = report
         self.log("amend", self._wire.serialise(report))
-        self._finished()
+        self._finished(now=True)
 
-    def _finished(self):
-        self._wire.emit("finished", test=self._id, token=self._token, **self._verdict.finished())
+    def _finished(self, now):
+        self._wire.emit("finished", now, test=self._id, token=self._token, **self._verdict.finished())

@@ -47,9 +47,14 @@ class Verdict:
         return result
 
 
+def is_subtest(report):
+    """Whether it is of a part of a test, which goes on behind it."""
+    return type(report).__name__.lower() == "subtestreport"
+
+
 def outcome_of(report):
     """The outcome that one report argues for; None: it says nothing."""
-    subtest = type(report).__name__.lower() == "subtestreport"
+    subtest = is_subtest(report)
     when = getattr(report, "when", None)
     if hasattr(report, "wasxfail"):
         if report.skipped:
