@@ -71,7 +71,13 @@ python -m coverage xml -q --data-file=/tmp/data -o plain-coverage.xml`, y.suite.
 
 func (y *yard) sharded(t *testing.T, n int) result {
 	t.Helper()
-	args := []string{"run", "--image", "host", "--progress", "plain", "-w", strconv.Itoa(n), "--cov=" + y.suite.cov}
+	return y.at(t, n, "--image", "host")
+}
+
+// at is a sharded run whose workers are where the arguments say.
+func (y *yard) at(t *testing.T, n int, place ...string) result {
+	t.Helper()
+	args := append([]string{"run", "--progress", "plain", "-w", strconv.Itoa(n), "--cov=" + y.suite.cov}, place...)
 	y.run(t, append(append(args, "--"), y.suite.args...)...)
 	latest := filepath.Join(y.dir, ".shardyard", "runs", "latest")
 	return read(t, filepath.Join(latest, "junit.xml"), filepath.Join(latest, "coverage", "coverage.xml"))
