@@ -85,19 +85,6 @@ func (p *project) tests(f *pyproject, d *Detection) {
 	}
 }
 
-// EnsurePackages are the packages that must be installed in the end: what the
-// detection found, the framework, and coverage when it is wanted.
-func (d Detection) EnsurePackages(framework string, coverage bool) []string {
-	all := slices.Clone(d.Ensure)
-	if framework != "" && !contains(all, framework) {
-		all = append([]string{framework}, all...)
-	}
-	if coverage && !contains(all, "coverage") {
-		all = append(all, "coverage")
-	}
-	return all
-}
-
 // askGit are the build backends and scripts that derive a version from git.
 var askGit = regexp.MustCompile(`setuptools[-_]scm|hatch[-_]vcs|vcs[-_]versioning|versioningit|versioneer|\bpbr\b|dunamai|` +
 	`dynamic[-_]versioning|setuptools[-_]git[-_]versioning|flit[-_]scm|git describe|["']git["']\s*,|rev-parse|source\s*=\s*"scm"`)

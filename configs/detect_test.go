@@ -1,7 +1,6 @@
 package configs
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -130,22 +129,6 @@ func TestUnsupportedSuggestsValidConfig(t *testing.T) {
 		c, err := Parse(name, []byte(strings.Join(d.Unsupported.Config, "\n")))
 		if err != nil || len(c.Setup) == 0 || len(c.Key) == 0 {
 			t.Errorf("%s: %v\n%s", name, err, strings.Join(d.Unsupported.Config, "\n"))
-		}
-	}
-}
-
-func TestEnsurePackages(t *testing.T) {
-	d := Detection{Ensure: []string{"pytest", "pytest-cov"}}
-	for _, test := range []struct {
-		framework string
-		coverage  bool
-		want      string
-	}{
-		{"pytest", false, `["pytest","pytest-cov"]`}, {"pytest", true, `["pytest","pytest-cov","coverage"]`}, {"", false, `["pytest","pytest-cov"]`},
-	} {
-		got, err := json.Marshal(d.EnsurePackages(test.framework, test.coverage))
-		if err != nil || string(got) != test.want {
-			t.Errorf("%+v: %s", test, got)
 		}
 	}
 }

@@ -223,7 +223,7 @@ func (b *builder) shell(ctx context.Context, dir, line string) error {
 	case exited.Error != "":
 		return fmt.Errorf("run `%s`: %s", line, exited.Error)
 	case exited.Code != 0:
-		return fmt.Errorf("`%s` ended with exit status %d after %s:\n%s", line, exited.Code, time.Since(began).Round(time.Millisecond), tail)
+		return fmt.Errorf("`%s` ended with exit status %d after %s%s", line, exited.Code, time.Since(began).Round(time.Millisecond), tail)
 	}
 	return nil
 }
@@ -264,4 +264,10 @@ func (t *tail) line(s string) {
 	}
 }
 
-func (t *tail) String() string { return "  " + strings.Join(t.lines, "\n  ") }
+// String is what was said last, to stand behind a sentence.
+func (t *tail) String() string {
+	if len(t.lines) == 0 {
+		return ", and said nothing"
+	}
+	return ":\n  " + strings.Join(t.lines, "\n  ")
+}

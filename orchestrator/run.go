@@ -142,6 +142,9 @@ func (r *run) snapshot(ctx context.Context) (err error) {
 	step := r.step("snapshot")
 	defer func() { step.end(err) }()
 	if r.src, err = source.Snapshot(ctx, r.req.Project, r.req.Source); err != nil {
+		if errors.As(err, new(*source.RevisionError)) {
+			return &UsageError{err.Error()}
+		}
 		return err
 	}
 	step.detail = r.src.String()

@@ -92,8 +92,8 @@ func (r *results) place() string {
 
 // next names commands that help now.
 func (r *results) next(rep *report.Report) []string {
-	if rep.Exit == report.ExitGreen {
-		return nil
+	if rep.Exit == report.ExitGreen || rep.Totals.Discovered+rep.Totals.CollectErrors == 0 {
+		return nil // it has nothing to add
 	}
 	return []string{"shardyard report"}
 }

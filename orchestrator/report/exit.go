@@ -92,8 +92,13 @@ func (f *findings) tests(r *Report) {
 	if s := r.Stopped; s != nil && s.Signal == "" && t.Discovered == 0 && t.CollectErrors == 0 && len(r.Faults) == 0 {
 		f.add(ExitInfrastructure, "no test was discovered: %s", s.Reason)
 	}
-	if r.nothing() {
-		f.add(ExitEmpty, "nothing to test: no test was selected")
+	switch {
+	case !r.nothing():
+	case t.Deselected > 0:
+		f.add(ExitEmpty, "nothing to test: %s found, and all deselected: look at -k, -m and --deselect, here and in the project's configuration",
+			Count(t.Deselected, "test was", "tests were"))
+	default:
+		f.add(ExitEmpty, "nothing to test: no test was found where the arguments and the project's configuration say to look")
 	}
 }
 

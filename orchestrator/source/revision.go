@@ -10,6 +10,11 @@ import (
 	"strings"
 )
 
+// A RevisionError says that there is no such commit.
+type RevisionError struct{ Rev, Why string }
+
+func (e *RevisionError) Error() string { return fmt.Sprintf("--rev %s %s", e.Rev, e.Why) }
+
 // revision takes the files of a commit, as a checkout writes them: with line
 // ends converted and large files fetched as the repository's attributes say.
 // So it is checked out, into a temporary directory that Close removes.
@@ -56,9 +61,9 @@ func (r *repository) resolve(ctx context.Context, rev string) (string, error) {
 	case ctx.Err() != nil:
 		return "", err
 	case r.shallow:
-		return "", fmt.Errorf("--rev %s names no commit here; the clone is shallow: git fetch --unshallow", rev)
+		return "", &RevisionError{rev, "names no commit here; the clone is shallow: git fetch --unshallow"}
 	}
-	return "", fmt.Errorf("--rev %s names no commit of this repository: git fetch may bring it", rev)
+	return "", &RevisionError{rev, "names no commit of this repository: git fetch may bring it"}
 }
 
 // tree is where a commit is checked out.

@@ -35,7 +35,7 @@ func take(ctx context.Context, dir string, o Options) (*Source, error) {
 	repo, err := locate(ctx, dir)
 	switch {
 	case errors.Is(err, errNoRepository) && o.Rev != "":
-		return nil, fmt.Errorf("--rev %s needs a git repository, and this is none", o.Rev)
+		return nil, &RevisionError{o.Rev, "needs a git repository, and this is none"}
 	case errors.Is(err, errNoRepository):
 		return plain(ctx, dir, o)
 	case err != nil:

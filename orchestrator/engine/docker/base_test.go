@@ -12,7 +12,7 @@ import (
 // for, and what to do.
 func TestNoEngine(t *testing.T) {
 	for host, source := range map[string]string{
-		"unix:///nowhere/docker.sock": "DOCKER_HOST", "tcp://127.0.0.1:1": "DOCKER_HOST",
+		"unix:///nowhere/docker.sock": "DOCKER_HOST", "tcp://127.0.0.1:1": "DOCKER_HOST", "ssh://nowhere.invalid": "DOCKER_HOST",
 	} {
 		t.Setenv("DOCKER_HOST", host)
 		_, err := New(t.Context(), Options{Project: "p", LockDir: t.TempDir()})

@@ -1,6 +1,8 @@
 package docker
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,38 +17,40 @@ import (
 
 // connect makes a client for the engine that the docker command would use:
 // DOCKER_HOST, else DOCKER_CONTEXT, else the current context, else the default
-// socket. It does not ask the engine anything yet. source says which of these
-// it was, for messages.
-func connect() (cli *client.Client, source string, err error) {
-	opts, source, err := endpoint()
+// socket. It does not ask the engine anything yet. The address is where the
+// engine is, and which of these said so, for messages.
+func connect() (cli *client.Client, address string, err error) {
+	opts, host, source, err := endpoint()
 	if err != nil {
-		return nil, source, err
+		return nil, "", err
 	}
 	cli, err = client.NewClientWithOpts(append(opts, client.WithAPIVersionNegotiation())...)
 	if err != nil {
-		return nil, source, fmt.Errorf("connect to the engine of %s: %w", source, err)
+		return nil, "", fmt.Errorf("connect to the engine of %s: %w", source, err)
 	}
-	return cli, source, nil
+	return cli, fmt.Sprintf("%s (from %s)", cmp.Or(host, cli.DaemonHost()), source), nil
 }
 
-func endpoint() (opts []client.Opt, source string, err error) {
-	if host := os.Getenv(client.EnvOverrideHost); host != "" {
+// endpoint is how to reach the engine, the address of it where something names
+// one, and what that is.
+func endpoint() (opts []client.Opt, host, source string, err error) {
+	if host = os.Getenv(client.EnvOverrideHost); host != "" {
 		opts, err = hostOptions(host)
-		return opts, client.EnvOverrideHost, err
+		return opts, host, client.EnvOverrideHost, err
 	}
 	name, source := os.Getenv("DOCKER_CONTEXT"), "DOCKER_CONTEXT"
 	if name == "" {
 		name, source = config.LoadDefaultConfigFile(io.Discard).CurrentContext, "the current docker context"
 	}
 	if name == "" || name == "default" {
-		return []client.Opt{client.FromEnv}, "the default address", nil
+		return []client.Opt{client.FromEnv}, "", "the default address", nil
 	}
 	source = fmt.Sprintf("%s %q", source, name)
-	opts, err = contextOptions(name)
+	opts, host, err = contextOptions(name)
 	if err != nil {
-		return nil, source, fmt.Errorf("read %s: %w; see `docker context ls`", source, err)
+		return nil, "", source, fmt.Errorf("read %s: %w; see `docker context ls`", source, err)
 	}
-	return opts, source, nil
+	return opts, host, source, nil
 }
 
 // hostOptions dials DOCKER_HOST, which may be ssh://.
@@ -66,22 +70,23 @@ func hostOptions(host string) ([]client.Opt, error) {
 	}, nil
 }
 
-func contextOptions(name string) ([]client.Opt, error) {
+func contextOptions(name string) (opts []client.Opt, host string, err error) {
 	contexts := store.New(config.ContextStoreDir(), store.NewConfig(
 		func() any { return &map[string]any{} },
 		store.EndpointTypeGetter(contextdocker.DockerEndpoint, func() any { return &contextdocker.EndpointMeta{} }),
 	))
 	meta, err := contexts.GetMetadata(name)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	found, ok := meta.Endpoints[contextdocker.DockerEndpoint].(contextdocker.EndpointMeta)
 	if !ok {
-		return nil, fmt.Errorf("it has no endpoint for docker")
+		return nil, "", errors.New("it has no endpoint for docker")
 	}
 	ep, err := contextdocker.WithTLSData(contexts, name, found)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return ep.ClientOpts()
+	opts, err = ep.ClientOpts()
+	return opts, found.Host, err
 }

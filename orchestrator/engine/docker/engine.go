@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/system"
@@ -53,16 +54,17 @@ type BuilderOptions struct {
 // An Engine makes places of work on a Docker engine. It implements
 // [engine.Engine].
 type Engine struct {
-	opts   Options
-	log    hclog.Logger
-	cli    *client.Client
-	info   system.Info
-	traits traits
-	slug   string // names what is the project's
-	here   string // names what only this LockDir knows the state of
-	lock   session
-	starts chan struct{} // bounds parallel starts
-	now    func() time.Time
+	opts    Options
+	log     hclog.Logger
+	cli     *client.Client
+	address string // of the engine, for messages
+	info    system.Info
+	traits  traits
+	slug    string // names what is the project's
+	here    string // names what only this LockDir knows the state of
+	lock    session
+	starts  chan struct{} // bounds parallel starts
+	now     func() time.Time
 
 	once struct { // done once per Engine and key
 		volumes     memo[struct{}]
@@ -99,7 +101,7 @@ func New(ctx context.Context, opts Options) (_ *Engine, err error) {
 	if opts.LockDir, err = filepath.Abs(opts.LockDir); err != nil {
 		return nil, fmt.Errorf("docker engine: %w", err)
 	}
-	cli, source, err := connect()
+	cli, address, err := connect()
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +112,7 @@ func New(ctx context.Context, opts Options) (_ *Engine, err error) {
 	}()
 	info, err := cli.Info(ctx)
 	if err != nil {
-		return nil, unanswered(cli.DaemonHost(), source, err)
+		return nil, unanswered(address, err)
 	}
 	lock, err := openSession(opts.LockDir, opts.Project)
 	if err != nil {
@@ -121,33 +123,40 @@ func New(ctx context.Context, opts Options) (_ *Engine, err error) {
 		return nil, errors.Join(err, lock.close())
 	}
 	return &Engine{
-		opts:   opts,
-		log:    opts.Logger,
-		cli:    cli,
-		info:   info,
-		traits: traitsOf(info),
-		slug:   slug(opts.ProjectName) + "-" + short(opts.Project),
-		here:   here,
-		lock:   lock,
-		starts: make(chan struct{}, info.NCPU+1),
-		now:    time.Now,
+		opts:    opts,
+		log:     opts.Logger,
+		cli:     cli,
+		address: address,
+		info:    info,
+		traits:  traitsOf(info),
+		slug:    slug(opts.ProjectName) + "-" + short(opts.Project),
+		here:    here,
+		lock:    lock,
+		starts:  make(chan struct{}, info.NCPU+1),
+		now:     time.Now,
 	}, nil
 }
 
-func unanswered(address, source string, err error) error {
+func unanswered(address string, err error) error {
 	advice := "start it, set DOCKER_HOST to one that runs, or use `--engine process`"
 	if errors.Is(err, os.ErrPermission) {
 		advice = "your user may not use it: join the group that owns the socket (usually `sudo usermod -aG docker $USER`, then log in again), set DOCKER_HOST, or use `--engine process`"
 	}
-	return fmt.Errorf("the Docker engine at %s (from %s) does not answer: %w; %s", address, source, err, advice)
+	return fmt.Errorf("the Docker engine at %s does not answer: %w; %s", address, trimmed{err}, advice)
 }
+
+// trimmed is an error without the line end that programs like ssh leave behind.
+type trimmed struct{ error }
+
+func (t trimmed) Error() string { return strings.TrimSpace(t.error.Error()) }
+func (t trimmed) Unwrap() error { return t.error }
 
 // Info says what the engine is. It asks it again, so an error means that it
 // does not answer now.
 func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 	info, err := e.cli.Info(ctx)
 	if err != nil {
-		return engine.Info{}, unanswered(e.cli.DaemonHost(), "this session", err)
+		return engine.Info{}, unanswered(e.address, err)
 	}
 	p, err := e.probe(ctx)
 	if err != nil {

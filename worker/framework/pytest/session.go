@@ -241,7 +241,7 @@ func (s *session) fault(exit worker.Exit) error {
 	case s.ending == nil:
 		return fmt.Errorf("pytest's process ended before it collected tests: %s%s", endOf(exit), quoted(s.output.stderr()))
 	case s.ending.Code == exitUsage:
-		return usageError(strings.TrimSpace(s.output.stderr()))
+		return usageError(advised(strings.TrimSpace(s.output.stderr())))
 	default:
 		return usageError(fmt.Sprintf("pytest ended before it had collected tests, with status %d%s", s.ending.Code, quoted(s.output.stderr())) + seeMore)
 	}
@@ -249,6 +249,15 @@ func (s *session) fault(exit worker.Exit) error {
 
 // seeMore says how to see what pytest itself says, where the workers run.
 const seeMore = "\nsee all that pytest says: shardyard exec -- pytest --collect-only"
+
+// advised says what to do about an error where that is not plain here, in a
+// copy of the project.
+func advised(text string) string {
+	if strings.Contains(text, "file or directory not found") {
+		text += "\npaths are relative to the project's directory; a file that git ignores is not in the copy that is tested unless source.include names it"
+	}
+	return text
+}
 
 // exitUsage is pytest.ExitCode.USAGE_ERROR.
 const exitUsage = 4
