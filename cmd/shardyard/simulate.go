@@ -33,7 +33,8 @@ type simulateFlags struct {
 	noise, unknown, failing float64
 	slowHost                float64
 	slowUnknown             bool
-	fixture, batch, start   time.Duration
+	fixture, batch          time.Duration
+	start, stagger          time.Duration
 }
 
 func newSimulateCommand() *cobra.Command {
@@ -68,6 +69,7 @@ times are known beforehand; with several, the oldest first, the last one is repl
 	flags.DurationVar(&f.fixture, "fixture-cost", 0, "what opening a file costs a worker (default: what the history knows)")
 	flags.DurationVar(&f.batch, "batch-cost", 0, "what starting a process for a batch costs, for runners that need one")
 	flags.DurationVar(&f.start, "start-cost", 3*time.Second, "what a further worker costs until it is there")
+	flags.DurationVar(&f.stagger, "stagger", 0, "how far apart shardyard's workers come")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	completes(cmd, "workers", "4,8,16")
 	completes(cmd, "policies", "shardyard", "pytest-split", "xdist", "LPT", "round-robin")
@@ -124,7 +126,7 @@ func (f *simulateFlags) check() ([]simulate.Policy, error) {
 	if !(f.slowHost > 0 && f.slowHost <= 100) {
 		return nil, fmt.Errorf("--slow-host %g: a speed above 0, at most 100", f.slowHost)
 	}
-	for name, d := range map[string]time.Duration{"fixture-cost": f.fixture, "batch-cost": f.batch, "start-cost": f.start} {
+	for name, d := range map[string]time.Duration{"fixture-cost": f.fixture, "batch-cost": f.batch, "start-cost": f.start, "stagger": f.stagger} {
 		if d < 0 || d > 24*time.Hour {
 			return nil, fmt.Errorf("--%s %s: a time from 0 to a day", name, d)
 		}
@@ -241,7 +243,7 @@ func (f *simulateFlags) disturb(s simulate.Suite) simulate.Suite {
 func (f *simulateFlags) world(s simulate.Suite, fixtures map[string]time.Duration, workers int) simulate.World {
 	w := simulate.World{
 		Workers: workers, Speeds: []float64{f.slowHost}, Told: !f.slowUnknown, Fixtures: fixtures,
-		Batch: f.batch, Start: f.start, Lazy: f.failing > 0,
+		Batch: f.batch, Start: f.start, Stagger: f.stagger, Lazy: f.failing > 0,
 	}
 	if f.fixture > 0 {
 		w.Fixtures = map[string]time.Duration{}

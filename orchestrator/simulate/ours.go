@@ -105,8 +105,17 @@ func dispatched(s Suite, w World, cfg dispatch.Config) Result {
 	}
 	f.tell(dispatch.TestsAdded{Tests: s.Tests})
 	f.tell(dispatch.InventoryComplete{})
-	for i := range f.workers {
-		f.tell(dispatch.WorkerReady{Worker: dispatch.WorkerID(i + 1), Host: hosts[i], Exact: f.workers[i].exact})
+	for i, h := range f.workers {
+		come := func() {
+			if !f.done {
+				f.tell(dispatch.WorkerReady{Worker: dispatch.WorkerID(i + 1), Host: hosts[i], Exact: h.exact})
+			}
+		}
+		if at := time.Duration(i) * w.Stagger; at > 0 {
+			f.clock.after(at, come)
+		} else {
+			come()
+		}
 	}
 	f.tick()
 	f.clock.run()

@@ -43,6 +43,9 @@ type World struct {
 	Lazy bool
 	// Start is what one more worker that collects everything takes to come.
 	Start time.Duration
+	// Stagger is how far apart our workers come; the tools that first wait for
+	// all of theirs have none.
+	Stagger time.Duration
 }
 
 func (w World) speed(i int) float64 {

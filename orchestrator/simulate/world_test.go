@@ -1,10 +1,12 @@
 package simulate
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/plan"
+	"github.com/shardyard/shardyard/worker"
 )
 
 // Whole tests: three of a second on two workers take two, not one and a half.
@@ -28,6 +30,25 @@ func TestAttainable(t *testing.T) {
 		}
 		if got := wholeBound(s, World{Workers: c.workers}); got != time.Duration(c.want)*time.Second {
 			t.Errorf("%v on %d workers: %s, want %d s", c.seconds, c.workers, got, c.want)
+		}
+	}
+}
+
+// Workers that come later have less time to share what there is.
+func TestStagger(t *testing.T) {
+	var tests []plan.Test
+	for i := range 100 {
+		tests = append(tests, plan.Test{ID: worker.TestID(fmt.Sprintf("t%d", i)), File: "a.py", Known: true, Estimate: 100 * time.Millisecond})
+	}
+	s := Exact("equal", tests)
+	for stagger, want := range map[time.Duration]time.Duration{
+		0:           2500 * time.Millisecond,
+		time.Second: 4 * time.Second, // (10 s of tests + 0 + 1 + 2 + 3 s of waiting) / 4
+		time.Minute: 10 * time.Second,
+	} {
+		got := Ours.Run(s, World{Workers: 4, Stagger: stagger})
+		if got.Makespan < want || got.Makespan > want+100*time.Millisecond {
+			t.Errorf("%s apart: %s, want %s", stagger, got.Makespan, want)
 		}
 	}
 }
