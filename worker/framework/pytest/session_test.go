@@ -139,3 +139,12 @@ func differ(t *testing.T, full map[string][]worker.Item, lazy result) bool {
 	}
 	return apart
 }
+
+func mode(r result) string {
+	for _, e := range r.events {
+		if e.Opened != nil {
+			return string(e.Opened.Mode) + " " + e.Opened.Reason
+		}
+	}
+	return "not opened"
+}

@@ -262,22 +262,3 @@ func sameLog(t *testing.T, want, got result) {
 		t.Errorf("fixture log:\nplain:   %q\nsession: %q", want.log, got.log)
 	}
 }
-
-func outcomesOf(t *testing.T, reports []string) string {
-	var all []string
-	for _, report := range reports {
-		var data struct {
-			Outcome  string
-			WasXFail *string
-		}
-		if err := json.Unmarshal([]byte(report), &data); err != nil {
-			t.Fatal(err)
-		}
-		if data.WasXFail != nil {
-			data.Outcome += " xfail"
-		}
-		all = append(all, data.Outcome)
-	}
-	slices.Sort(all)
-	return strings.Join(all, ", ")
-}
