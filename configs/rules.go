@@ -43,10 +43,40 @@ func (f *pyproject) pathSources() bool {
 	return false
 }
 
+// current says that uv.lock knows the group that tests need: uv refuses a group
+// that the lockfile does not have. Some projects publish such a lockfile.
+func (p *project) current(f *pyproject, d *Detection) bool {
+	group := f.uvGroup()
+	if group == "" {
+		return true
+	}
+	section := ""
+	for line := range strings.Lines(p.read("uv.lock")) {
+		if strings.HasPrefix(line, "[") {
+			section = strings.TrimSpace(line)
+		}
+		if (section == "[package.dev-dependencies]" || section == "[package.metadata.requires-dev]") && strings.HasPrefix(line, group+" = [") {
+			return true
+		}
+	}
+	d.Notes = append(d.Notes, fmt.Sprintf("uv.lock is older than pyproject.toml, it lacks the group %s: it is left out; `uv lock` makes it current", group))
+	return false
+}
+
+// uvGroup is the group that tests need and uv does not install by itself.
+func (f *pyproject) uvGroup() string {
+	group, _ := f.tests()
+	defaults := f.tool("uv")["default-groups"]
+	if defaults == "all" || defaults == nil && group == "dev" || contains(words(defaults), group) {
+		return ""
+	}
+	return group
+}
+
 // uvSelection are the options for extras and groups.
 func (p *project) uvSelection(f *pyproject) string {
 	what := " --all-extras --dev"
-	group, extra := f.tests()
+	_, extra := f.tests()
 	uv := f.tool("uv")
 	if uv["conflicts"] != nil {
 		// Extras that exclude each other cannot all be installed.
@@ -55,11 +85,7 @@ func (p *project) uvSelection(f *pyproject) string {
 			what += " --extra " + extra
 		}
 	}
-	defaults := words(uv["default-groups"])
-	if uv["default-groups"] == nil {
-		defaults = []string{"dev"}
-	}
-	if group != "" && !contains(defaults, group) && uv["default-groups"] != "all" {
+	if group := f.uvGroup(); group != "" {
 		what += " --group " + group
 	}
 	return what
