@@ -84,7 +84,7 @@ class Plugin:
 
     def pytest_runtest_logstart(self, nodeid, location):
         if self._attempt():
-            self._attempt().log("logstart", {"nodeid": nodeid, "location": location})
+            self._attempt().logstart(nodeid, location)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report):

@@ -197,12 +197,21 @@ class Attempt:
         self._verdict = verdict.Verdict()
         self._teardown = None  # the last report of a teardown
         self._closed = False
-        # Together with the start that pytest logs next, before anything runs.
+        # Both before anything else runs: a hook of the protocol can end the
+        # process before pytest logs the start.
         wire.emit("started", now=False, test=self._id, token=self._token)
+        self._start = {"nodeid": leased.item.nodeid, "location": leased.item.location}
+        self.log("logstart", self._start)
 
     def log(self, kind, data, now=True):
         """A call of pytest's logging hooks."""
         self._wire.reported(self._id, kind, data, now)
+
+    def logstart(self, nodeid, location):
+        """A start that pytest logs: the first is known, a plugin may make others."""
+        told, self._start = self._start, None
+        if told != {"nodeid": nodeid, "location": location}:
+            self.log("logstart", {"nodeid": nodeid, "location": location})
 
     def report(self, report, now):
         self._verdict.add(report)
