@@ -77,6 +77,19 @@ func TestDeaths(t *testing.T) {
 	}
 }
 
+// The test before has ended, and the one that is about to start is named, when
+// the process ends before pytest itself says that it starts.
+func TestDeathBeforeTheStartIsLogged(t *testing.T) {
+	p := load(t, "gate", "8")
+	r := p.session(t, given([]worker.Ref{{ID: "test_it.py::test_a", File: "test_it.py"}, {ID: "test_it.py::test_b", File: "test_it.py"}}), worker.Full, 0)
+	if r.err != nil || r.exit.Test != "test_it.py::test_b" || r.exit.Code != 5 {
+		t.Errorf("exit %+v, error %v", r.exit, r.err)
+	}
+	if r.outcomes["test_it.py::test_a"] != worker.Passed {
+		t.Errorf("outcomes %v", r.outcomes)
+	}
+}
+
 func TestDeathWhileCollecting(t *testing.T) {
 	p := load(t, "bad_import", "8")
 	t.Run("full", func(t *testing.T) {
