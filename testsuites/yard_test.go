@@ -59,12 +59,40 @@ func (y *yard) run(t *testing.T, args ...string) {
 }
 
 // plain is pytest itself, in one process, where the workers would run.
-func (y *yard) plain() result {
+func (y *yard) plain() result { return y.pytest(strings.Join(y.suite.args, " ")) }
+
+// inOrder is pytest itself with each worker's tests of the last run, in that
+// worker's order, one worker after the other.
+func (y *yard) inOrder() result {
+	y.t.Helper()
+	orders, err := filepath.Glob(filepath.Join(y.dir, ".shardyard", "runs", "latest", "workers", "worker-*.tests"))
+	if err != nil || len(orders) == 0 {
+		y.t.Fatalf("the last run's order of tests: %v %v", orders, err)
+	}
+	var args []string
+	for _, order := range orders {
+		tests, err := os.ReadFile(order)
+		if err != nil {
+			y.t.Fatal(err)
+		}
+		name := "order-of-" + filepath.Base(order)
+		write(y.t, filepath.Join(y.dir, name), string(tests))
+		args = append(args, "@"+name)
+	}
+	return y.pytest(args...)
+}
+
+// pytest runs pytest once for each of the arguments.
+func (y *yard) pytest(args ...string) result {
 	y.t.Helper()
 	to := y.t.TempDir()
-	script := fmt.Sprintf(`python -m coverage run --source=%s --data-file=/tmp/data "$(command -v pytest)" -q -p no:cacheprovider --junitxml=plain.xml %s; s=$?
+	script := "set -e\n"
+	for _, a := range args {
+		script += fmt.Sprintf(`s=0; python -m coverage run --append --source=%s --data-file=/tmp/data "$(command -v pytest)" -q -p no:cacheprovider --junitxml=plain.xml %s || s=$?
 [ $s -le 1 ] || exit $s
-python -m coverage xml -q --data-file=/tmp/data -o plain-coverage.xml`, y.suite.cov, strings.Join(y.suite.args, " "))
+`, y.suite.cov, a)
+	}
+	script += "python -m coverage xml -q --data-file=/tmp/data -o plain-coverage.xml"
 	y.run(y.t, "exec", "--image", "host", "--cov", "--get", "plain.xml", "--get", "plain-coverage.xml", "--to", to, "--", "sh", "-c", script)
 	return read(y.t, filepath.Join(to, "plain.xml"), filepath.Join(to, "plain-coverage.xml"))
 }
