@@ -61,6 +61,9 @@ func (r *run) collect(ctx context.Context, f *finisher) error {
 	if err := r.copyJUnit(); err != nil {
 		return err
 	}
+	if err := r.copyReports(f.done.Files); err != nil {
+		return err
+	}
 	r.emit(report.Concluded{Code: f.done.Code, Files: f.done.Files, Error: f.done.Error})
 	return errors.Join(r.covered(ctx, f.done), f.client.Quit(ctx))
 }
@@ -72,25 +75,70 @@ func (r *run) copyJUnit() error {
 		return nil
 	}
 	to := r.settings.JUnit
-	typed := slices.ContainsFunc(r.req.Args, func(a string) bool { return a == to || strings.HasSuffix(a, "="+to) })
-	if !typed && (!filepath.IsLocal(to) || filepath.Ext(to) != ".xml") {
+	if r.typed(to) == "" && (!filepath.IsLocal(to) || filepath.Ext(to) != ".xml") {
 		r.note(report.Warning, "--junitxml %s, from the project's own options, is not a .xml file below the project: left out", to)
 		return nil
 	}
-	if !filepath.IsAbs(to) {
-		to = filepath.Join(r.req.Project, to)
-	}
-	data, err := os.ReadFile(filepath.Join(r.req.Out, "junit.xml"))
-	if err != nil {
-		return fmt.Errorf("write --junitxml %s: %w", r.settings.JUnit, err)
-	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return fmt.Errorf("write --junitxml %s: %w", r.settings.JUnit, err)
-	}
-	if err := os.WriteFile(to, data, 0o644); err != nil {
+	if err := r.copyResult("junit.xml", to); err != nil {
 		return fmt.Errorf("write --junitxml %s: %w", r.settings.JUnit, err)
 	}
 	return nil
+}
+
+// reportsDir is where the finisher leaves what plugins wrote.
+const reportsDir = "out/reports"
+
+// copyReports puts what plugins wrote where the arguments have it. What only
+// the project's own options name stays in the run's directory: its path comes
+// from a worker.
+func (r *run) copyReports(files []string) error {
+	for _, name := range files {
+		rel, ok := cutDir(name, reportsDir)
+		if !ok {
+			continue
+		}
+		to := r.typed(rel)
+		if to == "" {
+			if !strings.HasPrefix(rel, "assets/") && !strings.Contains(rel, "/assets/") {
+				r.note(report.Info, "%s is in the run's results, in reports/", rel)
+			}
+			continue
+		}
+		if err := r.copyResult(path.Join("reports", rel), to); err != nil {
+			return fmt.Errorf("write %s: %w", to, err)
+		}
+	}
+	return nil
+}
+
+// typed is the path in the arguments that name is: the path itself, as itself
+// or as an option's value, or one outside the project with that base name; ""
+// when there is none.
+func (r *run) typed(name string) string {
+	for _, a := range r.req.Args {
+		if _, value, ok := strings.Cut(a, "="); ok && strings.HasPrefix(a, "-") {
+			a = value
+		}
+		if filepath.Clean(a) == filepath.Clean(name) || !filepath.IsLocal(a) && filepath.Base(a) == name {
+			return a
+		}
+	}
+	return ""
+}
+
+// copyResult copies a file of the run's directory to where the user wants it.
+func (r *run) copyResult(name, to string) error {
+	if !filepath.IsAbs(to) {
+		to = filepath.Join(r.req.Project, to)
+	}
+	data, err := os.ReadFile(filepath.Join(r.req.Out, filepath.FromSlash(name)))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o644)
 }
 
 func (r *run) tmp() string { return filepath.Join(r.req.Out, "tmp") }

@@ -90,6 +90,7 @@ type Counts struct {
 //	junit.xml
 //	coverage/.coverage, coverage/coverage.xml, coverage/total.json
 //	coverage/html, coverage.json, coverage.lcov    when pytest-cov was asked
+//	reports/<path>    what an option of a plugin has written, as --html does
 //
 // What pytest prints is emitted as it comes; emit may be called concurrently.
 // A replay that breaks is told in Concluded.Error, and what was made

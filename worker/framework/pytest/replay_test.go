@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -214,4 +215,46 @@ func TestReplayBroken(t *testing.T) {
 	if err != nil || !strings.Contains(done.Error, "internal error of pytest: ZeroDivisionError") || done.Code != 3 {
 		t.Errorf("%+v, %v", done, err)
 	}
+}
+
+// TestWrittenReports has the files that plugins write at the end among the
+// results, as plain pytest's are in the project.
+func TestWrittenReports(t *testing.T) {
+	for release := range releases {
+		t.Run(release, func(t *testing.T) {
+			t.Parallel()
+			j := load(t, "reports", release).journal(t)
+			want := counted(t, filepath.Join(j.source, "all.json"))
+			done, _ := j.conclude(t, ConcludeOptions{})
+			for _, name := range []string{"from/report.html", "from/assets/style.css", "all.json", "all.log"} {
+				if !slices.Contains(done.Files, "out/reports/"+name) {
+					t.Errorf("%s is not among the results: %q", name, done.Files)
+				}
+			}
+			if slices.Contains(done.Files, "out/reports/not-written.log") {
+				t.Error("a file that was not written is among the results")
+			}
+			if got := counted(t, filepath.Join(j.dir, "out", "reports", "all.json")); got != want {
+				t.Errorf("the JSON report counts %s, plain pytest's %s", got, want)
+			}
+			for _, name := range []string{"from/report.html", "all.log"} {
+				text := read(t, filepath.Join(j.dir, "out", "reports", filepath.FromSlash(name)))
+				for _, test := range []string{"test_passes", "test_fails", "test_skipped", "test_broken"} {
+					if !strings.Contains(text, test) {
+						t.Errorf("%s does not name %s", name, test)
+					}
+				}
+			}
+		})
+	}
+}
+
+// counted is the summary of a JSON report.
+func counted(t *testing.T, path string) string {
+	t.Helper()
+	var report struct{ Summary map[string]int }
+	if err := json.Unmarshal([]byte(read(t, path)), &report); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(report.Summary)
 }

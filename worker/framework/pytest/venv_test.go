@@ -21,19 +21,19 @@ var releases = map[string][]string{
 		"pytest==7.4.4", "pytest-timeout==2.3.1", "pytest-rerunfailures==14.0", "pytest-randomly==3.15.0",
 		"pytest-asyncio==0.23.8", "anyio==4.4.0", "pytest-order==1.2.1", "pytest-subtests==0.12.1",
 		"hypothesis==6.108.5", "pytest-cov==5.0.0", "pytest-django==4.8.0", "django==4.2.14", "pytest-xdist==3.6.1",
-		"pytest-split==0.9.0",
+		"pytest-split==0.9.0", "pytest-html==4.1.1", "pytest-json-report==1.5.0", "pytest-reportlog==0.4.0",
 	},
 	"8": {
 		"pytest==8.4.2", "pytest-timeout==2.4.0", "pytest-rerunfailures==16.0.1", "pytest-randomly==4.0.1",
 		"pytest-asyncio==1.2.0", "anyio==4.11.0", "pytest-order==1.3.0", "pytest-subtests==0.14.2",
 		"hypothesis==6.140.2", "pytest-cov==7.0.0", "pytest-django==4.11.1", "django==5.2.6", "pytest-xdist==3.8.0",
-		"pytest-split==0.10.0",
+		"pytest-split==0.10.0", "pytest-html==4.1.1", "pytest-json-report==1.5.0", "pytest-reportlog==0.4.0",
 	},
 	"9": {
 		"pytest==9.2.0", "pytest-timeout==2.4.0", "pytest-rerunfailures==16.1", "pytest-randomly==4.0.1",
 		"pytest-asyncio==1.3.0", "anyio==4.12.0", "pytest-order==1.3.0",
 		"hypothesis==6.148.7", "pytest-cov==7.0.0", "pytest-django==4.11.1", "django==5.2.9", "pytest-xdist==3.8.0",
-		"pytest-split==0.11.0",
+		"pytest-split==0.11.0", "pytest-html==4.2.0", "pytest-json-report==1.5.0", "pytest-reportlog==1.0.0",
 	},
 }
 
@@ -43,6 +43,7 @@ var pluginModules = map[string]string{
 	"timeout": "pytest_timeout", "rerunfailures": "pytest_rerunfailures", "randomly": "pytest_randomly",
 	"asyncio": "pytest_asyncio.plugin", "anyio": "anyio.pytest_plugin", "order": "pytest_order.plugin",
 	"subtests": "pytest_subtests.plugin", "hypothesis": "_hypothesis_pytestplugin", "cov": "pytest_cov.plugin",
+	"metadata": "pytest_metadata.plugin", "html": "pytest_html.plugin", "json_report": "pytest_jsonreport.plugin", "reportlog": "pytest_reportlog.plugin",
 	"django": "pytest_django.plugin", "xdist": "xdist.plugin", "split": "pytest_split.plugin",
 }
 
@@ -62,7 +63,7 @@ func interpreter(t *testing.T, release string) string {
 	}
 	python, err := environment(releases[release])
 	if err != nil {
-		if os.Getenv("CI") == "true" {
+		if os.Getenv("CI") != "" {
 			t.Fatalf("environment of pytest %s: %v", release, err)
 		}
 		t.Skipf("SKIPPED ALOUD: no environment of pytest %s could be made here: %v", release, err)

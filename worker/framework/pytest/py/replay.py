@@ -3,8 +3,9 @@
 Started as `python replay.py` with one line of JSON on stdin: args (the user's),
 dir (worker.Conclude.Dir), color ("yes", "no" or ""), as documented in
 conclude.go. A second line says that dir is complete: until then pytest gets
-ready, so that nobody waits for that when the tests end. pytest's own text goes to stdout, its JUnit file to dir/out/junit.xml, and what was counted to
-dir/out/replay.json.
+ready, so that nobody waits for that when the tests end. pytest's own text goes
+to stdout, its JUnit file to dir/out/junit.xml, what was counted to
+dir/out/replay.json, and files that plugins write for the user to dir/out/reports.
 """
 
 import json
@@ -42,6 +43,7 @@ def main():
 
     replay = Replay(request["dir"])
     code = int(pytest.main(args, plugins=[Gate(wait), replay]))
+    replay.copy_written()
     with open(os.path.join(request["dir"], "out", "replay.json"), "w", encoding="ascii") as f:
         json.dump({"exit": code, "tests": replay.counts(), "error": replay.error}, f)
 

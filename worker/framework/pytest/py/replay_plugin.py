@@ -12,6 +12,7 @@ from _pytest import junitxml
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 
 from .replay_records import Once, Paths, Records, in_order, report_of, warning_of
+from .written import Written
 
 
 class Quiet(junitxml.LogXML):
@@ -63,6 +64,12 @@ class Replay:
         self._records = None
         self._once = Once()
         self._firing = False
+        self._written = None
+
+    def copy_written(self):
+        """Brings what plugins wrote for the user to the results."""
+        if self._written is not None:
+            self._written.copy(os.path.join(self._dir, "out", "reports"))
 
     def counts(self):
         """How many outcomes there were of each category of the terminal's summary."""
@@ -89,6 +96,7 @@ class Replay:
         for name, value in neutral.items():
             if hasattr(config.option, name):
                 setattr(config.option, name, value)
+        self._written = Written(config)
         yield
 
     @pytest.hookimpl(trylast=True)

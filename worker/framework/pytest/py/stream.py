@@ -153,19 +153,22 @@ class Next:
         if self.state is None:
             self.state, self.leased = self._loop.lease(wait=False)
             if self.leased is None or self.leased.item is None:
-                held = vars(self._current)
-                self._kept = {name: held[name] for name in ("_request", "funcargs") if name in held}
+                self._kept = dict(vars(self._current))
 
     @contextlib.contextmanager
     def as_kept(self):
-        """The current test as it was while its teardown ran: pytest empties
-        it behind that, and hooks of the teardown look into it."""
-        emptied = {name: getattr(self._current, name) for name in self._kept}
-        vars(self._current).update(self._kept)
+        """The current test as it was while its teardown ran: pytest and
+        plugins empty it behind that, and hooks of the teardown look into it."""
+        held = vars(self._current)
+        restored = {name: value for name, value in self._kept.items() if name in ("_request", "funcargs") or name not in held}
+        emptied = {name: held[name] for name in restored if name in held}
+        held.update(restored)
         try:
             yield
         finally:
-            vars(self._current).update(emptied)
+            for name in restored:
+                held.pop(name, None)
+            held.update(emptied)
 
     def forget(self):
         self._kept = {}
