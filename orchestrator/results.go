@@ -1,0 +1,102 @@
+package orchestrator
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/shardyard/shardyard/orchestrator/report"
+)
+
+// copyJUnit honours the user's own --junitxml: workers wrote elsewhere. The
+// path comes from a worker, so what the user did not type must be a local .xml.
+func (r *run) copyJUnit() error {
+	if r.settings == nil || r.settings.JUnit == "" {
+		return nil
+	}
+	to := r.settings.JUnit
+	if r.typed(to) == "" && (!filepath.IsLocal(to) || filepath.Ext(to) != ".xml") {
+		r.note(report.Warning, "--junitxml %s, from the project's own options, is not a .xml file below the project: left out", to)
+		return nil
+	}
+	if err := r.copyResult("junit.xml", to); err != nil {
+		return fmt.Errorf("write --junitxml %s: %w", r.settings.JUnit, err)
+	}
+	return nil
+}
+
+// reportsDir is where the finisher leaves what plugins wrote.
+const reportsDir = "out/reports"
+
+// copyReports puts what plugins wrote where the arguments have it. What only
+// the project's own options name stays in the run's directory: its path comes
+// from a worker.
+func (r *run) copyReports(files []string) error {
+	for _, name := range files {
+		rel, ok := cutDir(name, reportsDir)
+		if !ok {
+			continue
+		}
+		to := r.typed(rel)
+		if to == "" {
+			if !strings.HasPrefix(rel, "assets/") && !strings.Contains(rel, "/assets/") {
+				r.note(report.Info, "%s is in the run's results, in reports/", rel)
+			}
+			continue
+		}
+		if err := r.copyResult(path.Join("reports", rel), to); err != nil {
+			return fmt.Errorf("write %s: %w", to, err)
+		}
+	}
+	return nil
+}
+
+// typed is the path in the arguments that name is: the path itself, as itself
+// or as an option's value, or one outside the project with that base name; ""
+// when there is none.
+func (r *run) typed(name string) string {
+	for _, a := range r.req.Args {
+		if _, value, ok := strings.Cut(a, "="); ok && strings.HasPrefix(a, "-") {
+			a = value
+		}
+		if filepath.Clean(a) == filepath.Clean(name) || !filepath.IsLocal(a) && filepath.Base(a) == name {
+			return a
+		}
+	}
+	return ""
+}
+
+// copyResult copies a file of the run's directory to where the user wants it.
+func (r *run) copyResult(name, to string) error {
+	if !filepath.IsAbs(to) {
+		to = filepath.Join(r.req.Project, to)
+	}
+	data, err := os.ReadFile(filepath.Join(r.req.Out, filepath.FromSlash(name)))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o644)
+}
+
+// resultPath is where a result file goes: below the run's directory, whatever
+// the finisher calls it.
+func (r *run) resultPath(name string) (string, error) {
+	rel := filepath.FromSlash(name)
+	if trimmed, ok := cutDir(name, "out"); ok {
+		rel = filepath.FromSlash(trimmed)
+	}
+	if !filepath.IsLocal(rel) {
+		return "", fmt.Errorf("the finisher names a result file %q: not a path below its directory", name)
+	}
+	return filepath.Join(r.req.Out, rel), nil
+}
+
+func cutDir(name, dir string) (string, bool) {
+	rel, err := filepath.Rel(dir, filepath.FromSlash(name))
+	return filepath.ToSlash(rel), err == nil && filepath.IsLocal(rel)
+}
