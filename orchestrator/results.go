@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/shardyard/shardyard/orchestrator/report"
@@ -17,7 +18,8 @@ func (r *run) copyJUnit() error {
 		return nil
 	}
 	to := r.settings.JUnit
-	if r.typed(to) == "" && (!filepath.IsLocal(to) || filepath.Ext(to) != ".xml") {
+	typed := slices.ContainsFunc(r.req.Args, func(a string) bool { return a == to || strings.HasSuffix(a, "="+to) })
+	if !typed && (!filepath.IsLocal(to) || filepath.Ext(to) != ".xml") {
 		r.note(report.Warning, "--junitxml %s, from the project's own options, is not a .xml file below the project: left out", to)
 		return nil
 	}
@@ -30,16 +32,18 @@ func (r *run) copyJUnit() error {
 // reportsDir is where the finisher leaves what plugins wrote.
 const reportsDir = "out/reports"
 
-// copyReports puts what plugins wrote where the arguments have it. What only
-// the project's own options name stays in the run's directory: its path comes
-// from a worker.
+// reportKinds are the files of the user's that a worker may have written anew.
+var reportKinds = []string{".html", ".htm", ".xml", ".json", ".jsonl", ".csv", ".tap", ".md", ".txt", ".log"}
+
+// copyReports puts what plugins wrote where the arguments have it. Everything
+// else stays in the run's directory: its path comes from a worker.
 func (r *run) copyReports(files []string) error {
 	for _, name := range files {
 		rel, ok := cutDir(name, reportsDir)
 		if !ok {
 			continue
 		}
-		to := r.typed(rel)
+		to := r.asked(rel)
 		if to == "" {
 			if !strings.HasPrefix(rel, "assets/") && !strings.Contains(rel, "/assets/") {
 				r.note(report.Info, "%s is in the run's results, in reports/", rel)
@@ -53,16 +57,22 @@ func (r *run) copyReports(files []string) error {
 	return nil
 }
 
-// typed is the path in the arguments that name is: the path itself, as itself
-// or as an option's value, or one outside the project with that base name; ""
-// when there is none.
-func (r *run) typed(name string) string {
+// asked is the value of an option in the arguments that names a report: its
+// path, or one outside the project with that base name; "" when there is none.
+// A path that chooses tests is no option's value, and is never written to.
+func (r *run) asked(report string) string {
+	if !slices.Contains(reportKinds, path.Ext(report)) {
+		return ""
+	}
+	option := false // the argument before is one that may have a value
 	for _, a := range r.req.Args {
-		if _, value, ok := strings.Cut(a, "="); ok && strings.HasPrefix(a, "-") {
-			a = value
+		value, ok := a, option
+		option = strings.HasPrefix(a, "--") && !strings.Contains(a, "=")
+		if strings.HasPrefix(a, "-") {
+			_, value, ok = strings.Cut(a, "=")
 		}
-		if filepath.Clean(a) == filepath.Clean(name) || !filepath.IsLocal(a) && filepath.Base(a) == name {
-			return a
+		if ok && (filepath.Clean(value) == filepath.FromSlash(report) || !filepath.IsLocal(value) && filepath.Base(value) == report) {
+			return value
 		}
 	}
 	return ""
