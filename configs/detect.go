@@ -46,8 +46,7 @@ func Detect(dir string) (Detection, error) {
 // rule takes the first rule that matches.
 func (p *project) rule(f *pyproject, d *Detection) {
 	switch {
-	case p.has("uv.lock") && p.current(f, d):
-		p.uv(f, d)
+	case p.uv(f, d):
 	case p.workspace(f, d):
 	case p.has("poetry.lock"):
 		p.poetry(f, d)

@@ -10,8 +10,16 @@ import (
 
 // uv is a project that uv has locked. Setup installs what the lockfile names,
 // without looking further; prepare installs the project, and checks that the
-// lockfile is up to date.
-func (p *project) uv(f *pyproject, d *Detection) {
+// lockfile is up to date. A lockfile that lacks the group that tests need, as
+// some projects publish, is left out.
+func (p *project) uv(f *pyproject, d *Detection) bool {
+	if !p.has("uv.lock") {
+		return false
+	}
+	if group := f.uvGroup(); group != "" && !p.locks(group) {
+		d.Notes = append(d.Notes, fmt.Sprintf("uv.lock is older than pyproject.toml, it lacks the group %s: it is left out; `uv lock` makes it current", group))
+		return false
+	}
 	d.Kind = "uv"
 	d.Evidence = append(d.Evidence, Evidence{"uv.lock", 0, "uv has locked the dependencies"})
 	what := p.uvSelection(f)
@@ -30,6 +38,7 @@ func (p *project) uv(f *pyproject, d *Detection) {
 	}
 	d.Setup = []string{"uv sync --frozen " + noProject + what}
 	d.Prepare = []string{"uv sync --locked" + what}
+	return true
 }
 
 // pathSources says that a dependency of the project is another directory of the
@@ -43,31 +52,30 @@ func (f *pyproject) pathSources() bool {
 	return false
 }
 
-// current says that uv.lock knows the group that tests need: uv refuses a group
-// that the lockfile does not have. Some projects publish such a lockfile.
-func (p *project) current(f *pyproject, d *Detection) bool {
-	group := f.uvGroup()
-	if group == "" {
-		return true
-	}
+// locks says that uv.lock knows a group: uv refuses one that it does not have.
+func (p *project) locks(group string) bool {
 	section := ""
 	for line := range strings.Lines(p.read("uv.lock")) {
 		if strings.HasPrefix(line, "[") {
 			section = strings.TrimSpace(line)
 		}
-		if (section == "[package.dev-dependencies]" || section == "[package.metadata.requires-dev]") && strings.HasPrefix(line, group+" = [") {
+		name, _, list := strings.Cut(line, " = [")
+		if list && normal(name) == normal(group) && (section == "[package.dev-dependencies]" || section == "[package.metadata.requires-dev]") {
 			return true
 		}
 	}
-	d.Notes = append(d.Notes, fmt.Sprintf("uv.lock is older than pyproject.toml, it lacks the group %s: it is left out; `uv lock` makes it current", group))
 	return false
 }
 
 // uvGroup is the group that tests need and uv does not install by itself.
 func (f *pyproject) uvGroup() string {
 	group, _ := f.tests()
-	defaults := f.tool("uv")["default-groups"]
-	if defaults == "all" || defaults == nil && group == "dev" || contains(words(defaults), group) {
+	uv := f.tool("uv")
+	defaults := words(uv["default-groups"])
+	if uv["default-groups"] == nil {
+		defaults = []string{"dev"}
+	}
+	if uv["default-groups"] == "all" || contains(defaults, group) {
 		return ""
 	}
 	return group
