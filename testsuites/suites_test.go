@@ -60,15 +60,8 @@ func (s suite) test(t *testing.T, bin string) {
 	for _, n := range s.workers {
 		t.Run(fmt.Sprintf("N=%d", n), func(t *testing.T) {
 			got := y.sharded(t, n)
-			for _, id := range first.outcomes.differences(got.outcomes) {
-				if !slices.Contains(changing, id) {
-					t.Errorf("%s: plain %q, sharded %q", id, first.outcomes[id], got.outcomes[id])
-				}
-			}
-			for _, line := range y.uncovered(got, first, second) {
-				t.Errorf("coverage of %s: plain %q, sharded %q", line, first.coverage[line], got.coverage[line])
-			}
-			t.Logf("%d tests, %d lines of coverage", len(got.outcomes), len(got.coverage))
+			outcomes := slices.DeleteFunc(first.outcomes.differences(got.outcomes), func(id string) bool { return slices.Contains(changing, id) })
+			got.differs(t, first, outcomes, y.uncovered(got, first, second))
 		})
 	}
 }

@@ -47,6 +47,19 @@ func (a table) differences(b table) []string {
 	return keys
 }
 
+// differs reports the tests and the lines in which a sharded result is another
+// one than plain pytest's.
+func (r result) differs(t *testing.T, plain result, tests, lines []string) {
+	t.Helper()
+	for _, id := range tests {
+		t.Errorf("%s: plain %q, sharded %q", id, plain.outcomes[id], r.outcomes[id])
+	}
+	for _, line := range lines {
+		t.Errorf("coverage of %s: plain %q, sharded %q", line, plain.coverage[line], r.coverage[line])
+	}
+	t.Logf("%d tests, %d lines of coverage", len(r.outcomes), len(r.coverage))
+}
+
 func (y *yard) run(t *testing.T, args ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), y.bin, args...)

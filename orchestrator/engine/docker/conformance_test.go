@@ -3,8 +3,6 @@ package docker
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -17,29 +15,8 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// distribution is an image of a distribution's packages, made by the project's
-// own script, since tests may not need a registry.
-const distribution = "shardyard-test/python:debian"
-
-// images are the bases that the tests run on. Making the second takes a
-// minute, once.
-func images(t *testing.T) []string {
-	t.Helper()
-	if exec.Command("docker", "image", "inspect", distribution).Run() == nil {
-		return []string{"host", distribution}
-	}
-	if out, err := exec.Command("../../../scripts/base-image", distribution).CombinedOutput(); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("scripts/base-image: %v: %s", err, out)
-		}
-		t.Logf("SKIPPED on an image, since scripts/base-image failed: %v: %s", err, out)
-		return []string{"host"}
-	}
-	return []string{"host", distribution}
-}
-
 func TestConformance(t *testing.T) {
-	for _, image := range images(t) {
+	for _, image := range enginetest.Images(t, "../../..") {
 		for _, way := range []TreeWay{Overlay, ImageLayer} {
 			name, _, _ := strings.Cut(image, "/")
 			t.Run(name+"/"+string(way), func(t *testing.T) { conform(t, image, way) })

@@ -78,10 +78,7 @@ func open(t testing.TB, opts Options) *Engine {
 	opts.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Warn})
 	e, err := New(t.Context(), opts)
 	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("SKIPPED, needs a Docker engine:", err)
+		enginetest.Lacks(t, "a Docker engine", err)
 	}
 	t.Cleanup(func() {
 		if err := e.Close(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/engine/enginetest"
 	"github.com/shardyard/shardyard/orchestrator/engine/process"
 	"github.com/shardyard/shardyard/worker"
 )
@@ -48,7 +50,7 @@ func TestBase(t *testing.T) {
 		t.Fatal(err)
 	}
 	if auto.Python == "" {
-		noPython(t)
+		enginetest.Lacks(t, "python3", errors.New("this machine has none"))
 	}
 	if !filepath.IsAbs(auto.Python) || auto.Image != "host" || !auto.Host || auto.Note != "" || !strings.HasPrefix(auto.ID, "host-") {
 		t.Errorf("got %+v", auto)
@@ -148,7 +150,7 @@ func TestVirtualEnvironmentInTwoRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	if base.Python == "" {
-		noPython(t)
+		enginetest.Lacks(t, "python3", errors.New("this machine has none"))
 	}
 	tree := loadTree(t, e, "tree", map[string]string{"pkg/__init__.py": "where = __file__\n"})
 
@@ -255,13 +257,4 @@ func TestSurplus(t *testing.T) {
 	if err != nil || !slices.Equal(removed, want) {
 		t.Errorf("removed %q, %v; want %q", removed, err, want)
 	}
-}
-
-// noPython skips a test that needs Python, but not where all tests must run.
-func noPython(t *testing.T) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatal("this machine has no python3: install it")
-	}
-	t.Skip("SKIPPED, needs python3: this machine has none")
 }

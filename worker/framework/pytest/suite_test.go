@@ -27,7 +27,6 @@ type project struct {
 	args    []string // from the archive's comment, "args: ..."; a + is a space
 	only    []string // for plain pytest only: "plain: ..."
 	python  string
-	source  string // instead of the archive: a directory
 }
 
 func load(t *testing.T, name, release string) *project {
@@ -60,12 +59,6 @@ func load(t *testing.T, name, release string) *project {
 func (p *project) checkout(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "project")
-	if p.source != "" {
-		if err := os.CopyFS(dir, os.DirFS(p.source)); err != nil {
-			t.Fatal(err)
-		}
-		return dir
-	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
