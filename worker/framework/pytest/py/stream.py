@@ -212,9 +212,10 @@ class Attempt:
 
     def logstart(self, nodeid, location):
         """A start that pytest logs: the first is known, a plugin may make others."""
-        told, self._start = self._start, None
-        if told != {"nodeid": nodeid, "location": location}:
-            self.log("logstart", {"nodeid": nodeid, "location": location})
+        start, told = {"nodeid": nodeid, "location": location}, self._start
+        self._start = None
+        if start != told:
+            self.log("logstart", start)
 
     def report(self, report, now):
         self._verdict.add(report)
