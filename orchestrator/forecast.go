@@ -60,7 +60,7 @@ func (r *run) forecast(ctx context.Context) (err error) {
 	r.emit(report.RunStarted{Workers: r.workers})
 	r.d = dispatch.New(dispatch.Config{
 		Workers: r.workers, Split: r.req.Split, Static: r.req.Static, Retries: r.req.Retries, MaxReplacements: r.workers,
-		Fixtures: r.past.estimates.Fixtures, Speeds: r.past.samples.Hosts,
+		Fixtures: r.past.estimates.Fixtures, PerTest: r.past.estimates.PerTest, Speeds: r.past.samples.Hosts,
 	})
 	return os.MkdirAll(r.dataDir(), 0o755)
 }
@@ -101,7 +101,7 @@ func Estimates(s history.Samples) plan.Past {
 	for file, f := range s.Files {
 		fixtures[file] = f.Cost()
 	}
-	return plan.Past{Fixtures: fixtures, Samples: func(id worker.TestID) []plan.Sample {
+	return plan.Past{Fixtures: fixtures, PerTest: s.PerTest, Samples: func(id worker.TestID) []plan.Sample {
 		var out []plan.Sample
 		for _, x := range s.Tests[id] {
 			if !x.Tentative {
@@ -186,10 +186,11 @@ func (r *run) planned(p plan.Plan) {
 	ev := report.Planned{Workers: len(p.Shards), Unknown: p.Unknown}
 	if p.Unknown*10 <= len(r.tests) { // else they would be made up
 		ev.Makespan, ev.LowerBound = report.Duration(p.Makespan), report.Duration(p.Bound.Time)
-		ev.Shards = shards(p, r.d.PlanWorkers())
+		ev.Shards, ev.PerTest = shards(p, r.d.PlanWorkers()), report.Duration(r.past.estimates.PerTest)
 		if r.past.overhead > 0 {
 			ev.Predicted, ev.Start = report.Duration(p.Makespan+r.past.overhead), report.Duration(r.past.start)
-			ev.Serial = report.Duration(p.Serial + r.past.overhead)
+			// What tests take besides belongs to workers that run side by side.
+			ev.Serial = report.Duration(p.Serial - time.Duration(len(r.tests))*r.past.estimates.PerTest + r.past.overhead)
 		}
 	}
 	if r.past.serial > 0 {
@@ -217,7 +218,7 @@ func (r *run) expected(f worker.Finished) (e report.Expected) {
 	}
 	speed := cmp.Or(r.past.samples.Hosts[r.host], 1)
 	at := func(d time.Duration) report.Duration { return report.Duration(float64(d) / speed) }
-	e.Estimate = at(res.Test.Estimate)
+	e.Estimate = at(res.Test.Estimate - r.past.estimates.PerTest)
 	file := r.past.samples.Files[res.Test.File]
 	if r.openers[attempt{f.Test, f.Token}] && file.Cost() > 0 {
 		e.FixturesEstimate = at(file.Cost())
@@ -234,7 +235,7 @@ func (r *run) remember(ctx context.Context) error {
 	rep := r.state.Report()
 	h := history.Run{
 		ID: r.req.RunID, Suite: r.past.suite, Tree: r.src.ID, Workers: r.workers, Host: r.host, StartedAt: r.began,
-		Duration: r.elapsed(), Exit: rep.Exit, Attempts: r.attempted(), Selection: r.past.selection, Inventory: r.found(),
+		Duration: r.elapsed(), Exit: rep.Exit, PerTest: rep.Times.PerTest.Std(), Attempts: r.attempted(), Selection: r.past.selection, Inventory: r.found(),
 	}
 	err := r.History.Record(ctx, h)
 	if err == nil {

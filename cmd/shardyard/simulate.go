@@ -33,7 +33,7 @@ type simulateFlags struct {
 	noise, unknown, failing float64
 	slowHost                float64
 	slowUnknown             bool
-	fixture, batch          time.Duration
+	fixture, perTest, batch time.Duration
 	start, stagger          time.Duration
 }
 
@@ -67,6 +67,7 @@ times are known beforehand; with several, the oldest first, the last one is repl
 	flags.Float64Var(&f.slowHost, "slow-host", 1, "the speed of the first worker, 0.5 for half")
 	flags.BoolVar(&f.slowUnknown, "slow-host-unknown", false, "the plan is made without knowing that speed")
 	flags.DurationVar(&f.fixture, "fixture-cost", 0, "what opening a file costs a worker (default: what the history knows)")
+	flags.DurationVar(&f.perTest, "per-test", 0, "what each test takes a worker besides its setup, call and teardown (default: what the history knows)")
 	flags.DurationVar(&f.batch, "batch-cost", 0, "what starting a process for a batch costs, for runners that need one")
 	flags.DurationVar(&f.start, "start-cost", 3*time.Second, "what a further worker costs until it is there")
 	flags.DurationVar(&f.stagger, "stagger", 0, "how far apart shardyard's workers come")
@@ -81,7 +82,7 @@ func (f *simulateFlags) simulate(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	suite, fixtures, err := f.load(ctx)
+	suite, past, err := f.load(ctx)
 	if err != nil {
 		return err
 	}
@@ -96,7 +97,7 @@ func (f *simulateFlags) simulate(ctx context.Context, out io.Writer) error {
 	}
 	doc.SerialMS = millis(serial)
 	for _, n := range f.workers {
-		w := f.world(suite, fixtures, n)
+		w := f.world(suite, past, n)
 		doc.Runs = append(doc.Runs, simulated{Workers: n, BoundMS: millis(simulate.Bound(suite, w)), Policies: outcomes(suite, w, policies)})
 	}
 	if f.json {
@@ -126,7 +127,7 @@ func (f *simulateFlags) check() ([]simulate.Policy, error) {
 	if !(f.slowHost > 0 && f.slowHost <= 100) {
 		return nil, fmt.Errorf("--slow-host %g: a speed above 0, at most 100", f.slowHost)
 	}
-	for name, d := range map[string]time.Duration{"fixture-cost": f.fixture, "batch-cost": f.batch, "start-cost": f.start, "stagger": f.stagger} {
+	for name, d := range map[string]time.Duration{"fixture-cost": f.fixture, "per-test": f.perTest, "batch-cost": f.batch, "start-cost": f.start, "stagger": f.stagger} {
 		if d < 0 || d > 24*time.Hour {
 			return nil, fmt.Errorf("--%s %s: a time from 0 to a day", name, d)
 		}
@@ -164,28 +165,28 @@ func named(name, want string) bool {
 	return strings.Contains(strings.ToLower(name), strings.ToLower(strings.TrimSpace(want)))
 }
 
-// load reads the suite, and what opening its files costs.
-func (f *simulateFlags) load(ctx context.Context) (s simulate.Suite, fixtures map[string]time.Duration, err error) {
+// load reads the suite, and what its files and its tests cost besides.
+func (f *simulateFlags) load(ctx context.Context) (s simulate.Suite, past plan.Past, err error) {
 	if len(f.durations) == 0 {
 		err = f.with(ctx, func(db *history.DB, key string, p *project) error {
-			s, fixtures, err = recorded(ctx, db, key)
+			s, past, err = recorded(ctx, db, key)
 			return err
 		})
-		return s, fixtures, err
+		return s, past, err
 	}
 	var runs []simulate.Durations
 	for _, name := range f.durations {
 		d, err := readDurations(name)
 		if err != nil {
-			return s, nil, err
+			return s, past, err
 		}
 		runs = append(runs, d)
 	}
 	if len(runs) == 1 {
-		return simulate.Known(f.durations[0], runs[0]), nil, nil
+		return simulate.Known(f.durations[0], runs[0]), past, nil
 	}
 	replays := simulate.History{Name: f.durations[0], Runs: runs}.Replays()
-	return replays[len(replays)-1], nil, nil
+	return replays[len(replays)-1], past, nil
 }
 
 func readDurations(name string) (simulate.Durations, error) {
@@ -205,14 +206,14 @@ func readDurations(name string) (simulate.Durations, error) {
 }
 
 // recorded is the last run of the history.
-func recorded(ctx context.Context, db *history.DB, key string) (simulate.Suite, map[string]time.Duration, error) {
+func recorded(ctx context.Context, db *history.DB, key string) (simulate.Suite, plan.Past, error) {
 	samples, err := db.Samples(ctx, key)
 	if err != nil {
-		return simulate.Suite{}, nil, infraError{err}
+		return simulate.Suite{}, plan.Past{}, infraError{err}
 	}
 	list, err := db.Slowest(ctx, key, 0)
 	if err != nil {
-		return simulate.Suite{}, nil, infraError{err}
+		return simulate.Suite{}, plan.Past{}, infraError{err}
 	}
 	slices.SortFunc(list, func(a, b history.Summary) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Test, b.Test))
@@ -222,7 +223,7 @@ func recorded(ctx context.Context, db *history.DB, key string) (simulate.Suite, 
 		tests = append(tests, plan.Test{ID: t.Test, File: t.File, Index: len(tests)})
 	}
 	past := orchestrator.Estimates(samples)
-	return simulate.Replayed("history", tests, past), past.Fixtures, nil
+	return simulate.Replayed("history", tests, past), past, nil
 }
 
 // disturb lets things happen that the plan does not expect.
@@ -240,10 +241,11 @@ func (f *simulateFlags) disturb(s simulate.Suite) simulate.Suite {
 	return s
 }
 
-func (f *simulateFlags) world(s simulate.Suite, fixtures map[string]time.Duration, workers int) simulate.World {
+func (f *simulateFlags) world(s simulate.Suite, past plan.Past, workers int) simulate.World {
 	w := simulate.World{
-		Workers: workers, Speeds: []float64{f.slowHost}, Told: !f.slowUnknown, Fixtures: fixtures,
-		Batch: f.batch, Start: f.start, Stagger: f.stagger, Lazy: f.failing > 0,
+		Workers: workers, Speeds: []float64{f.slowHost}, Told: !f.slowUnknown, Fixtures: past.Fixtures,
+		PerTest: cmp.Or(f.perTest, past.PerTest),
+		Batch:   f.batch, Start: f.start, Stagger: f.stagger, Lazy: f.failing > 0,
 	}
 	if f.fixture > 0 {
 		w.Fixtures = map[string]time.Duration{}

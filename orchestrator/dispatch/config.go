@@ -25,6 +25,9 @@ type Config struct {
 	Split plan.Split
 	// Fixtures is what opening a file costs, by file.
 	Fixtures map[string]time.Duration
+	// PerTest is the part of every test's estimate that its times, when it has
+	// finished, do not hold: see plan.Past.
+	PerTest time.Duration
 	// Hosts are the expected workers' hosts, Speeds the speeds of hosts; 1
 	// where one is missing.
 	Hosts  []string

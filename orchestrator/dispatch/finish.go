@@ -49,7 +49,7 @@ func (d *Dispatcher) finish(in TestFinished, now time.Duration) {
 		m.ran++
 	}
 	took := in.Setup + in.Call + in.Teardown
-	d.measure(m, e, took)
+	d.measure(m, e, took+d.cfg.PerTest)
 	tentative := in.Tentative && !m.exact && failing(in.Outcome)
 	if !m.exact {
 		d.lazyRan += took

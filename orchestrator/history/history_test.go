@@ -188,6 +188,19 @@ func TestFixturesAndSpeeds(t *testing.T) {
 	}
 }
 
+// A run that does not know what tests take besides leaves what is known.
+func TestPerTest(t *testing.T) {
+	d := open(t)
+	for i, perTest := range []time.Duration{0, 7 * ms, 2500 * time.Microsecond, 0} {
+		want := []time.Duration{0, 7 * ms, 2500 * time.Microsecond, 2500 * time.Microsecond}[i]
+		record(t, d, Run{ID: fmt.Sprint(i), Suite: "s", PerTest: perTest})
+		record(t, d, Run{ID: fmt.Sprint(i), Suite: "another", PerTest: time.Second})
+		if got := samplesOf(t, d, "s").PerTest; got != want {
+			t.Errorf("after run %d: %s, want %s", i, got, want)
+		}
+	}
+}
+
 func TestInventoryAndFacts(t *testing.T) {
 	d := open(t)
 	ctx := t.Context()

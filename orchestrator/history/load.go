@@ -88,6 +88,16 @@ func (d *DB) samples(ctx context.Context, db *sql.DB, suite string) (Samples, er
 			s.Hosts[host] = speed
 			return nil
 		})
+	if err != nil {
+		return Samples{}, err
+	}
+	err = each(ctx, db, `SELECT CAST(value AS INTEGER) FROM fact WHERE suite = (SELECT id FROM suite WHERE name = ?) AND key = ?`,
+		[]any{suite, factPerTest}, func(rows *sql.Rows) error {
+			var us int64
+			err := rows.Scan(&us)
+			s.PerTest = micros(us)
+			return err
+		})
 	return s, err
 }
 
@@ -145,13 +155,17 @@ func (d *DB) Remember(ctx context.Context, suite, key, value string) error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO fact (suite, key, value) VALUES (?, ?, ?)
-			ON CONFLICT DO UPDATE SET value = excluded.value`, id, key, value)
-		if err != nil {
+		if err := remember(ctx, tx, id, key, value); err != nil {
 			return err
 		}
 		return tx.Commit()
 	})
+}
+
+func remember(ctx context.Context, tx *sql.Tx, suite int64, key, value string) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO fact (suite, key, value) VALUES (?, ?, ?)
+		ON CONFLICT DO UPDATE SET value = excluded.value`, suite, key, value)
+	return err
 }
 
 // Recall is what was remembered last; false when nothing was.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,8 @@ const (
 	KeepRuns = 90 * 24 * time.Hour
 	// keepInventories is how many selections of a suite are remembered.
 	keepInventories = 20
+	// factPerTest is the key of Samples.PerTest, in microseconds.
+	factPerTest = "per_test_us"
 )
 
 // Record adds a run, in one transaction. Recording the same run id of the same
@@ -61,6 +64,11 @@ func (r *recording) all() (err error) {
 	}
 	if err := r.samples(); err != nil {
 		return err
+	}
+	if us := r.run.PerTest.Microseconds(); us > 0 {
+		if err := remember(r.ctx, r.tx, r.suite, factPerTest, strconv.FormatInt(us, 10)); err != nil {
+			return err
+		}
 	}
 	if r.run.Inventory != nil {
 		if err := r.inventory(); err != nil {

@@ -20,7 +20,10 @@ type Run struct {
 	StartedAt time.Time
 	Duration  time.Duration // wall clock
 	Exit      int
-	Attempts  []Attempt
+	// PerTest is what a test took a worker besides its setup, call and
+	// teardown, in the mean; 0 when that is not known.
+	PerTest  time.Duration
+	Attempts []Attempt
 	// Selection and Inventory, when Inventory is not nil, are what discovery
 	// found; see DB.Inventory.
 	Selection string
@@ -70,6 +73,8 @@ type Samples struct {
 	Files map[string]Fixture
 	// Hosts has each host's speed: estimated / actual time, 1 is as expected.
 	Hosts map[string]float64
+	// PerTest is the last run's that knew it; 0 when none did.
+	PerTest time.Duration
 }
 
 // A Fixture compares setups of one file's tests.

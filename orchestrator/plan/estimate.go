@@ -25,12 +25,16 @@ type Past struct {
 	Samples func(worker.TestID) []Sample
 	// Fixtures is what opening a file on a worker costs, by file.
 	Fixtures map[string]time.Duration
+	// PerTest is what each test takes a worker besides its setup, call and
+	// teardown: the framework's own work, and the messages.
+	PerTest time.Duration
 }
 
 // Estimate returns the tests with their Estimate, Known and Key set.
 //
 // A known test is expected to take the mean of what it took, each run weighing
-// half of all before it; its file's fixtures are left out. An unknown one is
+// half of all before it; its file's fixtures are left out, and what every test
+// takes besides is put on top. An unknown one is
 // expected to take the mean of its file, else of the suite, and is queued as if
 // it were among the longest of the suite: started early it cannot end last.
 func Estimate(tests []Test, past Past) []Test {
@@ -40,7 +44,9 @@ func Estimate(tests []Test, past Past) []Test {
 	var known []time.Duration
 	for i := range out {
 		t := &out[i]
-		t.Estimate, t.Known = smooth(past, t)
+		if t.Estimate, t.Known = smooth(past, t); t.Known {
+			t.Estimate += past.PerTest
+		}
 		t.Key = t.Estimate
 		if !t.Known {
 			continue

@@ -21,6 +21,7 @@ func TestEstimate(t *testing.T) {
 			}[id]
 		},
 		Fixtures: map[string]time.Duration{"f": 800 * ms},
+		PerTest:  5 * ms,
 	}
 	for _, c := range []struct {
 		id, file  string
@@ -28,12 +29,12 @@ func TestEstimate(t *testing.T) {
 		known     bool
 		why       string
 	}{
-		{"once", "a", 100 * ms, 100 * ms, true, "one sample is taken as it is: setup, call and teardown"},
-		{"thrice", "a", 275 * ms, 275 * ms, true, "each run weighs half of all before it: ((100+200)/2+400)/2"},
-		{"first", "f", 200 * ms, 200 * ms, true, "the file's fixtures are left out"},
-		{"lucky", "f", 50 * ms, 50 * ms, true, "less than the fixtures is no setup at all"},
-		{"new", "f", 125 * ms, 275 * ms, false, "the mean of its file; queued among the longest"},
-		{"alien", "z", 156250 * time.Microsecond, 275 * ms, false, "the mean of the suite"},
+		{"once", "a", 105 * ms, 105 * ms, true, "one sample is taken as it is: setup, call and teardown; and what every test takes besides"},
+		{"thrice", "a", 280 * ms, 280 * ms, true, "each run weighs half of all before it: ((100+200)/2+400)/2"},
+		{"first", "f", 205 * ms, 205 * ms, true, "the file's fixtures are left out"},
+		{"lucky", "f", 55 * ms, 55 * ms, true, "less than the fixtures is no setup at all"},
+		{"new", "f", 130 * ms, 280 * ms, false, "the mean of its file; queued among the longest"},
+		{"alien", "z", 161250 * time.Microsecond, 280 * ms, false, "the mean of the suite"},
 	} {
 		all := []plan.Test{{ID: "once", File: "a"}, {ID: "thrice", File: "a"}, {ID: "first", File: "f"}, {ID: "lucky", File: "f"}, {ID: "new", File: "f"}, {ID: "alien", File: "z"}}
 		for _, got := range plan.Estimate(all, past) {
@@ -45,7 +46,7 @@ func TestEstimate(t *testing.T) {
 }
 
 func TestWithoutHistoryEveryTestIsTakenToBeTheSame(t *testing.T) {
-	for _, got := range plan.Estimate([]plan.Test{{ID: "a"}, {ID: "b"}}, plan.Past{}) {
+	for _, got := range plan.Estimate([]plan.Test{{ID: "a"}, {ID: "b"}}, plan.Past{PerTest: ms}) {
 		if got.Estimate != plan.DefaultEstimate || got.Known {
 			t.Errorf("%s: estimate %s, known %v", got.ID, got.Estimate, got.Known)
 		}

@@ -163,12 +163,15 @@ type (
 		Unknown        int  `json:"unknown,omitempty"` // tests without history
 		// Shards are the workers' shares, when their times are known.
 		Shards []Shard `json:"shards,omitempty"`
+		// PerTest is what the shards count for each test besides its setup, call
+		// and teardown.
+		PerTest Duration `json:"per_test_ms,omitempty"`
 	}
 	// Shard is a worker's share of the plan.
 	Shard struct {
 		Worker int      `json:"worker"`
 		Tests  int      `json:"tests"`
-		Load   Duration `json:"load_ms"` // tests and fixtures, at the worker's speed
+		Load   Duration `json:"load_ms"` // tests and fixtures, and Planned.PerTest, at the worker's speed
 	}
 	// TestStarted says that a test runs. File, when known, is where it is
 	// defined, relative to the repository's root.

@@ -88,7 +88,9 @@ func (s *State) times(r *Report) Times {
 		}
 	}
 	var busiest Duration
+	var all between
 	for _, w := range r.Workers {
+		all.add(w.between)
 		t.Total += w.Busy
 		busiest = max(busiest, w.Busy)
 		if ended := w.Ended; ended > 0 {
@@ -97,6 +99,7 @@ func (s *State) times(r *Report) Times {
 			t.Alive += Duration(s.at) - w.Started
 		}
 	}
+	t.PerTest = all.mean()
 	n := s.workerCount()
 	if n > 0 {
 		t.LowerBound = max(t.Total/Duration(n), t.Longest)

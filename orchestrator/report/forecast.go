@@ -52,7 +52,8 @@ type Causes struct {
 	// Work is the estimated time of what ran, less that of what was planned:
 	// stolen tests; for the run new tests, files opened once more, retries.
 	Work Duration `json:"work_ms,omitempty"`
-	// Gaps are the times between the worker's tests.
+	// Gaps are the times between the worker's tests, against what the plan
+	// counted for them.
 	Gaps Duration `json:"gaps_ms,omitempty"`
 	// Lost is the time from a lost worker's last result on.
 	Lost Duration `json:"lost_ms,omitempty"`
@@ -96,6 +97,7 @@ func (c Causes) Sum() (sum Duration) {
 // workers share.
 type expectation struct {
 	predicted, makespan, start Duration // start: until the first test
+	perTest                    Duration // that the plan counted for each test besides its times
 	actual, built, lastTest    Duration
 }
 
@@ -110,6 +112,7 @@ type labour struct {
 	lost               bool
 	collected          Duration // files, after ready
 	tests, fixtures    Duration // what its attempts took: without fixtures, those
+	attempts           int
 	expectedTests      Duration
 	expectedFixtures   Duration
 }
@@ -129,14 +132,15 @@ func (e expectation) worker(w labour) WorkerForecast {
 	ready := min(max(w.ready, there), e.lastTest)
 	last := min(max(w.last, ready), e.lastTest)
 	busy := w.tests + w.fixtures
+	between := Duration(w.attempts) * e.perTest
 	c := Causes{
 		Build:     e.built,
 		Start:     there - e.built - e.start,
 		Collect:   ready - there + w.collected,
 		Fixtures:  w.fixtures - w.expectedFixtures,
 		Estimates: w.tests - w.expectedTests,
-		Work:      w.expectedTests + w.expectedFixtures - w.planned,
-		Gaps:      last - ready - busy - w.collected,
+		Work:      w.expectedTests + w.expectedFixtures + between - w.planned,
+		Gaps:      last - ready - busy - w.collected - between,
 		Idle:      w.planned - e.makespan,
 		Conclude:  e.actual - e.lastTest - (e.predicted - e.makespan - e.start),
 	}
@@ -188,6 +192,7 @@ func (s *State) forecast(r *Report) *Forecast {
 	}
 	e := expectation{
 		predicted: micros(p.Predicted), makespan: micros(p.Makespan), start: micros(p.Start), actual: micros(r.Times.Duration),
+		perTest: micros(p.PerTest),
 	}
 	for _, st := range r.Steps {
 		if slices.Contains(cacheable, st.Name) && !st.Cached {
@@ -234,6 +239,7 @@ func (w *Worker) labour() *labour {
 
 func (l *labour) add(a Attempt) {
 	l.last = max(l.last, micros(a.At))
+	l.attempts++
 	l.tests += micros(a.Setup) + micros(a.Call) + micros(a.Teardown) - micros(a.Fixtures)
 	l.fixtures += micros(a.Fixtures)
 	l.expectedTests += micros(a.Estimate)

@@ -62,6 +62,20 @@ func TestAccount(t *testing.T) {
 			Causes{Collect: s, Gaps: 2 * s}, Causes{Idle: 3 * s},
 			Causes{Collect: s / 2, Gaps: s, Idle: s + s/2},
 		},
+		"what the plan counted for each test came": {
+			func(f *facts) {
+				f.perTest, f.a.attempts, f.b.attempts = s/4, 4, 4
+				f.a.tests, f.a.expectedTests, f.b.tests, f.b.expectedTests = 9*s, 9*s, 7*s, 7*s
+			}, Causes{}, Causes{}, Causes{},
+		},
+		"and more": {
+			func(f *facts) {
+				f.perTest, f.a.attempts, f.b.attempts = s/4, 4, 4
+				f.a.tests, f.a.expectedTests, f.b.tests, f.b.expectedTests = 9*s, 9*s, 7*s, 7*s
+				f.a.last = 14 * s
+				f.later(2 * s)
+			}, Causes{Gaps: 2 * s}, Causes{Idle: 2 * s}, Causes{Gaps: s, Idle: s},
+		},
 		"the second was lost at once": {
 			func(f *facts) {
 				f.b = labour{worker: 2, planned: 8 * s, there: 2 * s, ready: 2 * s, lost: true}
@@ -116,11 +130,11 @@ func TestAccountIsAnIdentity(t *testing.T) {
 		draw := func(name string) Duration {
 			return Duration(rapid.Int64Range(0, 1e9).Draw(t, name)) * Duration(time.Microsecond)
 		}
-		e := expectation{draw("predicted"), draw("makespan"), draw("start"), draw("actual"), draw("built"), draw("last test")}
+		e := expectation{draw("predicted"), draw("makespan"), draw("start"), draw("per test"), draw("actual"), draw("built"), draw("last test")}
 		var workers []labour
 		for i := range rapid.IntRange(1, 9).Draw(t, "workers") {
 			l := labour{i + 1, draw("planned"), draw("there"), draw("ready"), draw("last"), rapid.Bool().Draw(t, "lost"),
-				draw("collected"), draw("tests"), draw("fixtures"), draw("expected"), draw("expected fixtures")}
+				draw("collected"), draw("tests"), draw("fixtures"), rapid.IntRange(0, 99).Draw(t, "attempts"), draw("expected"), draw("expected fixtures")}
 			if rapid.IntRange(0, 9).Draw(t, "never") == 0 {
 				l.there, l.ready = never, never
 			}
@@ -141,7 +155,7 @@ func TestForecastOfAnyRun(t *testing.T) {
 			s.Apply(Event{At: at, Body: b})
 		}
 		n := rapid.IntRange(1, 4).Draw(t, "workers")
-		p := Planned{Workers: n, Predicted: ns("predicted") + 1, Start: ns("start") + 1, Makespan: ns("makespan")}
+		p := Planned{Workers: n, Predicted: ns("predicted") + 1, Start: ns("start") + 1, Makespan: ns("makespan"), PerTest: ns("per test")}
 		for w := range n {
 			p.Shards = append(p.Shards, Shard{Worker: w + 1, Load: ns("load")})
 		}
@@ -242,5 +256,27 @@ func TestForecastLines(t *testing.T) {
 	lines := f.Lines()
 	if n := len(lines); n != MaxForecastWorkers+4 || lines[n-2] != "  ... and 26 workers that ended before" {
 		t.Errorf("%d lines:\n%s", n, strings.Join(lines, "\n"))
+	}
+}
+
+// Times between tests are told apart from those in which there was nothing to
+// do, or files were collected; tests that end together are told of together.
+func TestPerTest(t *testing.T) {
+	const ms = Duration(time.Millisecond)
+	s := NewState()
+	run := func(at time.Duration, test string, call, collected Duration) {
+		s.Apply(Event{At: at, Body: TestStarted{Worker: 1, Test: test, Collected: collected}})
+		s.Apply(Event{At: at, Body: TestFinished{Worker: 1, Test: test, Outcome: "passed", Call: call}})
+	}
+	run(1000*time.Millisecond, "first", 700*ms, 0) // what was before it is its start
+	if got := s.Report().Times.PerTest; got != 0 {
+		t.Errorf("after one test: %s", got.Std())
+	}
+	run(1014*time.Millisecond, "second", 4*ms, 0)
+	run(1014*time.Millisecond, "third", 4*ms, 0)
+	run(1050*time.Millisecond, "of another file", 4*ms, 29*ms)
+	run(9000*time.Millisecond, "handed late", 4*ms, 0)
+	if got := s.Report().Times.PerTest; got != 3*ms {
+		t.Errorf("%s, want (10 - 4 + 3) / 3 ms", got.Std())
 	}
 }

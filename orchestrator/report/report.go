@@ -93,6 +93,9 @@ type Times struct {
 	Speedup        float64 `json:"speedup,omitempty"`
 	// Total is the sum of setup, call and teardown over every attempt.
 	Total Duration `json:"total_ms,omitempty"`
+	// PerTest is what a test took a worker besides its setup, call and
+	// teardown, in the mean: the framework's own work, and the messages.
+	PerTest Duration `json:"per_test_ms,omitempty"`
 	// Alive is the sum over the workers of the time from taking tests to
 	// their end: what a matrix of jobs would be billed for.
 	Alive Duration `json:"alive_ms,omitempty"`
@@ -153,6 +156,8 @@ type Worker struct {
 	Running string   `json:"running,omitempty"` // when it was lost, or now
 	// Order is every test that it started, in that order.
 	Order []string `json:"order"`
+
+	between between
 }
 
 // Test is one test with its verdict ("" while it has none) and its attempts.

@@ -144,6 +144,7 @@ func (s *State) startTest(b TestStarted) {
 	w := s.worker(b.Worker)
 	w.Running = b.Test
 	w.Collect += b.Collected
+	w.between.collected = b.Collected
 	w.Order = append(w.Order, b.Test)
 }
 
@@ -168,6 +169,7 @@ func (s *State) finishTest(b TestFinished, at time.Duration) {
 	i := slices.IndexFunc(t.Attempts, func(x Attempt) bool { return x.Attempt == a.Attempt && x.Worker == a.Worker })
 	if i < 0 {
 		t.Attempts = append(t.Attempts, a)
+		w.between.finish(a)
 	} else { // amended
 		w.Busy -= Duration(t.Attempts[i].Total())
 		t.Attempts[i] = a

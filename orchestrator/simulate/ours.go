@@ -77,7 +77,8 @@ type leased struct {
 }
 
 func dispatched(s Suite, w World, cfg dispatch.Config) Result {
-	cfg.Workers, cfg.Fixtures, cfg.Split = w.Workers, w.Fixtures, w.Split
+	cfg.Workers, cfg.Fixtures, cfg.PerTest, cfg.Split = w.Workers, w.Fixtures, w.PerTest, w.Split
+	s.Tests = told(s.Tests, w.PerTest)
 	if cfg.StartCost == 0 {
 		cfg.StartCost = w.Start
 	}
@@ -123,6 +124,20 @@ func dispatched(s Suite, w World, cfg dispatch.Config) Result {
 		panic(fmt.Sprintf("simulate: the dispatcher did not end: %d tests remain", f.d.Remaining()))
 	}
 	return result(f.machines(), f.end)
+}
+
+// told are the tests with the estimates that a planner makes who knows what
+// every test takes besides its times.
+func told(tests []plan.Test, perTest time.Duration) []plan.Test {
+	if perTest == 0 {
+		return tests
+	}
+	out := slices.Clone(tests)
+	for i := range out {
+		out[i].Estimate += perTest
+		out[i].Key = max(out[i].Key, out[i].Estimate)
+	}
+	return out
 }
 
 func (f *fleet) machines() []*machine {
@@ -209,7 +224,7 @@ func (f *fleet) begin(h *hand) {
 			outcome = worker.Failing
 		}
 		f.tell(dispatch.TestFinished{
-			Worker: w, Token: l.token, Test: id, Outcome: outcome, Setup: fixture, Call: took - fixture, Tentative: !h.exact,
+			Worker: w, Token: l.token, Test: id, Outcome: outcome, Setup: fixture, Call: took - fixture - h.scale(f.world.PerTest), Tentative: !h.exact,
 		})
 		f.begin(h)
 	})

@@ -32,6 +32,9 @@ type World struct {
 	Told   bool
 	// Fixtures is what opening a file on a worker costs, by file.
 	Fixtures map[string]time.Duration
+	// PerTest is what each test takes a worker besides: see plan.Past. Our
+	// planner knows it.
+	PerTest time.Duration
 	// Batch is what a process for a batch costs.
 	Batch time.Duration
 	// Latency is how long a message takes to a worker.
@@ -81,14 +84,14 @@ func (r Result) Balance() float64 {
 
 // Bound is the least time in which any schedule could run the suite: the mean
 // load by speed, with each file opened once, or the longest test with its
-// file's fixtures on the fastest worker.
+// file's fixtures on the fastest worker. What every test takes besides counts.
 func Bound(s Suite, w World) time.Duration {
 	var sum, longest time.Duration
 	seen := map[string]bool{}
 	for i := range s.Tests {
 		f := w.Fixtures[s.Tests[i].File]
-		sum += s.Actual[i]
-		longest = max(longest, s.Actual[i]+f)
+		sum += s.Actual[i] + w.PerTest
+		longest = max(longest, s.Actual[i]+w.PerTest+f)
 		if !seen[s.Tests[i].File] {
 			seen[s.Tests[i].File] = true
 			sum += f
@@ -122,7 +125,7 @@ func wholeBound(s Suite, w World) time.Duration {
 		for _, d := range longest[k*w.Workers-k : k*w.Workers+1] {
 			sum += d
 		}
-		best = max(best, sum)
+		best = max(best, sum+time.Duration(k+1)*w.PerTest)
 	}
 	return best
 }
@@ -147,15 +150,15 @@ func machines(w *World) []*machine {
 	return out
 }
 
-// run is how long the machine takes for test i, and how much of that the
-// file's fixtures took.
+// run is how long the machine has test i, and how much of that the file's
+// fixtures took.
 func (m *machine) run(s *Suite, i int) (took, fixture time.Duration) {
 	file := s.Tests[i].File
 	if !m.opened[file] {
 		m.opened[file] = true
 		fixture = m.scale(m.world.Fixtures[file])
 	}
-	took = m.scale(s.Actual[i]) + fixture
+	took = m.scale(s.Actual[i]+m.world.PerTest) + fixture
 	m.busy += took
 	return took, fixture
 }

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,6 +50,31 @@ func TestStagger(t *testing.T) {
 		got := Ours.Run(s, World{Workers: 4, Stagger: stagger})
 		if got.Makespan < want || got.Makespan > want+100*time.Millisecond {
 			t.Errorf("%s apart: %s, want %s", stagger, got.Makespan, want)
+		}
+	}
+}
+
+// What every test takes besides is as good as longer tests, to whoever knows.
+func TestPerTest(t *testing.T) {
+	const each = 20 * time.Millisecond
+	var tests, longer []plan.Test
+	for i := range 200 {
+		x := plan.Test{ID: worker.TestID(fmt.Sprintf("t%d", i)), File: fmt.Sprintf("%d.py", i%7), Index: i, Known: true, Estimate: time.Duration(i*i%97) * time.Millisecond}
+		tests = append(tests, x)
+		x.Estimate += each
+		longer = append(longer, x)
+	}
+	for _, p := range append([]Policy{Ours, OursStatic}, Peers...) {
+		if strings.HasPrefix(p.Name, "pytest-split") || strings.HasPrefix(p.Name, "LPT") {
+			continue // these plan with durations, and are not told
+		}
+		s, w := Exact("apart", tests), World{Workers: 4, PerTest: each}
+		got, want := p.Run(s, w), p.Run(Exact("in one", longer), World{Workers: 4})
+		if got.Makespan != want.Makespan {
+			t.Errorf("%s: %s, want %s", p.Name, got.Makespan, want.Makespan)
+		}
+		if b, whole := Bound(s, w), wholeBound(s, w); b > got.Makespan || whole > got.Makespan || b < 50*each {
+			t.Errorf("%s: %s is below the bounds %s, %s", p.Name, got.Makespan, b, whole)
 		}
 	}
 }
