@@ -72,7 +72,7 @@ func (y *yard) run(t *testing.T, args ...string) {
 }
 
 // plain is pytest itself, in one process, where the workers would run.
-func (y *yard) plain() result { return y.pytest(strings.Join(y.suite.args, " ")) }
+func (y *yard) plain() result { return y.pytest("", strings.Join(y.suite.args, " ")) }
 
 // inOrder is pytest itself with each worker's tests of the last run, in that
 // worker's order, one worker after the other.
@@ -92,18 +92,41 @@ func (y *yard) inOrder() result {
 		write(y.t, filepath.Join(y.dir, name), string(tests))
 		args = append(args, "@"+name)
 	}
-	return y.pytest(args...)
+	return y.pytest("", args...)
 }
 
-// pytest runs pytest once for each of the arguments.
-func (y *yard) pytest(args ...string) result {
+// seeds seeds the generators that tests share before each of them.
+const seeds = `
+import os, random, sys
+import pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    random.seed(int(os.environ["YARD_SEED"]))
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(int(os.environ["YARD_SEED"]))
+`
+
+// seeded is pytest itself, told where chance begins.
+func (y *yard) seeded(seed int) result {
+	y.t.Helper()
+	dir := filepath.Join(y.dir, "yard")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		y.t.Fatal(err)
+	}
+	write(y.t, filepath.Join(dir, "yard_seeds.py"), seeds)
+	return y.pytest(fmt.Sprintf("PYTHONPATH=yard YARD_SEED=%d", seed), "-p yard_seeds "+strings.Join(y.suite.args, " "))
+}
+
+// pytest runs pytest in an environment, once for each of the arguments.
+func (y *yard) pytest(env string, args ...string) result {
 	y.t.Helper()
 	to := y.t.TempDir()
 	script := "set -e\n"
 	for _, a := range args {
-		script += fmt.Sprintf(`s=0; python -m coverage run --append --source=%s --data-file=/tmp/data "$(command -v pytest)" -q -p no:cacheprovider --junitxml=plain.xml %s || s=$?
+		script += fmt.Sprintf(`s=0; %s python -m coverage run --append --source=%s --data-file=/tmp/data "$(command -v pytest)" -q -p no:cacheprovider --junitxml=plain.xml %s || s=$?
 [ $s -le 1 ] || exit $s
-`, y.suite.cov, a)
+`, env, y.suite.cov, a)
 	}
 	script += "python -m coverage xml -q --data-file=/tmp/data -o plain-coverage.xml"
 	y.run(y.t, "exec", "--image", "host", "--cov", "--get", "plain.xml", "--get", "plain-coverage.xml", "--to", to, "--", "sh", "-c", script)
