@@ -61,6 +61,8 @@ type departure struct {
 	cause string // why it is not a clean end; "" when it is
 	// missing says which of its files could not be fetched, and why.
 	missing string
+	// compiled is an archive of what it compiled; "" for none.
+	compiled string
 }
 
 // tend runs one worker from its start to its removal.
@@ -72,7 +74,12 @@ func (r *run) tend(ctx context.Context, m *member, open func(engine.Layout) work
 		return
 	}
 	d := r.work(ctx, m, inst, open)
-	r.inbox <- message{from: m, gone: &d} // nobody waits for the removal but the end of the run
+	r.inbox <- message{from: m, gone: &d} // nobody waits for what follows but the end of the run
+	if d.compiled != "" {
+		if err := r.keepCompiled(d.compiled); err != nil {
+			r.note(report.Warning, "what was compiled of the sources cannot be kept, the next run compiles it again: %v", err)
+		}
+	}
 	if err := inst.Remove(context.WithoutCancel(ctx)); err != nil {
 		r.note(report.Warning, "%s could not be removed: %v", m.name(), err)
 	}
@@ -86,7 +93,9 @@ func (r *run) work(ctx context.Context, m *member, inst engine.Instance, open fu
 	}
 	defer client.Close()
 	defer context.AfterFunc(ctx, client.Close)()
-	if err := client.Send(worker.Request{Open: ptr(open(inst.Layout()))}); err != nil {
+	session := open(inst.Layout())
+	session.Compiled, session.Compile = r.bringCompiled(ctx, m, client, inst.Layout().Temp), r.req.Compiled != "" && m.id == 1
+	if err := client.Send(worker.Request{Open: &session}); err != nil {
 		d.exit, d.cause = r.autopsy(ctx, inst, err)
 		return d
 	}
@@ -104,6 +113,7 @@ func (r *run) work(ctx context.Context, m *member, inst engine.Instance, open fu
 		return d
 	}
 	d.missing = r.fetch(ctx, client, m.name(), closed)
+	d.compiled = r.fetchCompiled(ctx, m, client, closed)
 	if err := client.Quit(ctx); err != nil && ctx.Err() == nil {
 		r.Logger.Debug("worker did not quit", "worker", m.name(), "error", err)
 	}
@@ -174,5 +184,3 @@ func dial(ctx context.Context, inst engine.Instance, name string) (*worker.Clien
 	}
 	return client, nil
 }
-
-func ptr[T any](v T) *T { return &v }

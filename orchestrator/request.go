@@ -54,6 +54,10 @@ type Request struct {
 	Network     string
 	User        string
 
+	// Compiled is a directory for what the framework compiles of the project's
+	// sources, kept between runs; "" keeps nothing.
+	Compiled string
+
 	discoverOnly bool
 }
 

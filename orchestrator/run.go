@@ -71,6 +71,8 @@ type run struct {
 	sealed engine.Layer
 	built  time.Duration // spent on building layers, which a warm run does not
 	tree   engine.Tree
+	// compiled is an archive of what was compiled of these very sources; "" for none.
+	compiled string
 
 	// Owned by the loop.
 	inbox   chan message
@@ -109,7 +111,13 @@ func (r *run) prologue(ctx context.Context) (err error) {
 	if err := r.place(ctx); err != nil {
 		return err
 	}
-	return r.forecast(ctx)
+	if err := r.forecast(ctx); err != nil {
+		return err
+	}
+	if err := r.recallCompiled(); err != nil {
+		r.note(report.Warning, "what was compiled of the sources cannot be read, and is compiled again: %v", err)
+	}
+	return nil
 }
 
 // clear removes what only this run needed.
@@ -122,7 +130,7 @@ func (r *run) clear(ctx context.Context) error {
 	if r.src != nil {
 		err = errors.Join(err, r.src.Close())
 	}
-	return errors.Join(err, os.RemoveAll(r.tmp()))
+	return errors.Join(err, os.RemoveAll(r.tmp()), os.RemoveAll(r.compiledDir()))
 }
 
 // sweep removes what dead runs left behind. It is not worth failing for.

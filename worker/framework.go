@@ -35,6 +35,8 @@ type Exit struct {
 	Stop    string
 	Files   []string
 	Missing string
+	// Compiled is as in Closed.
+	Compiled string
 }
 
 // A Stream is a session's queue of tests, and the way out for its events.

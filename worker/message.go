@@ -154,6 +154,11 @@ type Open struct {
 	OutputLimit int64 `json:"output_limit,omitempty"`
 	// Options are the framework's own, made by its description.
 	Options json.RawMessage `json:"options,omitempty"`
+	// Compiled is an archive of what earlier sessions compiled of sources that
+	// are the same here, put before; "" is none. Compile asks for one of what
+	// this session compiles. See CompiledSource.
+	Compiled string `json:"compiled,omitempty"`
+	Compile  bool   `json:"compile,omitempty"`
 }
 
 // Opened says that the session takes tests. Mode is the one in use: a
@@ -296,6 +301,9 @@ type Closed struct {
 	// data), absolute. Missing says why there are fewer than there should be.
 	Files   []string `json:"files,omitempty"`
 	Missing string   `json:"missing,omitempty"`
+	// Compiled is the archive that Open.Compile asked for, absolute; "" when
+	// nothing was compiled that Open.Compiled did not have.
+	Compiled string `json:"compiled,omitempty"`
 }
 
 // Conclude makes one result out of all workers' results, with the framework's

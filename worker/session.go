@@ -68,7 +68,7 @@ func runSession(ctx context.Context, f Framework, open Open, q *queue) (Closed, 
 		if exit.Missing != "" {
 			missing = append(missing, exit.Missing)
 		}
-		closed.Code, closed.Stop = exit.Code, exit.Stop
+		closed.Code, closed.Stop, closed.Compiled = exit.Code, exit.Stop, exit.Compiled
 		if err != nil || ctx.Err() != nil || exit.Cause == "" || exit.Stop != "" {
 			return finish(err)
 		}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,8 +26,8 @@ func newCacheCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cache",
 		Short: "List and remove what shardyard keeps between runs",
-		Long: `Between runs a project keeps its environments, its source tree, the package cache and the agent on the engine. They expire
-by themselves. Results (.shardyard) and the history of times are no cache.`,
+		Long: `Between runs a project keeps its environments, its source tree, the package cache and the agent on the engine, and the
+bytecode of its sources here. They expire by themselves. Results (.shardyard) and the history of times are no cache.`,
 		Example: `  shardyard cache list
   shardyard cache clear`,
 		Args: cobra.NoArgs,
@@ -110,7 +112,7 @@ func closeAll(all []keeper) error {
 
 // kept is one thing of the list.
 type kept struct {
-	Engine string    `json:"engine"`
+	Engine string    `json:"engine"` // "" for none
 	Kind   string    `json:"kind"`
 	Name   string    `json:"name"`
 	Size   int64     `json:"bytes"` // -1: not known
@@ -126,7 +128,7 @@ func newCacheListCommand() *cobra.Command {
 		Example: `  shardyard cache list --json`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			all, _, why, err := f.keepers(cmd.Context())
+			all, dir, why, err := f.keepers(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -134,6 +136,13 @@ func newCacheListCommand() *cobra.Command {
 			things := []kept{}
 			for _, k := range all {
 				list, err := k.list(cmd.Context())
+				if err != nil {
+					return infraError{err}
+				}
+				things = append(things, list...)
+			}
+			if f.engine == "auto" {
+				list, err := compiled(dir)
 				if err != nil {
 					return infraError{err}
 				}
@@ -168,7 +177,7 @@ func showKept(out io.Writer, things []kept) error {
 		if !k.Used.IsZero() {
 			used = k.Used.Local().Format(time.DateTime)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", k.Engine, k.Kind, size, used, k.Name)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", cmp.Or(k.Engine, "-"), k.Kind, size, used, k.Name)
 	}
 	return w.Flush()
 }
@@ -192,14 +201,28 @@ func (k keeper) list(ctx context.Context) (list []kept, err error) {
 	return nil, fmt.Errorf("the engine %s does not say what it keeps", k.name)
 }
 
+// compiled lists the bytecode of a project's sources.
+func compiled(dir string) (list []kept, err error) {
+	archives, err := os.ReadDir(compiledDir(dir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, a := range archives {
+		if info, err := a.Info(); err == nil { // else it has just been replaced
+			list = append(list, kept{Kind: "bytecode", Name: a.Name(), Size: info.Size(), Used: info.ModTime()})
+		}
+	}
+	return list, nil
+}
+
 func newCacheClearCommand() *cobra.Command {
 	var f cacheFlags
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "clear",
 		Short: "Remove what is kept for this project",
-		Long: `Removes environments, source trees, the package cache and the agent of this project from the engines. The next run makes
-them again. Refused while a run of the project lives. --all removes the project's results and history too.`,
+		Long: `Removes environments, source trees, the package cache and the agent of this project from the engines, and the bytecode of
+its sources. The next run makes them again. Refused while a run of the project lives. --all removes the project's results and history too.`,
 		Example: `  shardyard cache clear
   shardyard cache clear --engine docker
   shardyard cache clear --all`,
@@ -218,6 +241,9 @@ them again. Refused while a run of the project lives. --all removes the project'
 					return infraError{fmt.Errorf("%s: %w", k.name, err)}
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: nothing is kept any more\n", k.name)
+			}
+			if err := os.RemoveAll(compiledDir(dir)); err != nil {
+				return infraError{fmt.Errorf("remove bytecode: %w", err)}
 			}
 			if !all {
 				return nil

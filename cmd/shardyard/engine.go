@@ -17,9 +17,12 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/engine/process"
 )
 
-// stateDir holds the history and locks, cacheDir what the process engine keeps.
+// stateDir holds the history and locks, cacheDir what can be made again.
 func stateDir() string { return filepath.Join(xdg.StateHome, "shardyard") }
 func cacheDir() string { return filepath.Join(xdg.CacheHome, "shardyard") }
+
+// compiledDir is where a project's bytecode is kept, whatever the engine.
+func compiledDir(dir string) string { return filepath.Join(cacheDir(), "compiled", projectID(dir)) }
 
 // projectID names a project on this machine: by its directory.
 func projectID(dir string) string {

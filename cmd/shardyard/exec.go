@@ -41,7 +41,7 @@ image, same environment, own copy of the source, same user. What it writes is go
 	}
 	f.register(cmd)
 	for _, name := range []string{"workers", "target", "schedule", "split-by", "retries", "fail-on", "run-timeout", "test-timeout",
-		"full-collection", "cov-fail-under", "markers", "keyword"} {
+		"full-collection", "bytecode", "cov-fail-under", "markers", "keyword"} {
 		cmd.Flags().Lookup(name).Hidden = true
 	}
 	cmd.Flags().StringArrayVar(&get, "get", nil, "fetch this file in the end; relative to the project's directory")

@@ -88,6 +88,7 @@ type runFlags struct {
 	testTimeout time.Duration
 	runTimeout  time.Duration
 	full        bool
+	bytecode    bool
 	progress    string
 
 	changed func(string) bool
@@ -108,6 +109,7 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	flags.DurationVar(&f.testTimeout, "test-timeout", 0, "end a test that runs longer (default 5m; 0s for never)")
 	flags.DurationVar(&f.runTimeout, "run-timeout", 0, "end the run when it takes longer (default 1h; 0s for never)")
 	flags.BoolVar(&f.full, "full-collection", false, "let every worker collect the whole suite")
+	flags.BoolVar(&f.bytecode, "bytecode", true, "keep the bytecode of files between runs, and use it while they are the same")
 	flags.StringVar(&f.progress, "progress", "auto", "auto, tty, plain, quiet or json")
 	f.changed = func(name string) bool { return flags.Changed(name) }
 }
@@ -140,6 +142,9 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		Limits:  engine.Limits{Memory: int64(s.Limits.Memory), PIDs: int64(s.Limits.PIDs)},
 		Harden:  engine.Harden{CapAdd: p.config.CapAdd},
 		Network: p.config.Network, User: p.config.User,
+	}
+	if f.bytecode {
+		req.Compiled = compiledDir(p.dir)
 	}
 	req.Args = append(append(append([]string{}, s.Args...), f.selection()...), f.args...)
 	if !hasPaths(f.args) {

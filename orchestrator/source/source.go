@@ -160,6 +160,17 @@ func (s *Source) Read(ctx context.Context, names []string) (map[string][]byte, e
 	return found, nil
 }
 
+// Hash is the SHA-256, in hexadecimal, of a regular file's content; false when
+// there is none of this name, a path relative to the project's directory.
+func (s *Source) Hash(name string) (string, bool) {
+	p := path.Join(s.Sub, name)
+	i := sort.Search(len(s.Files), func(i int) bool { return s.Files[i].Path >= p })
+	if i == len(s.Files) || s.Files[i].Path != p || !s.Files[i].Mode.IsRegular() {
+		return "", false
+	}
+	return hex.EncodeToString(s.Files[i].Hash[:]), true
+}
+
 // relative is a path below the project's directory.
 func (s *Source) relative(p string) (string, bool) {
 	if s.Sub == "" {

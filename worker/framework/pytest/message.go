@@ -59,6 +59,7 @@ type ending struct {
 	Finished int      `json:"finished"` // messages: an amended test counts twice
 	Files    []string `json:"files"`
 	Missing  *string  `json:"missing"`
+	Sources  []string `json:"sources"` // that were imported, when they were asked for
 }
 
 // order is the first line that the plugin gets.
@@ -69,6 +70,7 @@ type order struct {
 	Options json.RawMessage `json:"options"`
 	Results string          `json:"results"`
 	Scratch string          `json:"scratch"` // private to this process
+	Sources bool            `json:"sources"` // asks for ending.Sources
 	Reason  string          `json:"reason"`  // why Mode is not Lazy, when that was asked for
 }
 

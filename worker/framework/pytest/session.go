@@ -25,7 +25,12 @@ func (*Framework) Run(ctx context.Context, open worker.Open, s worker.Stream) (e
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	first := order{
 		Args: append([]string{}, open.Args...), Mode: open.Mode, Options: worker.Raw(options),
-		Results: open.Results, Scratch: scratch,
+		Results: open.Results, Scratch: scratch, Sources: open.Compile,
+	}
+	if open.Compiled != "" && !noBytecode(environ(open.Env, options)) {
+		if err := restoreBytecode(open.Dir, open.Compiled); err != nil {
+			return worker.Exit{}, err
+		}
 	}
 	if first.py, err = unpack(scratch); err != nil {
 		return worker.Exit{}, err
@@ -50,6 +55,12 @@ func attend(ctx context.Context, open worker.Open, options Options, first order,
 		return exit, s.restart, err
 	}
 	s.bury(&exit)
+	if s.ending != nil && len(s.ending.Sources) > 0 {
+		exit.Compiled, err = packBytecode(open.Dir, s.ending.Sources, open.Results)
+		if err != nil { // not worth a worker
+			stream.Emit(worker.Event{Output: &worker.Output{Stream: "stderr", Data: fmt.Appendf(nil, "shardyard: %v\n", err)}})
+		}
+	}
 	return exit, "", s.fault(exit)
 }
 

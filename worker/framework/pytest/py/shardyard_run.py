@@ -74,7 +74,16 @@ def run(channel, order):
     sys.stderr.flush()
     if handle is not None:
         ending.update(handle.stop())
+    if order.get("sources"):
+        ending["sources"] = sources()
     return ending
+
+
+def sources():
+    """The files that this process has imported."""
+    modules = [module for module in list(sys.modules.values()) if isinstance(module, types.ModuleType)]
+    files = [vars(module).get("__file__") for module in modules]  # a lazy module's attribute would import it
+    return sorted({file for file in files if isinstance(file, str)})
 
 
 def refuse(channel, sentence):

@@ -1,0 +1,174 @@
+package orchestrator
+
+import (
+	"archive/tar"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/shardyard/shardyard/orchestrator/source"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// compiling is a run of a tree with the given files.
+func compiling(t *testing.T, kept string, files map[string]string) *run {
+	t.Helper()
+	r := &run{Deps: Deps{Now: time.Now}, req: Request{Out: t.TempDir(), Compiled: kept}, src: &source.Source{Sub: "sub"}}
+	for name, text := range files {
+		r.src.Files = append(r.src.Files, source.File{Path: "sub/" + name, Mode: 0o644, Hash: sha256.Sum256([]byte(text))})
+	}
+	slices.SortFunc(r.src.Files, func(a, b source.File) int { return strings.Compare(a.Path, b.Path) })
+	if err := r.recallCompiled(); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// archive is what a worker has compiled of the sources.
+func archive(t *testing.T, sources map[string]string) string {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "new.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := tar.NewWriter(f)
+	for name, text := range sources {
+		sum := sha256.Sum256([]byte(text))
+		err := w.WriteHeader(&tar.Header{
+			Typeflag: tar.TypeReg, Name: name + "c", Size: int64(len(text)), Mode: 0o644, Format: tar.FormatPAX,
+			PAXRecords: map[string]string{worker.CompiledSource: name, worker.CompiledHash: hex.EncodeToString(sum[:])},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(w, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name()
+}
+
+// content is what workers of the run would be brought.
+func content(t *testing.T, r *run) map[string]string {
+	t.Helper()
+	got := map[string]string{}
+	if r.compiled == "" {
+		return got
+	}
+	f, err := os.Open(r.compiled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for a := tar.NewReader(f); ; {
+		h, err := a.Next()
+		if errors.Is(err, io.EOF) {
+			return got
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[h.Name] = string(text)
+	}
+}
+
+func TestOnlyWhatWasCompiledOfTheSameSourcesIsBrought(t *testing.T) {
+	kept := filepath.Join(t.TempDir(), "compiled", "project")
+	files := map[string]string{"a.py": "A", "b.py": "B", "c.py": "C"}
+	first := compiling(t, kept, files)
+	if got := content(t, first); len(got) != 0 {
+		t.Errorf("the first run is brought %v", got)
+	}
+	// What tests wrote, or changed, is not the tree's.
+	err := first.keepCompiled(archive(t, map[string]string{"a.py": "A", "b.py": "B", "c.py": "changed by a test", "made.py": "M", "../out.py": "O"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := compiling(t, kept, files)
+	if diff := cmp.Diff(map[string]string{"a.pyc": "A", "b.pyc": "B"}, content(t, second)); diff != "" {
+		t.Error(diff)
+	}
+	files["b.py"] = "b"
+	third := compiling(t, kept, files)
+	if diff := cmp.Diff(map[string]string{"a.pyc": "A"}, content(t, third)); diff != "" {
+		t.Error(diff)
+	}
+	if err := third.keepCompiled(archive(t, map[string]string{"b.py": "b", "c.py": "C"})); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"a.pyc": "A", "b.pyc": "b", "c.pyc": "C"}, content(t, compiling(t, kept, files))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOneArchiveOfASuiteIsKeptAndNoneForever(t *testing.T) {
+	kept := filepath.Join(t.TempDir(), "compiled", "project")
+	stale := filepath.Join(kept, "..", "another", "0-0.tar")
+	if err := os.MkdirAll(filepath.Dir(stale), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(stale, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	keep := func(environment, suite string) {
+		t.Helper()
+		r := compiling(t, kept, map[string]string{"a.py": "A"})
+		r.envKey, r.past.suite = environment, suite
+		if err := r.keepCompiled(archive(t, map[string]string{"a.py": "A"})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keep("one", "unit")
+	keep("two", "unit")
+	keep("two", "slow")
+	if all, err := os.ReadDir(kept); err != nil || len(all) != 2 {
+		t.Errorf("%v, %v: want one archive for each of two suites", all, err)
+	}
+	if _, err := os.Stat(stale); err != nil {
+		t.Error(err)
+	}
+	old := time.Now().Add(-compiledFor - time.Hour)
+	if err := os.Chtimes(stale, old, old); err != nil {
+		t.Fatal(err)
+	}
+	keep("two", "slow")
+	if _, err := os.Stat(stale); !os.IsNotExist(err) {
+		t.Errorf("an archive that no run used is still there: %v", err)
+	}
+}
+
+func TestABrokenArchiveCostsNothingButTime(t *testing.T) {
+	kept := filepath.Join(t.TempDir(), "compiled", "project")
+	r := compiling(t, kept, map[string]string{"a.py": "A"})
+	if err := os.MkdirAll(kept, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(r.compiledFile(), []byte("no archive at all"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.recallCompiled(); err == nil || r.compiled != "" {
+		t.Errorf("%v, %q", err, r.compiled)
+	}
+	if err := r.keepCompiled(archive(t, map[string]string{"a.py": "A"})); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"a.pyc": "A"}, content(t, compiling(t, kept, map[string]string{"a.py": "A"}))); diff != "" {
+		t.Error(diff)
+	}
+}
