@@ -24,9 +24,9 @@ import (
 // modification that are written in it. In a worker all sources have one time:
 // bytecode comes back only to a source with the same content.
 //
-// pytest leaves the path of the source in its bytecode as it was when that was
-// made; tracebacks and coverage would show it. So it also comes back only to
-// the same place.
+// Python puts the source's path right when it loads bytecode; pytest leaves it
+// as it was when that was made, and tracebacks and coverage would show it. So
+// what pytest has rewritten comes back only to the same place.
 
 // pycache is the directory of bytecode beside its sources.
 const pycache = "__pycache__"
@@ -68,7 +68,7 @@ func restoreBytecode(dir, archive string) (err error) {
 		if err != nil {
 			return fmt.Errorf("restore bytecode: %w", err)
 		}
-		if h.PAXRecords[worker.CompiledDir] != dir {
+		if h.PAXRecords[worker.CompiledDir] != dir && strings.Contains(path.Base(h.Name), "-pytest-") {
 			continue
 		}
 		err = restoreFile(root, h.Name, r, made)
