@@ -37,9 +37,6 @@ func (r *run) compiledFile() string {
 	return filepath.Join(r.req.Compiled, hex.EncodeToString(suite[:8])+"-"+hex.EncodeToString(place[:8])+".tar")
 }
 
-// compiledDir is this run's own, and goes with it.
-func (r *run) compiledDir() string { return filepath.Join(r.req.Out, "compiled") }
-
 // recallCompiled leaves what workers get in the run's directory.
 func (r *run) recallCompiled() error {
 	if r.req.Compiled == "" {
@@ -55,10 +52,7 @@ func (r *run) recallCompiled() error {
 	defer func() { _ = from.Close() }() // it was only read
 	now := r.Now()
 	_ = os.Chtimes(from.Name(), now, now) // it was used; another run may just have replaced it
-	name := filepath.Join(r.compiledDir(), "kept.tar")
-	if err := os.MkdirAll(r.compiledDir(), 0o755); err != nil {
-		return err
-	}
+	name := filepath.Join(r.scratch(), "compiled.tar")
 	to, err := os.Create(name)
 	if err != nil {
 		return err
@@ -124,7 +118,7 @@ func (r *run) fetchCompiled(ctx context.Context, m *member, client *worker.Clien
 	if closed.Compiled == "" {
 		return ""
 	}
-	local := filepath.Join(r.compiledDir(), m.name()+".tar")
+	local := filepath.Join(r.scratch(), "compiled-by-"+m.name()+".tar")
 	if err := fetchFile(ctx, client, closed.Compiled, local); err != nil {
 		r.Logger.Debug("fetch what was compiled", "worker", m.name(), "error", err)
 		return ""

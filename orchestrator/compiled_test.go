@@ -27,7 +27,7 @@ func compiling(t *testing.T, kept string, files map[string]string) *run {
 		r.src.Files = append(r.src.Files, source.File{Path: "sub/" + name, Mode: 0o644, Hash: sha256.Sum256([]byte(text))})
 	}
 	slices.SortFunc(r.src.Files, func(a, b source.File) int { return strings.Compare(a.Path, b.Path) })
-	if err := r.recallCompiled(); err != nil {
+	if err := errors.Join(os.MkdirAll(r.scratch(), 0o755), r.recallCompiled()); err != nil {
 		t.Fatal(err)
 	}
 	return r

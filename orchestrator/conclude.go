@@ -26,13 +26,16 @@ func (r *run) conclude(ctx context.Context) (err error) {
 	if r.lists.full == nil {
 		return nil // nothing was discovered: there is nothing to conclude
 	}
+	f := r.finish
+	f.start(ctx, r)
 	if err := r.writeInput(); err != nil {
 		return fmt.Errorf("gather the reports: %w", err)
 	}
-	f := r.finish
-	f.start(ctx, r)
 	if <-f.ready; f.err != nil {
 		return f.err
+	}
+	if <-f.fed; f.unfed != nil {
+		return fmt.Errorf("hand the reports to the finisher: %w", f.unfed)
 	}
 	if err := putTree(ctx, f.client, r.tmp(), f.dir); err != nil {
 		return fmt.Errorf("hand the reports to the finisher: %w", err)
@@ -70,9 +73,13 @@ func (r *run) collect(ctx context.Context, f *finisher) error {
 
 func (r *run) tmp() string { return filepath.Join(r.req.Out, "tmp") }
 
-// writeInput lays the conclusion's input out in the run's tmp directory.
+// scratch is what only this machine needs during the run.
+func (r *run) scratch() string { return filepath.Join(r.req.Out, "scratch") }
+
+// writeInput lays the rest of the conclusion's input, besides the reports, out
+// in the run's tmp directory.
 func (r *run) writeInput() error {
-	if err := r.writeReports(); err != nil {
+	if err := r.writeOrder(); err != nil {
 		return err
 	}
 	meta, err := json.Marshal(map[string]any{
@@ -85,40 +92,37 @@ func (r *run) writeInput() error {
 	return os.WriteFile(filepath.Join(r.tmp(), "run.json"), meta, 0o644)
 }
 
-// writeReports writes reports in the order of the suite, each test's last
-// attempt that counts.
-func (r *run) writeReports() (err error) {
-	f, err := os.Create(r.reportsFile())
+// writeOrder writes where the reports are that count: those of no test, then
+// in the order of the suite each test's last attempt. It ends the spool.
+func (r *run) writeOrder() (err error) {
+	f, err := os.Create(filepath.Join(r.tmp(), "order.jsonl"))
 	if err != nil {
 		return err
 	}
-	w := bufio.NewWriterSize(f, 256<<10)
-	defer func() { err = errors.Join(err, w.Flush(), f.Close()) }()
-	if err := r.spool.copySession(w); err != nil {
-		return err
-	}
-	if r.broken != "" {
-		return nil // as in plain pytest, no test counts
+	w := bufio.NewWriter(f)
+	defer func() { err = errors.Join(err, w.Flush(), f.Close(), r.spool.finish()) }()
+	lines := json.NewEncoder(w)
+	if err := lines.Encode(append([]extent{}, r.spool.rest...)); err != nil || r.broken != "" {
+		return err // where the suite is broken no test counts, as in plain pytest
 	}
 	for _, res := range r.results() {
-		n := 0
+		var at []extent
 		if a, ok := final(res); ok {
-			if n, err = r.spool.copy(w, attempt{res.Test.ID, a.Token}); err != nil {
+			at = r.spool.of[attempt{res.Test.ID, a.Token}]
+		}
+		if len(at) == 0 && r.stopped {
+			continue // as in plain pytest, what a stopped run did not reach is not in its reports
+		}
+		if len(at) == 0 {
+			reason, err := json.Marshal(map[string]string{"message": "not run: " + cmp.Or(res.Reason, "its reports are missing")})
+			if err != nil {
+				return err
+			}
+			if at, err = r.spool.append(nil, record{Test: res.Test.ID, Kind: "died", Data: reason}); err != nil {
 				return err
 			}
 		}
-		if n > 0 || r.stopped {
-			continue // as in plain pytest, what a stopped run did not reach is not in its reports
-		}
-		reason, err := json.Marshal(map[string]string{"message": "not run: " + cmp.Or(res.Reason, "its reports are missing")})
-		if err != nil {
-			return err
-		}
-		line, err := encodeLine(record{Test: res.Test.ID, Kind: "died", Data: reason})
-		if err != nil {
-			return err
-		}
-		if _, err := w.Write(line); err != nil {
+		if err := lines.Encode(at); err != nil {
 			return err
 		}
 	}

@@ -221,7 +221,12 @@ func (r *run) reported(ctx context.Context, m *member, rep worker.Reported) {
 
 func (r *run) keep(ctx context.Context, token worker.Token, rec record) {
 	if err := r.spool.add(token, rec); err != nil {
-		r.emit(report.Fault{Kind: report.Infrastructure, Text: err.Error()})
-		r.stop(ctx, report.Stopped{Reason: err.Error()})
+		r.unkept(ctx, err)
 	}
+}
+
+// unkept ends a run whose reports cannot be kept.
+func (r *run) unkept(ctx context.Context, err error) {
+	r.emit(report.Fault{Kind: report.Infrastructure, Text: err.Error()})
+	r.stop(ctx, report.Stopped{Reason: err.Error()})
 }

@@ -21,6 +21,8 @@ type finisher struct {
 	dir    string // of the conclusion, inside
 	err    error
 
+	fed   chan struct{} // closed when it has all reports, or unfed is set
+	unfed error
 	ended chan struct{} // closed when done or failed is set
 	text  gate
 	done  worker.Concluded
@@ -29,7 +31,7 @@ type finisher struct {
 }
 
 func newFinisher() *finisher {
-	return &finisher{ready: make(chan struct{}), ended: make(chan struct{})}
+	return &finisher{ready: make(chan struct{}), fed: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // complete is the file that tells the finisher that its input is there.
@@ -42,8 +44,10 @@ func (f *finisher) start(ctx context.Context, r *run) {
 			f.err = f.open(ctx, r)
 			close(f.ready)
 			if f.err != nil {
+				close(f.fed)
 				return
 			}
+			go f.feed(ctx, r.spool)
 			l := f.inst.Layout()
 			f.done, f.failed = f.client.Conclude(ctx, worker.Conclude{
 				Framework: r.req.Framework, Source: path.Join(l.Source, r.src.Sub), Dir: f.dir, Await: path.Join(f.dir, complete),
@@ -65,13 +69,21 @@ func (f *finisher) open(ctx context.Context, r *run) (err error) {
 	return nil
 }
 
-// remove ends it, started or not.
+// feed brings it the reports as they come, so that little is left to be
+// brought when the tests end.
+func (f *finisher) feed(ctx context.Context, s *spool) {
+	defer close(f.fed)
+	f.unfed = f.client.PutFile(ctx, path.Join(f.dir, "reports.jsonl"), 0o644, s.follow())
+}
+
+// remove ends it, started or not. The spool, if any, is finished.
 func (f *finisher) remove(ctx context.Context) error {
-	f.once.Do(func() { close(f.ready); close(f.ended) })
+	f.once.Do(func() { close(f.ready); close(f.fed); close(f.ended) })
 	<-f.ready
 	if f.client != nil {
 		f.client.Close()
 	}
+	<-f.fed
 	<-f.ended
 	if f.inst == nil {
 		return nil

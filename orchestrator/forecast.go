@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -62,7 +61,7 @@ func (r *run) forecast(ctx context.Context) (err error) {
 		Workers: r.workers, Split: r.req.Split, Static: r.req.Static, Retries: r.req.Retries, MaxReplacements: r.workers,
 		Fixtures: r.past.estimates.Fixtures, PerTest: r.past.estimates.PerTest, Speeds: r.past.samples.Hosts,
 	})
-	return os.MkdirAll(r.dataDir(), 0o755)
+	return errors.Join(os.MkdirAll(r.dataDir(), 0o755), os.MkdirAll(r.scratch(), 0o755))
 }
 
 // recall reads the history.
@@ -300,6 +299,3 @@ func (r *run) found() []history.File {
 	}
 	return files
 }
-
-// reportsFile is the conclusion's input.
-func (r *run) reportsFile() string { return filepath.Join(r.tmp(), "reports.jsonl") }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -57,7 +58,7 @@ func (r *run) dispatch(ctx context.Context) (err error) {
 	// Workers outlive ctx for the grace period.
 	hard, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
-	if r.spool, err = newSpool(r.req.Out + "/tmp/reports"); err != nil {
+	if r.spool, err = newSpool(filepath.Join(r.scratch(), "reports.jsonl")); err != nil {
 		return err
 	}
 	r.hired = r.elapsed()
@@ -91,6 +92,9 @@ func (r *run) dispatch(ctx context.Context) (err error) {
 			r.hurry()
 		case <-second.C:
 			r.input(hard, dispatch.Ticked{})
+			if err := r.spool.flush(); err != nil {
+				r.unkept(hard, err)
+			}
 		case <-r.timer:
 			r.timer, r.killed = nil, true
 			kill()

@@ -122,7 +122,11 @@ func (r *run) prologue(ctx context.Context) (err error) {
 
 // clear removes what only this run needed.
 func (r *run) clear(ctx context.Context) error {
-	err := r.finish.remove(ctx)
+	var err error
+	if r.spool != nil {
+		err = r.spool.finish()
+	}
+	err = errors.Join(err, r.finish.remove(ctx))
 	r.removals.Wait()
 	if r.spool != nil {
 		err = errors.Join(err, r.spool.remove())
@@ -130,7 +134,7 @@ func (r *run) clear(ctx context.Context) error {
 	if r.src != nil {
 		err = errors.Join(err, r.src.Close())
 	}
-	return errors.Join(err, os.RemoveAll(r.tmp()), os.RemoveAll(r.compiledDir()))
+	return errors.Join(err, os.RemoveAll(r.tmp()), os.RemoveAll(r.scratch()))
 }
 
 // sweep removes what dead runs left behind. It is not worth failing for.

@@ -7,18 +7,25 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/shardyard/shardyard/worker"
 )
 
 // A spool keeps the framework's reports on disk until the end, so that a run
-// of a million tests needs no memory for them. It is used by one goroutine.
+// of a million tests needs no memory for them. It is used by one goroutine, but
+// for what follows it.
 type spool struct {
 	file *os.File
 	w    *bufio.Writer
 	size int64
 	of   map[attempt][]extent // reports of an attempt, in the order of arrival
 	rest []extent             // reports of sessions
+
+	mu      sync.Mutex
+	changed sync.Cond
+	written int64 // bytes that followers can read
+	whole   bool  // no more will come
 }
 
 // An attempt names one execution of a test: tokens are never used twice.
@@ -27,9 +34,17 @@ type attempt struct {
 	token worker.Token
 }
 
+// An extent is a stretch of whole records.
 type extent struct {
 	offset int64
 	length int
+}
+
+func (e extent) end() int64 { return e.offset + int64(e.length) }
+
+// MarshalJSON implements json.Marshaler: [offset, length] in bytes.
+func (e extent) MarshalJSON() ([]byte, error) {
+	return fmt.Appendf(nil, "[%d,%d]", e.offset, e.length), nil
 }
 
 // A record is one line of the conclusion's reports.jsonl.
@@ -45,52 +60,94 @@ func newSpool(path string) (*spool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keep reports: %w", err)
 	}
-	return &spool{file: f, w: bufio.NewWriterSize(f, 256<<10), of: map[attempt][]extent{}}, nil
+	s := &spool{file: f, w: bufio.NewWriterSize(f, 256<<10), of: map[attempt][]extent{}}
+	s.changed.L = &s.mu
+	return s, nil
 }
 
 // add keeps one report. The zero token is of the session.
 func (s *spool) add(token worker.Token, rec record) error {
-	line, err := encodeLine(rec)
-	if err != nil {
-		return fmt.Errorf("keep report of %s: %w", rec.Test, err)
+	to, key := &s.rest, attempt{rec.Test, token}
+	if token != 0 {
+		list := s.of[key]
+		to = &list
 	}
-	at := extent{s.size, len(line)}
-	n, err := s.w.Write(line)
-	s.size += int64(n)
-	if err != nil {
-		return fmt.Errorf("keep report of %s: %w", rec.Test, err)
+	var err error
+	if *to, err = s.append(*to, rec); err == nil && token != 0 {
+		s.of[key] = *to
 	}
-	if token == 0 {
-		s.rest = append(s.rest, at)
-		return nil
-	}
-	key := attempt{rec.Test, token}
-	s.of[key] = append(s.of[key], at)
-	return nil
-}
-
-// copy writes the reports of an attempt to w, and says how many there were.
-func (s *spool) copy(w io.Writer, a attempt) (int, error) { return s.write(w, s.of[a]) }
-
-// copySession writes the reports that belong to no test to w.
-func (s *spool) copySession(w io.Writer) error {
-	_, err := s.write(w, s.rest)
 	return err
 }
 
-func (s *spool) write(w io.Writer, extents []extent) (int, error) {
-	if err := s.w.Flush(); err != nil {
-		return 0, err
+// append writes a record behind all others, and adds where it is to a list.
+func (s *spool) append(to []extent, rec record) ([]extent, error) {
+	line, err := encodeLine(rec)
+	if err != nil {
+		return to, fmt.Errorf("keep report of %s: %w", rec.Test, err)
 	}
-	for _, e := range extents {
-		if _, err := io.Copy(w, io.NewSectionReader(s.file, e.offset, int64(e.length))); err != nil {
-			return 0, err
-		}
+	at := s.size
+	n, err := s.w.Write(line)
+	s.size += int64(n)
+	if err != nil {
+		return to, fmt.Errorf("keep report of %s: %w", rec.Test, err)
 	}
-	return len(extents), nil
+	if last := len(to) - 1; last >= 0 && to[last].end() == at {
+		to[last].length += len(line)
+		return to, nil
+	}
+	return append(to, extent{at, len(line)}), nil
 }
 
-// remove ends the spool and its file.
+// flush lets followers read what there is.
+func (s *spool) flush() error {
+	err := s.w.Flush()
+	s.publish(err == nil, false)
+	return err
+}
+
+// finish lets followers end. Nothing can be added after it.
+func (s *spool) finish() error {
+	err := s.w.Flush()
+	s.publish(err == nil, true)
+	return err
+}
+
+func (s *spool) publish(written, whole bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if written {
+		s.written = s.size
+	}
+	s.whole = s.whole || whole
+	s.changed.Broadcast()
+}
+
+// follow reads the spool from its beginning to its end, and waits for both.
+func (s *spool) follow() io.Reader { return &follower{spool: s} }
+
+type follower struct {
+	spool *spool
+	at    int64
+}
+
+// Read implements io.Reader.
+func (f *follower) Read(p []byte) (int, error) {
+	s := f.spool
+	s.mu.Lock()
+	for f.at == s.written && !s.whole {
+		s.changed.Wait()
+	}
+	left := s.written - f.at
+	s.mu.Unlock()
+	if left == 0 {
+		return 0, io.EOF
+	}
+	n, err := s.file.ReadAt(p[:min(int64(len(p)), left)], f.at)
+	f.at += int64(n)
+	return n, err
+}
+
+// remove ends the spool and its file. Followers have ended before.
 func (s *spool) remove() error {
 	return errors.Join(s.file.Close(), os.Remove(s.file.Name()))
 }

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,21 +31,41 @@ func TestSpoolGivesAnAttemptBackAsItCame(t *testing.T) {
 	add(2, record{Worker: "worker-2", Test: "t", Kind: "report", Data: data})
 	add(2, record{Worker: "worker-2", Test: "t", Kind: "logfinish", Data: json.RawMessage(`{}`)})
 
-	var out strings.Builder
-	n, err := s.copy(&out, attempt{"t", 2})
-	if err != nil {
+	all := make(chan string)
+	go func() { // who follows it reads what there is, and waits for more
+		text, err := io.ReadAll(s.follow())
+		if err != nil {
+			t.Error(err)
+		}
+		all <- string(text)
+	}()
+	if err := s.flush(); err != nil {
 		t.Fatal(err)
 	}
+	add(3, record{Worker: "worker-2", Test: "u", Kind: "report", Data: json.RawMessage(`"late"`)})
+	if err := s.finish(); err != nil {
+		t.Fatal(err)
+	}
+	text := <-all
+	at := func(extents []extent) (out string) {
+		for _, e := range extents {
+			out += text[e.offset:e.end()]
+		}
+		return out
+	}
+	got := s.of[attempt{"t", 2}]
 	if want := `{"worker":"worker-2","test":"t","kind":"report","data":{"longrepr":"\ud800 <b>&"}}` + "\n" +
-		`{"worker":"worker-2","test":"t","kind":"logfinish","data":{}}` + "\n"; n != 2 || out.String() != want {
-		t.Errorf("%d records:\n%s\nwant\n%s", n, out.String(), want)
+		`{"worker":"worker-2","test":"t","kind":"logfinish","data":{}}` + "\n"; len(got) != 1 || at(got) != want {
+		t.Errorf("at %v there is\n%s\nwant\n%s", got, at(got), want)
 	}
-	if n, err := s.copy(&out, attempt{"t", 3}); n != 0 || err != nil {
-		t.Errorf("an attempt that never was has %d records, error %v", n, err)
+	if got := s.of[attempt{"t", 3}]; got != nil {
+		t.Errorf("an attempt that never was is at %v", got)
 	}
-	out.Reset()
-	if err := s.copySession(&out); err != nil || !strings.Contains(out.String(), "settings") || strings.Contains(out.String(), "report") {
-		t.Errorf("the session's records are %q, error %v", out.String(), err)
+	if got := at(s.of[attempt{"u", 3}]); !strings.Contains(got, "late") {
+		t.Errorf("what came late is %q", got)
+	}
+	if got := at(s.rest); !strings.Contains(got, "settings") || strings.Contains(got, "report") {
+		t.Errorf("the session's records are %q", got)
 	}
 	if err := s.remove(); err != nil {
 		t.Fatal(err)

@@ -70,10 +70,12 @@ type Counts struct {
 
 // Conclude implements [worker.Framework]. Conclude.Dir holds
 //
-//	reports.jsonl          {"worker", "test", "kind", "data"} in each line, in
-//	                       the order of the replay: first what belongs to no
-//	                       test (settings, collect, warning, suite), then the
-//	                       suite's tests, each with its records together
+//	reports.jsonl          records, {"worker", "test", "kind", "data"} in each
+//	                       line, as they came
+//	order.jsonl            which of them are replayed: in the first line those
+//	                       of no test (settings, collect, warning, suite), in
+//	                       each further one those of a test, in the suite's
+//	                       order; as [[offset, length], ...] in bytes
 //	run.json               {"tests": N, "deselected": N, "missing_coverage":
 //	                       ["worker-2: reason"], "duration_seconds": S}; the
 //	                       last three may be missing

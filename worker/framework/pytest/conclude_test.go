@@ -52,11 +52,44 @@ func (p *project) journal(t *testing.T, args ...string) journaled {
 func (j journaled) conclude(t *testing.T, options ConcludeOptions) (done worker.Concluded, text string) {
 	t.Helper()
 	options.Python = j.python
+	j.order(t)
 	return conclude(t, worker.Conclude{
 		Framework: "pytest", Source: j.source, Dir: j.dir, Args: j.args,
 		Env:     map[string]string{"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
 		Options: worker.Raw(options),
 	})
+}
+
+// order has the records replayed as they come: first those of no test, then
+// each stretch of records of one test.
+func (j journaled) order(t *testing.T) {
+	t.Helper()
+	head, last, offset := [][2]int{}, "", 0
+	var tests strings.Builder
+	for line := range strings.Lines(read(t, filepath.Join(j.dir, "reports.jsonl"))) {
+		var e struct{ Test string }
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		at := [2]int{offset, len(line)}
+		offset += len(line)
+		switch {
+		case e.Test == "" && tests.Len() == 0:
+			head = append(head, at)
+			continue
+		case e.Test != last || tests.Len() == 0:
+			tests.WriteString("\n")
+		default:
+			tests.WriteString(",")
+		}
+		last = e.Test
+		fmt.Fprintf(&tests, "[%d,%d]", at[0], at[1])
+	}
+	text := string(worker.Raw(head))
+	for line := range strings.Lines(strings.TrimPrefix(tests.String(), "\n")) {
+		text += "\n[" + strings.TrimSuffix(line, "\n") + "]"
+	}
+	write(t, filepath.Join(j.dir, "order.jsonl"), text+"\n")
 }
 
 func conclude(t *testing.T, c worker.Conclude) (done worker.Concluded, text string) {

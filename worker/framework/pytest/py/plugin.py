@@ -4,6 +4,7 @@ import pytest
 
 from . import junit, lazy, reports, verdict
 from .collection import Collection
+from .leave import settle
 from .settings import Settings
 from .stream import Loop
 
@@ -122,6 +123,10 @@ class Plugin:
         properties = junit.properties(session.config)
         if properties:
             self._wire.reported("", "suite", {"properties": properties})
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_unconfigure(self):
+        settle()
 
     def pytest_keyboard_interrupt(self, excinfo):
         self._stop = excinfo.exconly().split(": ", 1)[-1].strip() or excinfo.typename

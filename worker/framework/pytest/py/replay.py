@@ -33,6 +33,7 @@ def main():
 
     import pytest
 
+    from _shardyard.leave import leave
     from _shardyard.replay_plugin import Gate, Replay
 
     def wait():
@@ -46,6 +47,7 @@ def main():
     replay.copy_written()
     with open(os.path.join(request["dir"], "out", "replay.json"), "w", encoding="ascii") as f:
         json.dump({"exit": code, "tests": replay.counts(), "error": replay.error}, f)
+    leave(0)
 
 
 if __name__ == "__main__":

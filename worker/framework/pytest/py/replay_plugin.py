@@ -122,7 +122,7 @@ class Replay:
         self._reporter = session.config.pluginmanager.getplugin("terminalreporter")
         with open(os.path.join(self._dir, "run.json"), encoding="utf-8") as f:
             self._run = json.load(f)
-        self._records = Records(os.path.join(self._dir, "reports.jsonl"))
+        self._records = Records(os.path.join(self._dir, "reports.jsonl"), os.path.join(self._dir, "order.jsonl"))
         session.perform_collect = lambda args=None, genitems=True: self._collect(session)
 
     @pytest.hookimpl(tryfirst=True)

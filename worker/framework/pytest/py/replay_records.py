@@ -1,6 +1,5 @@
 """Records of reports.jsonl, and pytest's objects made again from their data."""
 
-import itertools
 import json
 import os
 import sys
@@ -8,29 +7,30 @@ import warnings
 
 
 class Records:
-    """The lines of a file: first those of no test, then the tests one by one.
-    Records of no test that come later are taken for tests of their own."""
+    """The records of a file, in the order of another one: first those of no
+    test, then the tests one by one."""
 
-    def __init__(self, path):
-        self._file = open(path, encoding="utf-8")
-        self._records = (json.loads(line) for line in self._file)
-        self._next = next(self._records, None)
+    def __init__(self, path, order):
+        self._file = open(path, "rb")
+        self._order = open(order, encoding="ascii")
 
     def close(self):
         """An open file would be a warning in the project's own session."""
         self._file.close()
+        self._order.close()
+
+    def _read(self, line):
+        for offset, length in json.loads(line):
+            self._file.seek(offset)
+            yield from map(json.loads, self._file.read(length).splitlines())
 
     def head(self):
-        while self._next is not None and not self._next.get("test"):
-            yield self._next
-            self._next = next(self._records, None)
+        return self._read(self._order.readline())
 
     def tests(self):
         """The list of records of each test."""
-        if self._next is not None:
-            records = itertools.chain([self._next], self._records)
-            for _, group in itertools.groupby(records, lambda record: record.get("test")):
-                yield list(group)
+        for line in self._order:
+            yield list(self._read(line))
 
 
 def in_order(records):

@@ -31,7 +31,10 @@ def main():
     ending = run(channel, order)
     code = ending["code"]
     channel.send({"ending": ending})
-    sys.exit(code)
+
+    from _shardyard.leave import leave
+
+    leave(code)
 
 
 def pytest_script():
