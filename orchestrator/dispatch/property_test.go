@@ -24,6 +24,8 @@ type world struct {
 
 	tests    map[worker.TestID]plan.Test
 	unsaid   []plan.Test // not discovered yet
+	ghosts   []plan.Test // only hinted: they do not exist
+	dropped  map[worker.TestID]bool
 	done     bool
 	handedTo map[worker.TestID]dispatch.WorkerID // leased now
 	tokens   map[worker.Token]bool
@@ -67,6 +69,7 @@ func newWorld(t *rapid.T) *world {
 			MaxReplacements: rapid.IntRange(0, 3).Draw(t, "replacements"),
 			BatchCost:       time.Duration(rapid.IntRange(0, 200).Draw(t, "batch")) * time.Millisecond,
 			StartCost:       time.Duration(rapid.IntRange(0, 4000).Draw(t, "start")) * time.Millisecond,
+			PerTest:         time.Duration(rapid.IntRange(0, 20).Draw(t, "per test")) * time.Millisecond,
 		},
 		here:     map[dispatch.WorkerID]*fake{},
 		tests:    map[worker.TestID]plan.Test{},
@@ -74,22 +77,30 @@ func newWorld(t *rapid.T) *world {
 		tokens:   map[worker.Token]bool{},
 		home:     map[string]*fake{},
 		again:    map[worker.TestID]bool{},
+		dropped:  map[worker.TestID]bool{},
 	}
 	w.cfg.Fixtures = map[string]time.Duration{"a/1": time.Duration(rapid.IntRange(0, 2000).Draw(t, "fixture")) * time.Millisecond}
 	for i := range w.cfg.Workers {
 		id := dispatch.WorkerID(i + 1)
 		w.here[id] = &fake{id: id, begun: map[string]bool{}}
 	}
-	for i := range rapid.IntRange(0, 40).Draw(t, "tests") {
+	draw := func(i int, name string) plan.Test {
 		test := plan.Test{
-			ID:       worker.TestID(fmt.Sprintf("t%d", i)),
+			ID:       worker.TestID(name),
 			File:     rapid.SampledFrom([]string{"a/1", "a/2", "b/3", "b/4"}).Draw(t, "file"),
 			Group:    rapid.SampledFrom([]string{"", "", "", "g", "h"}).Draw(t, "group"),
 			Index:    i,
 			Estimate: time.Duration(rapid.IntRange(0, 3000).Draw(t, "estimate")) * time.Millisecond,
+			Known:    rapid.Bool().Draw(t, "known"),
+		}
+		if !test.Known {
+			test.Key = time.Duration(rapid.IntRange(0, 3000).Draw(t, "key")) * time.Millisecond
 		}
 		w.tests[test.ID] = test
-		w.unsaid = append(w.unsaid, test)
+		return test
+	}
+	for i := range rapid.IntRange(0, 40).Draw(t, "tests") {
+		w.unsaid = append(w.unsaid, draw(i, fmt.Sprintf("t%d", i)))
 	}
 	w.d = dispatch.New(w.cfg)
 	t.Logf("%+v", w.cfg)
@@ -147,7 +158,7 @@ func (w *world) obey(c dispatch.Command) {
 		w.here[c.Worker].asked = append(w.here[c.Worker].asked, c.Tests...)
 	case dispatch.Release:
 		f := w.here[c.Worker]
-		if f.released || len(f.queue) > 0 {
+		if f.released || slices.ContainsFunc(f.queue, func(l leased) bool { return !w.dropped[l.id] }) {
 			w.t.Fatalf("worker %d is released, released before: %v, with %d tests", c.Worker, f.released, len(f.queue))
 		}
 		f.released = true
@@ -302,11 +313,37 @@ func (w *world) discover(hint bool) {
 	w.unsaid = w.unsaid[n:]
 }
 
+// hint says a part of what the last run found; some of it is no longer there.
+func (w *world) hint() {
+	for i := range rapid.IntRange(0, 5).Draw(w.t, "ghosts") {
+		id := worker.TestID(fmt.Sprintf("g%d", i))
+		w.ghosts = append(w.ghosts, plan.Test{ID: id, File: "a/1", Index: 100 + i, Estimate: time.Second, Known: true})
+		w.tests[id] = w.ghosts[i]
+	}
+	if len(w.ghosts) > 0 {
+		w.send(dispatch.TestsAdded{Tests: w.ghosts, Hinted: true})
+	}
+	w.discover(true)
+}
+
+// drop says which hinted tests there are not.
+func (w *world) drop() {
+	var ids []worker.TestID
+	for _, g := range w.ghosts {
+		ids = append(ids, g.ID)
+		w.dropped[g.ID] = true
+		delete(w.handedTo, g.ID)
+	}
+	if len(ids) > 0 {
+		w.send(dispatch.TestsDropped{Tests: ids})
+	}
+}
+
 func TestEveryTestHasOneVerdictWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
 		if rapid.Bool().Draw(t, "hint") {
-			w.discover(true)
+			w.hint()
 		}
 		complete := false
 		for !w.done {
@@ -322,6 +359,7 @@ func TestEveryTestHasOneVerdictWhateverHappens(t *testing.T) {
 				w.discover(false)
 				if len(w.unsaid) == 0 {
 					complete = true
+					w.drop()
 					w.send(dispatch.InventoryComplete{})
 				}
 			default:
@@ -340,13 +378,13 @@ func (w *world) check() {
 		w.t.Fatalf("%d tests remain after Done", n)
 	}
 	results := w.d.Results()
-	if len(results)+len(w.unsaid) != len(w.tests) {
-		w.t.Fatalf("%d verdicts, %d tests", len(results), len(w.tests)-len(w.unsaid))
+	if len(results)+len(w.unsaid) != len(w.tests)-len(w.dropped) {
+		w.t.Fatalf("%d verdicts, %d tests", len(results), len(w.tests)-len(w.dropped)-len(w.unsaid))
 	}
 	seen := map[worker.TestID]bool{}
 	for _, r := range results {
-		if seen[r.Test.ID] {
-			w.t.Fatalf("%s has two verdicts", r.Test.ID)
+		if seen[r.Test.ID] || w.dropped[r.Test.ID] {
+			w.t.Fatalf("%s has a verdict, and had one or is none", r.Test.ID)
 		}
 		seen[r.Test.ID] = true
 		counted := 0
