@@ -127,20 +127,14 @@ func (r *run) fetchCompiled(ctx context.Context, m *member, client *worker.Clien
 }
 
 // keepCompiled adds an archive to the suite's.
-func (r *run) keepCompiled(more string) (err error) {
+func (r *run) keepCompiled(more string) error {
 	if err := os.MkdirAll(r.req.Compiled, 0o755); err != nil {
 		return err
 	}
-	name := r.compiledFile()
 	to, err := os.CreateTemp(r.req.Compiled, ".new-*")
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(to.Name()))
-		}
-	}()
 	w := tar.NewWriter(to)
 	there, room := map[string]bool{}, int64(maxCompiled)
 	for _, part := range []string{more, r.compiled} {
@@ -148,11 +142,12 @@ func (r *run) keepCompiled(more string) (err error) {
 		room -= n
 		err = errors.Join(err, e)
 	}
-	if err = errors.Join(err, w.Close(), to.Close()); err != nil {
-		return err
+	name := r.compiledFile()
+	if err = errors.Join(err, w.Close(), to.Close()); err == nil {
+		err = os.Rename(to.Name(), name)
 	}
-	if err := os.Rename(to.Name(), name); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, os.Remove(to.Name()))
 	}
 	return r.expireCompiled(name)
 }
@@ -161,7 +156,7 @@ func (r *run) keepCompiled(more string) (err error) {
 // one kept, and those of any project that no run has used for long.
 func (r *run) expireCompiled(name string) error {
 	suite, _, _ := strings.Cut(filepath.Base(name), "-")
-	all, err := filepath.Glob(filepath.Join(filepath.Dir(r.req.Compiled), "*", "*.tar"))
+	all, err := filepath.Glob(filepath.Join(filepath.Dir(r.req.Compiled), "*", "*"))
 	for _, other := range all {
 		old := filepath.Dir(other) == r.req.Compiled && strings.HasPrefix(filepath.Base(other), suite+"-")
 		if info, e := os.Stat(other); e == nil && r.Now().Sub(info.ModTime()) > compiledFor {

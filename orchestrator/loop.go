@@ -34,6 +34,7 @@ type loopState struct {
 	killed   bool
 	timer    <-chan time.Time // ends the grace period
 	failures map[worker.TestID]bool
+	failure  string // of the last session that failed
 	settings *settings
 	missing  []string // coverage that is not there, in words
 
@@ -275,8 +276,9 @@ func (r *run) event(ctx context.Context, m *member, ev *worker.Event) {
 }
 
 // failed: the agent could not do what was asked. A mistake of the user's ends
-// the run. Anything else costs this worker; the one that comes for a lazy one
-// collects everything.
+// the run, and so does what a second worker says in the same words: an internal
+// error of the framework's would meet all others too. Anything else costs this
+// worker; the one that comes for a lazy one collects everything.
 func (r *run) failed(ctx context.Context, m *member, f worker.Failed) {
 	switch {
 	case r.stopped:
@@ -284,15 +286,19 @@ func (r *run) failed(ctx context.Context, m *member, f worker.Failed) {
 	case f.Usage:
 		r.emit(report.Fault{Kind: report.Usage, Text: f.Error})
 		r.stop(ctx, report.Stopped{Reason: "the suite cannot be run as asked"})
+	case f.Error == r.failure:
+		r.emit(report.Fault{Kind: report.Infrastructure, Text: f.Error})
+		r.stop(ctx, report.Stopped{Reason: "two workers failed in the same way"})
 	default:
+		r.failure = f.Error
 		r.emit(report.WorkerLost{Worker: int(m.id), Cause: f.Error})
 		if !m.exact {
 			r.mode = worker.Full
 			r.distrust(m.name() + " could not collect lazily")
 		}
-		m.failed = f.Error
-		r.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: f.Error})
 	}
+	m.failed = f.Error
+	r.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: f.Error})
 	r.release(m)
 	if r.lists.full == nil && r.exactLeft() == 0 {
 		r.recollect(ctx, f.Error)

@@ -316,3 +316,21 @@ func TestKillNine(t *testing.T) {
 		t.Errorf("the next run did not remove what the killed one left:\n%s", left)
 	}
 }
+
+// An internal error of pytest ends plain pytest. Here a second worker meets it
+// too, and no third is asked.
+func TestAnInternalErrorOfPytestEndsTheRun(t *testing.T) {
+	bin := build(t)
+	dir := project(t, "import pytest, time\n@pytest.mark.parametrize('n', range(200))\ndef test_it(n): time.sleep(0.05)\n")
+	write(t, filepath.Join(dir, "conftest.py"), "def pytest_runtest_logfinish(nodeid): 1 / 0\n")
+	r := finish(t, start(t, bin, dir, "--engine", "process", "-w", "3"), 3)
+	if r.Totals.NotRun < 190 {
+		t.Errorf("%+v", r.Totals)
+	}
+	log := events(dir)
+	for _, want := range []string{"two workers failed in the same way", "internal error of pytest: ZeroDivisionError"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("nobody says %q:\n%s", want, notes(log))
+		}
+	}
+}

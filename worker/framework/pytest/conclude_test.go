@@ -52,7 +52,6 @@ func (p *project) journal(t *testing.T, args ...string) journaled {
 func (j journaled) conclude(t *testing.T, options ConcludeOptions) (done worker.Concluded, text string) {
 	t.Helper()
 	options.Python = j.python
-	j.order(t)
 	return conclude(t, worker.Conclude{
 		Framework: "pytest", Source: j.source, Dir: j.dir, Args: j.args,
 		Env:     map[string]string{"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
@@ -60,13 +59,13 @@ func (j journaled) conclude(t *testing.T, options ConcludeOptions) (done worker.
 	})
 }
 
-// order has the records replayed as they come: first those of no test, then
+// ordered has the records replayed as they come: first those of no test, then
 // each stretch of records of one test.
-func (j journaled) order(t *testing.T) {
+func ordered(t *testing.T, dir string) {
 	t.Helper()
 	head, last, offset := [][2]int{}, "", 0
 	var tests strings.Builder
-	for line := range strings.Lines(read(t, filepath.Join(j.dir, "reports.jsonl"))) {
+	for line := range strings.Lines(read(t, filepath.Join(dir, "reports.jsonl"))) {
 		var e struct{ Test string }
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatal(err)
@@ -89,11 +88,12 @@ func (j journaled) order(t *testing.T) {
 	for line := range strings.Lines(strings.TrimPrefix(tests.String(), "\n")) {
 		text += "\n[" + strings.TrimSuffix(line, "\n") + "]"
 	}
-	write(t, filepath.Join(j.dir, "order.jsonl"), text+"\n")
+	write(t, filepath.Join(dir, "order.jsonl"), text+"\n")
 }
 
 func conclude(t *testing.T, c worker.Conclude) (done worker.Concluded, text string) {
 	t.Helper()
+	ordered(t, c.Dir)
 	var mu sync.Mutex
 	var stdout, stderr strings.Builder
 	done, err := New().Conclude(context.Background(), c, func(e worker.Event) {

@@ -201,6 +201,7 @@ func TestReplayOptions(t *testing.T) {
 // and no result.
 func TestReplayBroken(t *testing.T) {
 	j := load(t, "attempts", "8").journal(t)
+	ordered(t, j.dir)
 	write(t, filepath.Join(j.source, "conftest.py"), "import os\n\ndef pytest_runtest_logreport(report):\n    os._exit(0)\n")
 	done, err := New().Conclude(t.Context(), worker.Conclude{
 		Source: j.source, Dir: j.dir, Options: worker.Raw(ConcludeOptions{Python: j.python}),

@@ -1,6 +1,7 @@
 """The end of a process that has said all it had to say."""
 
 import atexit
+import contextlib
 import gc
 import os
 import sys
@@ -13,15 +14,14 @@ def leave(code):
     takes longer than many a test, and nobody sees it."""
     if not hasattr(threading, "_shutdown") or not hasattr(atexit, "_run_exitfuncs"):
         sys.exit(code)
-    # What Py_FinalizeEx begins with, in its order.
-    threading._shutdown()
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (AttributeError, OSError, ValueError):  # the tests' own, or closed
-            pass
-    os._exit(code)
+    try:  # what Py_FinalizeEx begins with, in its order
+        threading._shutdown()
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(AttributeError, OSError, ValueError):  # the tests' own, or closed
+                stream.flush()
+    finally:
+        os._exit(code)
 
 
 def settle():

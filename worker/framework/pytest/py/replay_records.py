@@ -11,8 +11,8 @@ class Records:
     test, then the tests one by one."""
 
     def __init__(self, path, order):
-        self._file = open(path, "rb")
         self._order = open(order, encoding="ascii")
+        self._file = open(path, "rb")
 
     def close(self):
         """An open file would be a warning in the project's own session."""
