@@ -21,7 +21,7 @@ import (
 // What a framework compiles of the sources (Python's bytecode) is kept between
 // runs, as a developer's checkout keeps it: one archive for each suite, of the
 // form that worker.CompiledSource documents. Only files whose source is the
-// same now go to workers. Losing all of it costs time, never a verdict.
+// same now go to workers, and none when it would be compiled in another way. Losing all of it costs time, never a verdict.
 
 const (
 	// maxCompiled bounds an archive, in bytes: what does not fit is compiled anew.
@@ -30,17 +30,26 @@ const (
 	compiledFor = 30 * 24 * time.Hour
 )
 
-// compiledFile is where the suite's archive is kept, for this environment.
+// compiledFile is where the suite's archive is kept, for this environment and
+// these settings.
 func (r *run) compiledFile() string {
 	suite := sha256.Sum256([]byte(r.past.suite))
-	place := sha256.Sum256([]byte(r.base.ID + "\x00" + r.envKey))
-	return filepath.Join(r.req.Compiled, hex.EncodeToString(suite[:8])+"-"+hex.EncodeToString(place[:8])+".tar")
+	parts := append([]string{r.base.ID, r.envKey}, r.req.Compiled.Settings...)
+	for _, name := range r.req.Compiled.Files {
+		hash, _ := r.src.Hash(name) // "" where there is none
+		parts = append(parts, hash)
+	}
+	place := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return filepath.Join(r.req.Compiled.Dir, hex.EncodeToString(suite[:8])+"-"+hex.EncodeToString(place[:8])+".tar")
 }
 
 // recallCompiled leaves what workers get in the run's directory.
 func (r *run) recallCompiled() error {
-	if r.req.Compiled == "" {
+	if r.req.Compiled.Dir == "" {
 		return nil
+	}
+	if err := r.expireCompiled(); err != nil {
+		return err
 	}
 	from, err := os.Open(r.compiledFile())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -81,7 +90,7 @@ func (r *run) copyCompiled(w *tar.Writer, from io.Reader, there map[string]bool,
 		if !ok || now != h.PAXRecords[worker.CompiledHash] || h.Typeflag != tar.TypeReg || !filepath.IsLocal(filepath.FromSlash(h.Name)) {
 			continue
 		}
-		if there[h.Name] || n+h.Size > limit {
+		if there[h.Name] || h.Size > limit-n {
 			continue
 		}
 		there[h.Name] = true
@@ -119,7 +128,7 @@ func (r *run) fetchCompiled(ctx context.Context, m *member, client *worker.Clien
 		return ""
 	}
 	local := filepath.Join(r.scratch(), "compiled-by-"+m.name()+".tar")
-	if err := fetchFile(ctx, client, closed.Compiled, local); err != nil {
+	if err := fetchFile(ctx, client, closed.Compiled, local, 2*maxCompiled); err != nil {
 		r.Logger.Debug("fetch what was compiled", "worker", m.name(), "error", err)
 		return ""
 	}
@@ -128,37 +137,33 @@ func (r *run) fetchCompiled(ctx context.Context, m *member, client *worker.Clien
 
 // keepCompiled adds an archive to the suite's.
 func (r *run) keepCompiled(more string) error {
-	if err := os.MkdirAll(r.req.Compiled, 0o755); err != nil {
+	if err := os.MkdirAll(r.req.Compiled.Dir, 0o755); err != nil {
 		return err
 	}
-	to, err := os.CreateTemp(r.req.Compiled, ".new-*")
+	to, err := os.CreateTemp(r.req.Compiled.Dir, ".new-*")
 	if err != nil {
 		return err
 	}
 	w := tar.NewWriter(to)
 	there, room := map[string]bool{}, int64(maxCompiled)
-	for _, part := range []string{more, r.compiled} {
-		n, e := r.addCompiled(w, part, there, room)
-		room -= n
-		err = errors.Join(err, e)
+	fresh, err := r.addCompiled(w, more, there, room)
+	if err == nil && fresh > 0 {
+		_, err = r.addCompiled(w, r.compiled, there, room-fresh)
 	}
-	name := r.compiledFile()
-	if err = errors.Join(err, w.Close(), to.Close()); err == nil {
-		err = os.Rename(to.Name(), name)
+	if err = errors.Join(err, w.Close(), to.Close()); err == nil && fresh > 0 {
+		return os.Rename(to.Name(), r.compiledFile())
 	}
-	if err != nil {
-		return errors.Join(err, os.Remove(to.Name()))
-	}
-	return r.expireCompiled(name)
+	return errors.Join(err, os.Remove(to.Name()))
 }
 
 // expireCompiled removes the suite's archives of other environments than the
 // one kept, and those of any project that no run has used for long.
-func (r *run) expireCompiled(name string) error {
+func (r *run) expireCompiled() error {
+	name := r.compiledFile()
 	suite, _, _ := strings.Cut(filepath.Base(name), "-")
-	all, err := filepath.Glob(filepath.Join(filepath.Dir(r.req.Compiled), "*", "*"))
+	all, err := filepath.Glob(filepath.Join(filepath.Dir(r.req.Compiled.Dir), "*", "*"))
 	for _, other := range all {
-		old := filepath.Dir(other) == r.req.Compiled && strings.HasPrefix(filepath.Base(other), suite+"-")
+		old := filepath.Dir(other) == r.req.Compiled.Dir && strings.HasPrefix(filepath.Base(other), suite+"-")
 		if info, e := os.Stat(other); e == nil && r.Now().Sub(info.ModTime()) > compiledFor {
 			old = true
 		}

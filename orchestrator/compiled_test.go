@@ -22,7 +22,7 @@ import (
 // compiling is a run of a tree with the given files.
 func compiling(t *testing.T, kept string, files map[string]string) *run {
 	t.Helper()
-	r := &run{Deps: Deps{Now: time.Now}, req: Request{Out: t.TempDir(), Compiled: kept}, src: &source.Source{Sub: "sub"}}
+	r := &run{Deps: Deps{Now: time.Now}, req: Request{Out: t.TempDir(), Compiled: Compiled{Dir: kept}}, src: &source.Source{Sub: "sub"}}
 	for name, text := range files {
 		r.src.Files = append(r.src.Files, source.File{Path: "sub/" + name, Mode: 0o644, Hash: sha256.Sum256([]byte(text))})
 	}
@@ -130,7 +130,8 @@ func TestOneArchiveOfASuiteIsKeptAndNoneForever(t *testing.T) {
 		t.Helper()
 		r := compiling(t, kept, map[string]string{"a.py": "A"})
 		r.envKey, r.past.suite = environment, suite
-		if err := r.keepCompiled(archive(t, map[string]string{"a.py": "A"})); err != nil {
+		err := errors.Join(r.keepCompiled(archive(t, map[string]string{"a.py": "A"})), r.expireCompiled())
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -57,7 +57,7 @@ func (r *run) collect(ctx context.Context, f *finisher) error {
 		if err != nil {
 			return err
 		}
-		if err := fetchFile(ctx, f.client, path.Join(f.dir, name), local); err != nil {
+		if err := fetchFile(ctx, f.client, path.Join(f.dir, name), local, maxFetched); err != nil {
 			return fmt.Errorf("fetch %s: %w", name, err)
 		}
 	}

@@ -227,6 +227,10 @@ func (r *run) keep(ctx context.Context, token worker.Token, rec record) {
 
 // unkept ends a run whose reports cannot be kept.
 func (r *run) unkept(ctx context.Context, err error) {
+	if r.unkeptTold {
+		return
+	}
+	r.unkeptTold = true
 	r.emit(report.Fault{Kind: report.Infrastructure, Text: err.Error()})
 	r.stop(ctx, report.Stopped{Reason: err.Error()})
 }

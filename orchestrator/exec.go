@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path"
 	"path/filepath"
 
@@ -82,7 +83,7 @@ func (r *run) execute(ctx context.Context, client *worker.Client, l engine.Layou
 		if !filepath.IsLocal(filepath.FromSlash(name)) {
 			return 0, fmt.Errorf("--get %s: a path below the project's directory", name)
 		}
-		if err := fetchFile(ctx, client, path.Join(dir, name), filepath.Join(cmd.To, filepath.FromSlash(name))); err != nil {
+		if err := fetchFile(ctx, client, path.Join(dir, name), filepath.Join(cmd.To, filepath.FromSlash(name)), math.MaxInt64); err != nil {
 			return 0, fmt.Errorf("fetch %s: %w", name, err)
 		}
 	}

@@ -34,9 +34,11 @@ type loopState struct {
 	killed   bool
 	timer    <-chan time.Time // ends the grace period
 	failures map[worker.TestID]bool
-	failure  string // of the last session that failed
 	settings *settings
-	missing  []string // coverage that is not there, in words
+
+	sessionError string   // of the last exact worker whose session failed
+	unkeptTold   bool     // that reports cannot be kept
+	missing      []string // coverage that is not there, in words
 
 	starting            *stepping
 	discovery           *stepping
@@ -276,9 +278,9 @@ func (r *run) event(ctx context.Context, m *member, ev *worker.Event) {
 }
 
 // failed: the agent could not do what was asked. A mistake of the user's ends
-// the run, and so does what a second worker says in the same words: an internal
-// error of the framework's would meet all others too. Anything else costs this
-// worker; the one that comes for a lazy one collects everything.
+// the run, and so does what a second exact worker says in the same words: an
+// internal error of the framework's would meet all others too. Anything else
+// costs this worker; the one that comes for a lazy one collects everything.
 func (r *run) failed(ctx context.Context, m *member, f worker.Failed) {
 	switch {
 	case r.stopped:
@@ -286,11 +288,13 @@ func (r *run) failed(ctx context.Context, m *member, f worker.Failed) {
 	case f.Usage:
 		r.emit(report.Fault{Kind: report.Usage, Text: f.Error})
 		r.stop(ctx, report.Stopped{Reason: "the suite cannot be run as asked"})
-	case f.Error == r.failure:
+	case m.exact && m.failed == "" && f.Error == r.sessionError:
 		r.emit(report.Fault{Kind: report.Infrastructure, Text: f.Error})
 		r.stop(ctx, report.Stopped{Reason: "two workers failed in the same way"})
 	default:
-		r.failure = f.Error
+		if m.exact {
+			r.sessionError = f.Error
+		}
 		r.emit(report.WorkerLost{Worker: int(m.id), Cause: f.Error})
 		if !m.exact {
 			r.mode = worker.Full

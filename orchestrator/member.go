@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -94,7 +95,7 @@ func (r *run) work(ctx context.Context, m *member, inst engine.Instance, open fu
 	defer client.Close()
 	defer context.AfterFunc(ctx, client.Close)()
 	session := open(inst.Layout())
-	session.Compiled, session.Compile = r.bringCompiled(ctx, m, client, inst.Layout().Temp), r.req.Compiled != "" && m.id == 1
+	session.Compiled, session.Compile = r.bringCompiled(ctx, m, client, inst.Layout().Temp), r.req.Compiled.Dir != "" && m.id == 1
 	if err := client.Send(worker.Request{Open: &session}); err != nil {
 		d.exit, d.cause = r.autopsy(ctx, inst, err)
 		return d
@@ -156,14 +157,18 @@ func (r *run) fetch(ctx context.Context, client *worker.Client, name string, clo
 	}
 	for _, path := range closed.Files {
 		local := filepath.Join(r.dataDir(), name, filepath.Base(path))
-		if err := fetchFile(ctx, client, path, local); err != nil {
+		if err := fetchFile(ctx, client, path, local, maxFetched); err != nil {
 			return fmt.Sprintf("%s could not be fetched: %v", filepath.Base(path), err)
 		}
 	}
 	return ""
 }
 
-func fetchFile(ctx context.Context, client *worker.Client, remote, local string) (err error) {
+// maxFetched bounds a file that a worker sends, in bytes: the worker says how
+// long it is.
+const maxFetched = 8 << 30
+
+func fetchFile(ctx context.Context, client *worker.Client, remote, local string, most int64) (err error) {
 	if err := os.MkdirAll(filepath.Dir(local), 0o755); err != nil {
 		return err
 	}
@@ -172,7 +177,21 @@ func fetchFile(ctx context.Context, client *worker.Client, remote, local string)
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return client.GetFile(ctx, remote, f)
+	return client.GetFile(ctx, remote, &bounded{f, most})
+}
+
+// bounded is a writer that takes so many bytes.
+type bounded struct {
+	io.Writer
+	left int64
+}
+
+// Write implements io.Writer.
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.left -= int64(len(p)); b.left < 0 {
+		return 0, errors.New("it is longer than any such file should be")
+	}
+	return b.Writer.Write(p)
 }
 
 // dial greets the agent of a place of work.

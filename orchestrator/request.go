@@ -54,11 +54,19 @@ type Request struct {
 	Network     string
 	User        string
 
-	// Compiled is a directory for what the framework compiles of the project's
-	// sources, kept between runs; "" keeps nothing.
-	Compiled string
+	Compiled Compiled
 
 	discoverOnly bool
+}
+
+// Compiled is what is kept between runs of what the framework compiles of the
+// project's sources. It is what tests leave behind and later runs execute:
+// not for runs that do not trust each other.
+type Compiled struct {
+	Dir string // "" keeps nothing
+	// Files, relative to the project, and Settings govern how sources are
+	// compiled, and what is said about it.
+	Files, Settings []string
 }
 
 // A Step is a list of shell commands, and what their result depends on.

@@ -11,7 +11,7 @@ const brought = `
 import glob, os, shop
 
 def test_it():
-    there = sorted(os.path.basename(f).split(".")[0] for f in glob.glob("__pycache__/*.pyc") if os.stat(f).st_mtime == 1)
+    there = sorted(os.path.basename(f).split(".")[0] for f in glob.glob("__pycache__/*.pyc") if os.stat(f).st_mtime == 946684802)
     assert False, "price %d, brought: %s." % (shop.PRICE, " ".join(there))
 `
 
@@ -27,7 +27,7 @@ func TestBytecodeIsKeptBetweenRuns(t *testing.T) {
 		{"PRICE = 2\n", "price 2, brought: shop test_it."},
 	} {
 		write(t, filepath.Join(dir, "shop.py"), c.shop)
-		r := finish(t, start(t, bin, dir, "--engine", "docker", "-w", "1"), 1)
+		r := finish(t, start(t, bin, dir, "--bytecode", "--engine", "docker", "-w", "1"), 1)
 		if _, _, message, _ := r.test(t, "test_it"); !strings.Contains(message, c.want) {
 			t.Errorf("run %d: %q, want %q", i+1, message, c.want)
 		}

@@ -122,12 +122,13 @@ func (y *yard) seeded(seed int) result {
 func (y *yard) pytest(env string, args ...string) result {
 	y.t.Helper()
 	to := y.t.TempDir()
-	script := "set -e\n"
+	script := "set -e\nmkdir /tmp/parts\n"
 	for _, a := range args {
-		script += fmt.Sprintf(`s=0; %s python -m coverage run --append --source=%s --data-file=/tmp/data "$(command -v pytest)" -q -p no:cacheprovider --junitxml=plain.xml %s || s=$?
+		script += fmt.Sprintf(`s=0; %s python -m coverage run --parallel-mode --source=%s --data-file=/tmp/parts/data "$(command -v pytest)" -q -p no:cacheprovider --junitxml=plain.xml %s || s=$?
 [ $s -le 1 ] || exit $s
 `, env, y.suite.cov, a)
 	}
+	script += "python -m coverage combine -q --data-file=/tmp/data /tmp/parts\n"
 	script += "python -m coverage xml -q --data-file=/tmp/data -o plain-coverage.xml"
 	y.run(y.t, "exec", "--image", "host", "--cov", "--get", "plain.xml", "--get", "plain-coverage.xml", "--to", to, "--", "sh", "-c", script)
 	return read(y.t, filepath.Join(to, "plain.xml"), filepath.Join(to, "plain-coverage.xml"))

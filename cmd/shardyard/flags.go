@@ -109,7 +109,7 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	flags.DurationVar(&f.testTimeout, "test-timeout", 0, "end a test that runs longer (default 5m; 0s for never)")
 	flags.DurationVar(&f.runTimeout, "run-timeout", 0, "end the run when it takes longer (default 1h; 0s for never)")
 	flags.BoolVar(&f.full, "full-collection", false, "let every worker collect the whole suite")
-	flags.BoolVar(&f.bytecode, "bytecode", true, "keep the bytecode of files between runs, and use it while they are the same")
+	flags.BoolVar(&f.bytecode, "bytecode", true, "keep the bytecode of files between runs, and use it while they are the same; unless said, not in CI and not with --rev")
 	flags.StringVar(&f.progress, "progress", "auto", "auto, tty, plain, quiet or json")
 	f.changed = func(name string) bool { return flags.Changed(name) }
 }
@@ -143,13 +143,14 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		Harden:  engine.Harden{CapAdd: p.config.CapAdd},
 		Network: p.config.Network, User: p.config.User,
 	}
-	if f.bytecode {
-		req.Compiled = compiledDir(p.dir)
+	if f.keepsBytecode() {
+		req.Compiled.Dir = compiledDir(p.dir)
 	}
 	req.Args = append(append(append([]string{}, s.Args...), f.selection()...), f.args...)
 	if !hasPaths(f.args) {
 		req.Args = append(req.Args, s.Paths...)
 	}
+	req.Compiled.Files, req.Compiled.Settings = pytest.Compiling(req.Args, env)
 	if err := f.override(&req, s); err != nil {
 		return req, err
 	}
@@ -181,6 +182,15 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		return b
 	}
 	return req, nil
+}
+
+// keepsBytecode: what one run leaves is executed by later ones. Where code is
+// tested that may be anybody's, that must be asked for.
+func (f *runFlags) keepsBytecode() bool {
+	if f.changed("bytecode") {
+		return f.bytecode
+	}
+	return os.Getenv("CI") == "" && f.rev == ""
 }
 
 func (f *placeFlags) selection() []string {

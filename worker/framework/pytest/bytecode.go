@@ -8,11 +8,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/shardyard/shardyard/worker"
@@ -31,8 +32,9 @@ import (
 // pycache is the directory of bytecode beside its sources.
 const pycache = "__pycache__"
 
-// restored is the time of modification of bytecode that was brought here.
-var restored = time.Unix(1, 0)
+// restored is the time of modification of bytecode that was brought here. It is
+// later than that of any source, and a zip archive can hold it.
+var restored = time.Date(2000, 1, 1, 0, 0, 2, 0, time.UTC)
 
 // noBytecode says that the session must not write bytecode, and so is not
 // brought any.
@@ -46,8 +48,35 @@ func noBytecode(env []string) bool {
 	return set != ""
 }
 
-// restoreBytecode unpacks an archive of packBytecode in dir. Where nothing can
-// be written it does without, as Python itself does.
+// Compiling is what governs the bytecode of a session: files of the project,
+// and of the arguments and the environment what matters. Warnings and errors of
+// the compiler come only when something is compiled: bytecode is of use only
+// where they would be treated in the same way.
+func Compiling(args []string, env map[string]string) (files, settings []string) {
+	files = []string{"pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"}
+	follows := false
+	for _, a := range args {
+		name, _, whole := strings.Cut(a, "=")
+		option := slices.Contains([]string{"--pythonwarnings", "--override-ini", "--assert", "--config-file"}, name) ||
+			len(a) > 1 && strings.Contains("Woc", a[1:2]) && a[0] == '-'
+		if option || follows {
+			settings = append(settings, a)
+		}
+		if follows {
+			files = append(files, a) // it may be -c's
+		}
+		follows = option && !whole && (len(a) == 2 || strings.HasPrefix(a, "--"))
+	}
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if strings.HasPrefix(name, "PYTHON") || strings.HasPrefix(name, "PYTEST") {
+			settings = append(settings, name+"="+env[name])
+		}
+	}
+	return files, settings
+}
+
+// restoreBytecode unpacks an archive of packBytecode in dir. What is missing
+// after an error is compiled again.
 func restoreBytecode(dir, archive string) (err error) {
 	f, err := os.Open(archive)
 	if err != nil {
@@ -68,20 +97,25 @@ func restoreBytecode(dir, archive string) (err error) {
 		if err != nil {
 			return fmt.Errorf("restore bytecode: %w", err)
 		}
-		if h.PAXRecords[worker.CompiledDir] != dir && strings.Contains(path.Base(h.Name), "-pytest-") {
+		if !isBytecode(h.Name, h.PAXRecords[worker.CompiledSource]) || h.PAXRecords[worker.CompiledDir] != dir && strings.Contains(h.Name, "-pytest-") {
 			continue
 		}
-		err = restoreFile(root, h.Name, r, made)
-		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-			return nil
-		}
-		if err != nil {
+		if err := restoreFile(root, h.Name, r, made); err != nil {
 			return fmt.Errorf("restore bytecode: %w", err)
 		}
 	}
 }
 
-// restoreFile leaves bytecode alone that is there already.
+// isBytecode says that a file may hold the bytecode of a source, both relative
+// to the same directory.
+func isBytecode(file, source string) bool {
+	stem, ok := strings.CutSuffix(path.Base(source), "py") // with its dot
+	return ok && path.Dir(file) == path.Join(path.Dir(source), pycache) &&
+		strings.HasPrefix(path.Base(file), stem) && strings.HasSuffix(file, ".pyc")
+}
+
+// restoreFile leaves bytecode alone that is there already. Other workers of the
+// process engine may look at the same file: it appears whole.
 func restoreFile(root *os.Root, name string, content io.Reader, made map[string]bool) error {
 	folder := path.Dir(name)
 	if !made[folder] {
@@ -90,16 +124,20 @@ func restoreFile(root *os.Root, name string, content io.Reader, made map[string]
 		}
 		made[folder] = true
 	}
-	f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if errors.Is(err, fs.ErrExist) {
+	if _, err := root.Lstat(name); err == nil {
 		return nil
 	}
+	part := fmt.Sprintf("%s.%d", name, os.Getpid())
+	f, err := root.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	_, err = io.Copy(f, content)
-	if err = errors.Join(err, f.Close(), root.Chtimes(name, restored, restored)); err != nil {
-		err = errors.Join(err, root.Remove(name)) // Python stumbles over half a file
+	if err = errors.Join(err, f.Close(), root.Chtimes(part, restored, restored)); err == nil {
+		err = root.Rename(part, name)
+	}
+	if err != nil {
+		err = errors.Join(err, root.Remove(part))
 	}
 	return err
 }
@@ -142,12 +180,12 @@ func packFiles(w *tar.Writer, dir string, sources []string) (n int, err error) {
 			entries, _ = os.ReadDir(folder) // where there is none, nothing was compiled
 			folders[folder] = entries
 		}
-		stem := strings.TrimSuffix(filepath.Base(source), "py") // with its dot
+		rel = filepath.ToSlash(rel)
 		for _, e := range entries {
-			if !strings.HasPrefix(e.Name(), stem) || !strings.HasSuffix(e.Name(), ".pyc") {
+			if !isBytecode(path.Join(path.Dir(rel), pycache, e.Name()), rel) {
 				continue
 			}
-			wrote, err := packFile(w, dir, filepath.ToSlash(rel), filepath.Join(folder, e.Name()))
+			wrote, err := packFile(w, dir, rel, filepath.Join(folder, e.Name()))
 			if err != nil {
 				return n, err
 			}

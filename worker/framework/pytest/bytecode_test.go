@@ -127,3 +127,33 @@ func packedIn(t *testing.T, archive string) (names, sources []string) {
 		names, sources = append(names, h.Name), append(sources, h.PAXRecords[worker.CompiledSource])
 	}
 }
+
+func TestCompiling(t *testing.T) {
+	files, settings := Compiling(
+		[]string{"tests/api", "-W", "error", "-Wignore::UserWarning", "-k", "slow", "-o", "xfail_strict=1", "--assert=plain", "-c", "ci.ini"},
+		map[string]string{"PYTHONWARNINGS": "error", "HOME": "/home"})
+	if !slices.Contains(files, "pyproject.toml") || !slices.Contains(files, "ci.ini") {
+		t.Errorf("files %v", files)
+	}
+	want := []string{"-W", "error", "-Wignore::UserWarning", "-o", "xfail_strict=1", "--assert=plain", "-c", "ci.ini", "PYTHONWARNINGS=error"}
+	if !slices.Equal(settings, want) {
+		t.Errorf("settings %q, want %q", settings, want)
+	}
+}
+
+// A file that warns when it is compiled is compiled in every run.
+func TestBytecodeOfAFileThatWarnsIsNotKept(t *testing.T) {
+	p := load(t, "fixtures", "8")
+	dir := p.checkout(t)
+	write(t, filepath.Join(dir, "pkg", "test_x.py"), "import re\n\ndef test_x():\n    assert re.match('\\d', '1')\n")
+	exit, err := New().Run(t.Context(), worker.Open{
+		Dir: dir, Results: t.TempDir(), Mode: worker.Full, Options: worker.Raw(Options{Python: p.python}), Compile: true,
+		Env: map[string]string{"PYTHONDONTWRITEBYTECODE": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "LOG": filepath.Join(t.TempDir(), "log")},
+	}, newFeed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, sources := packedIn(t, exit.Compiled); slices.Contains(sources, "pkg/test_x.py") || !slices.Contains(sources, "pkg/test_y.py") {
+		t.Errorf("packed: %v", sources)
+	}
+}

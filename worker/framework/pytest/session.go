@@ -29,7 +29,7 @@ func (*Framework) Run(ctx context.Context, open worker.Open, s worker.Stream) (e
 	}
 	if open.Compiled != "" && !noBytecode(environ(open.Env, options)) {
 		if err := restoreBytecode(open.Dir, open.Compiled); err != nil {
-			return worker.Exit{}, err
+			tell(s, err)
 		}
 	}
 	if first.py, err = unpack(scratch); err != nil {
@@ -57,11 +57,16 @@ func attend(ctx context.Context, open worker.Open, options Options, first order,
 	s.bury(&exit)
 	if s.ending != nil && len(s.ending.Sources) > 0 {
 		exit.Compiled, err = packBytecode(open.Dir, s.ending.Sources, open.Results)
-		if err != nil { // not worth a worker
-			stream.Emit(worker.Event{Output: &worker.Output{Stream: "stderr", Data: fmt.Appendf(nil, "shardyard: %v\n", err)}})
+		if err != nil {
+			tell(stream, err)
 		}
 	}
 	return exit, "", s.fault(exit)
+}
+
+// tell puts an error that is not worth a worker into the worker's log.
+func tell(s worker.Stream, err error) {
+	s.Emit(worker.Event{Output: &worker.Output{Stream: "stderr", Data: fmt.Appendf(nil, "shardyard: %v\n", err)}})
 }
 
 // A session follows one process. Its loop owns all of it.

@@ -21,6 +21,8 @@ class Plugin:
         self._collection = None
         self._loop = None
         self._stop = ""
+        # Files of which there was a warning: some come only when they are compiled.
+        self.warned = set()
 
     def ending(self):
         """What is to be said when pytest has returned."""
@@ -110,6 +112,7 @@ class Plugin:
             self._attempt().log("logfinish", {"nodeid": nodeid, "location": location}, now=False)
 
     def pytest_warning_recorded(self, warning_message, when, nodeid, location):
+        self.warned.add(warning_message.filename)
         data = {"warning": reports.warning(warning_message), "when": when, "nodeid": nodeid, "location": location}
         attempt = self._attempt() if when == "runtest" else None
         if attempt is not None:
@@ -124,7 +127,7 @@ class Plugin:
         if properties:
             self._wire.reported("", "suite", {"properties": properties})
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self):
         settle()
 

@@ -78,15 +78,20 @@ def run(channel, order):
     if handle is not None:
         ending.update(handle.stop())
     if order.get("sources"):
-        ending["sources"] = sources()
+        ending["sources"] = sources(plugin.warned)
     return ending
 
 
-def sources():
+def sources(without):
     """The files that this process has imported."""
-    modules = [module for module in list(sys.modules.values()) if isinstance(module, types.ModuleType)]
-    files = [vars(module).get("__file__") for module in modules]  # a lazy module's attribute would import it
-    return sorted({file for file in files if isinstance(file, str)})
+    files = set()
+    for module in list(sys.modules.values()):
+        try:
+            # A lazy module's attribute would import it; anything may stand for a module.
+            files.add(types.ModuleType.__dict__["__dict__"].__get__(module).get("__file__"))
+        except Exception:
+            continue
+    return sorted(file for file in files if isinstance(file, str) and file not in without)
 
 
 def refuse(channel, sentence):
