@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/report"
@@ -102,10 +104,12 @@ func (r *run) prologue(ctx context.Context) (err error) {
 	if r.info, err = r.Engine.Info(ctx); err != nil {
 		return err
 	}
-	if err := r.sweep(ctx); err != nil {
-		return err
-	}
-	if err := r.snapshot(ctx); err != nil {
+	// None of these waits for another.
+	var first errgroup.Group
+	first.Go(func() error { return r.sweep(ctx) })
+	first.Go(func() error { return r.snapshot(ctx) })
+	first.Go(func() error { return r.findBase(ctx) })
+	if err := first.Wait(); err != nil {
 		return err
 	}
 	if err := r.place(ctx); err != nil {
@@ -164,11 +168,14 @@ func (r *run) snapshot(ctx context.Context) (err error) {
 	return nil
 }
 
+// findBase finds the image that everything starts from.
+func (r *run) findBase(ctx context.Context) (err error) {
+	r.base, err = r.Engine.Base(ctx, r.req.Image, r.req.Python, func(s string) { r.note(report.Info, "%s", s) })
+	return err
+}
+
 // place makes the layer and the tree that every worker starts from.
 func (r *run) place(ctx context.Context) (err error) {
-	if r.base, err = r.Engine.Base(ctx, r.req.Image, r.req.Python, func(s string) { r.note(report.Info, "%s", s) }); err != nil {
-		return err
-	}
 	r.emit(report.RunStarted{
 		Engine: r.info.Name + " " + r.info.Version, Image: r.base.Image, ImageNote: r.base.Note,
 	})

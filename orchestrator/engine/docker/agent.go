@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"debug/elf"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,13 +40,19 @@ func (e *Engine) agent(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("find the agent: %w", err)
 		}
-		content, err := readStatic(binary)
+		id, err := identify(binary)
 		if err != nil {
 			return "", fmt.Errorf("find the agent: %w", err)
 		}
-		sum := sha256.Sum256(content)
-		name := e.volumeName(kindAgent, hex.EncodeToString(sum[:6]), e.here)
+		name := e.volumeName(kindAgent, hash(id)[:12], e.here)
 		return name, e.ensureVolume(ctx, name, e.kept(kindAgent), func(tw *tar.Writer) error {
+			content, err := os.ReadFile(binary)
+			if err != nil {
+				return err
+			}
+			if now, err := identify(binary); err != nil || now != id {
+				return errors.Join(fmt.Errorf("%s was replaced while it was read; run again", binary), err)
+			}
 			if err := tw.WriteHeader(folder(fillAt, 0o755, 0, 0)); err != nil {
 				return err
 			}
@@ -54,24 +61,44 @@ func (e *Engine) agent(ctx context.Context) (string, error) {
 	})
 }
 
-// readStatic reads a program that must run in any image.
-func readStatic(name string) ([]byte, error) {
+// identify tells apart programs that run in any image, and refuses others. Go
+// writes a hash of a program's content into it, its build ID, which is read in
+// no time; of a program that has none, all is read.
+func identify(name string) (string, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer func() { _ = f.Close() }() // only read from
 	program, err := elf.NewFile(f)
 	if err != nil {
-		return nil, fmt.Errorf("%s is no program for Linux: %w", name, err)
+		return "", fmt.Errorf("%s is no program for Linux: %w", name, err)
 	}
 	for _, p := range program.Progs {
 		if p.Type == elf.PT_INTERP {
-			return nil, fmt.Errorf("%s is linked dynamically, and would not run in every image: build it with CGO_ENABLED=0", name)
+			return "", fmt.Errorf("%s is linked dynamically, and would not run in every image: build it with CGO_ENABLED=0", name)
 		}
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
+	if id, err := buildID(program); id != "" || err != nil {
+		return id, err
 	}
-	return io.ReadAll(f)
+	all := sha256.New()
+	_, err = io.Copy(all, f) // elf reads at offsets: f is at its start
+	return hex.EncodeToString(all.Sum(nil)), err
+}
+
+// buildID is what "go tool buildid" prints, "" for none. It is the text of a
+// note: the lengths of its name and its text, its type, and its name, of four
+// bytes each, come first.
+func buildID(program *elf.File) (string, error) {
+	section := program.Section(".note.go.buildid")
+	if section == nil {
+		return "", nil
+	}
+	note, err := section.Data()
+	if err != nil || len(note) < 16 {
+		return "", err
+	}
+	size := program.ByteOrder.Uint32(note[4:])
+	return string(note[16:min(16+uint64(size), uint64(len(note)))]), nil
 }

@@ -1,6 +1,9 @@
 package docker
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -86,20 +89,33 @@ func TestWantedPython(t *testing.T) {
 	}
 }
 
-// Only a static program for Linux is sent.
-func TestReadStatic(t *testing.T) {
-	if _, err := readStatic(testAgent); err != nil {
-		t.Error(err)
+// Only a static program for Linux is sent, and known by what it contains.
+func TestIdentify(t *testing.T) {
+	id, err := identify(testAgent)
+	if want, _ := exec.Command("go", "tool", "buildid", testAgent).Output(); err != nil || id != strings.TrimSpace(string(want)) {
+		t.Errorf("id = %q, %v, want %q", id, err, want)
 	}
 	dir := t.TempDir()
 	script := filepath.Join(dir, "script")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readStatic(script); err == nil || !strings.Contains(err.Error(), "no program for Linux") {
+	if _, err := identify(script); err == nil || !strings.Contains(err.Error(), "no program for Linux") {
 		t.Errorf("a script: %v", err)
 	}
-	if _, err := readStatic("/bin/sh"); err == nil || !strings.Contains(err.Error(), "CGO_ENABLED=0") {
+	if _, err := identify("/bin/sh"); err == nil || !strings.Contains(err.Error(), "CGO_ENABLED=0") {
 		t.Errorf("a dynamic program: %v", err)
+	}
+	content, err := os.ReadFile(testAgent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content = bytes.ReplaceAll(content, []byte("\x00.note.go.buildid\x00"), []byte("\x00.note.go.nothing\x00"))
+	bare := filepath.Join(dir, "bare")
+	if err := os.WriteFile(bare, content, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if id, err := identify(bare); err != nil || id != fmt.Sprintf("%x", sha256.Sum256(content)) {
+		t.Errorf("id of a program without a build ID = %q, %v", id, err)
 	}
 }

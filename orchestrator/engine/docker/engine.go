@@ -63,7 +63,7 @@ type Engine struct {
 	slug    string // names what is the project's
 	here    string // names what only this LockDir knows the state of
 	lock    session
-	starts  chan struct{} // bounds parallel starts
+	starts  chan struct{} // bounds parallel starts: the first is there sooner, and its tests run while others start
 	now     func() time.Time
 
 	once struct { // done once per Engine and key
@@ -132,7 +132,7 @@ func New(ctx context.Context, opts Options) (_ *Engine, err error) {
 		slug:    slug(opts.ProjectName) + "-" + short(opts.Project),
 		here:    here,
 		lock:    lock,
-		starts:  make(chan struct{}, info.NCPU+1),
+		starts:  make(chan struct{}, max(info.NCPU/2, 1)),
 		now:     time.Now,
 	}, nil
 }

@@ -143,6 +143,9 @@ func (i *instance) Remove(ctx context.Context) error {
 		errs = append(errs, i.stream.Close())
 	}
 	if i.id != "" {
+		if i.stream != nil {
+			i.linger(ctx)
+		}
 		if exit, err := i.look(ctx); err == nil && i.exit == nil {
 			i.exit = &exit
 		}
@@ -160,6 +163,20 @@ func (i *instance) Remove(ctx context.Context) error {
 	err := errors.Join(errs...)
 	i.removed = err == nil
 	return err
+}
+
+// lingerFor is how long an agent is given to end by itself, as it does when its
+// stdin ends. The engine has more work with one that must be killed.
+const lingerFor = time.Second
+
+func (i *instance) linger(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lingerFor)
+	defer cancel()
+	done, failed := i.e.cli.ContainerWait(ctx, i.id, container.WaitConditionNotRunning)
+	select {
+	case <-done:
+	case <-failed: // it is killed, or gone: the removal tells
+	}
 }
 
 // commit keeps a container's own layer as an image.
