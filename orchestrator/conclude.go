@@ -37,7 +37,7 @@ func (r *run) conclude(ctx context.Context) (err error) {
 	if <-f.fed; f.unfed != nil {
 		return fmt.Errorf("hand the reports to the finisher: %w", f.unfed)
 	}
-	if err := putTree(ctx, f.client, r.tmp(), f.dir); err != nil {
+	if err := putTree(ctx, f.client, r.conclusion(), f.dir); err != nil {
 		return fmt.Errorf("hand the reports to the finisher: %w", err)
 	}
 	f.text.open(r.Terminal)
@@ -71,7 +71,8 @@ func (r *run) collect(ctx context.Context, f *finisher) error {
 	return errors.Join(r.covered(ctx, f.done), f.client.Quit(ctx))
 }
 
-func (r *run) tmp() string { return filepath.Join(r.req.Out, "tmp") }
+// conclusion has all that the finisher is given, besides the reports.
+func (r *run) conclusion() string { return filepath.Join(r.req.Out, "conclusion") }
 
 // scratch is what only this machine needs during the run.
 func (r *run) scratch() string { return filepath.Join(r.req.Out, "scratch") }
@@ -89,13 +90,13 @@ func (r *run) writeInput() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(r.tmp(), "run.json"), meta, 0o644)
+	return os.WriteFile(filepath.Join(r.conclusion(), "run.json"), meta, 0o644)
 }
 
 // writeOrder writes where the reports are that count: those of no test, then
 // in the order of the suite each test's last attempt. It ends the spool.
 func (r *run) writeOrder() (err error) {
-	f, err := os.Create(filepath.Join(r.tmp(), "order.jsonl"))
+	f, err := os.Create(filepath.Join(r.conclusion(), "order.jsonl"))
 	if err != nil {
 		return err
 	}

@@ -138,7 +138,7 @@ func (r *run) clear(ctx context.Context) error {
 	if r.src != nil {
 		err = errors.Join(err, r.src.Close())
 	}
-	return errors.Join(err, os.RemoveAll(r.tmp()), os.RemoveAll(r.scratch()))
+	return errors.Join(err, os.RemoveAll(r.conclusion()), os.RemoveAll(r.scratch()))
 }
 
 // sweep removes what dead runs left behind. It is not worth failing for.
@@ -216,7 +216,7 @@ func (r *run) treeName() string {
 	return name
 }
 
-func (r *run) dataDir() string { return filepath.Join(r.req.Out, "tmp", "data") }
+func (r *run) dataDir() string { return filepath.Join(r.conclusion(), "data") }
 
 // open is the session of a worker.
 func (r *run) open(mode worker.Mode) func(engine.Layout) worker.Open {

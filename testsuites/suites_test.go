@@ -1,6 +1,7 @@
 package testsuites
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,18 +33,33 @@ var suites = []suite{
 }
 
 // TestSuites needs a package index. SHARDYARD_SUITES chooses: "ci" (default)
-// for those of every run, "all", or names.
+// for those of every run, "all", or a list with commas, of their names or of
+// any package as NAME==VERSION:WHAT, where WHAT is what coverage measures.
 func TestSuites(t *testing.T) {
-	chosen := os.Getenv("SHARDYARD_SUITES")
+	chosen := strings.Split(cmp.Or(os.Getenv("SHARDYARD_SUITES"), "ci"), ",")
 	bin := build(t)
+	run := others(t, chosen)
 	for _, s := range suites {
-		switch {
-		case chosen == "all", chosen == "" && s.ci, chosen == "ci" && s.ci, slices.Contains(strings.Split(chosen, ","), s.name):
-		default:
-			continue
+		if slices.Contains(chosen, "all") || s.ci && slices.Contains(chosen, "ci") || slices.Contains(chosen, s.name) {
+			run = append(run, s)
 		}
+	}
+	for _, s := range run {
 		t.Run(s.name, func(t *testing.T) { s.test(t, bin) })
 	}
+}
+
+// others are the suites that are chosen and not in the list.
+func others(t *testing.T, chosen []string) (more []suite) {
+	for _, c := range chosen {
+		name, rest, ok := strings.Cut(c, "==")
+		if version, cov, both := strings.Cut(rest, ":"); both {
+			more = append(more, suite{name: name, version: version, cov: cov, workers: []int{4}})
+		} else if ok {
+			t.Fatalf("SHARDYARD_SUITES: %s: must be NAME==VERSION:WHAT", c)
+		}
+	}
+	return more
 }
 
 func (s suite) test(t *testing.T, bin string) {

@@ -141,13 +141,11 @@ func newCacheListCommand() *cobra.Command {
 				}
 				things = append(things, list...)
 			}
-			if f.engine == "auto" {
-				list, err := compiled(dir)
-				if err != nil {
-					return infraError{err}
-				}
-				things = append(things, list...)
+			bytecode, err := compiled(dir)
+			if err != nil {
+				return infraError{err}
 			}
+			things = append(things, bytecode...)
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), things)
 			}

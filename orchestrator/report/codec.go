@@ -83,17 +83,31 @@ type wireEvent struct {
 
 // MarshalJSON writes {"seq":1,"at_ms":12,"type":"note","data":{...}}.
 func (e Event) MarshalJSON() ([]byte, error) {
-	w := wireEvent{Seq: e.Seq, At: Duration(e.At), Type: e.Body.Type()}
+	var data []byte
+	var err error
 	if u, ok := e.Body.(Unknown); ok {
-		w.Data = u.Data
-		return encode(w)
+		data = u.Data
+	} else if data, err = encode(e.Body); err != nil {
+		return nil, fmt.Errorf("encode event %q: %w", e.Body.Type(), err)
 	}
-	data, err := encode(e.Body)
+	kind, err := encode(e.Body.Type())
 	if err != nil {
-		return nil, fmt.Errorf("encode event %q: %w", w.Type, err)
+		return nil, err
 	}
-	w.Data = data
-	return encode(w)
+	at, err := Duration(e.At).MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	// Put together by hand, since the data, which can be long, would be gone
+	// through again.
+	b := make([]byte, 0, len(data)+len(kind)+64)
+	b = strconv.AppendInt(append(b, `{"seq":`...), e.Seq, 10)
+	b = append(append(b, `,"at_ms":`...), at...)
+	b = append(append(b, `,"type":`...), kind...)
+	if len(data) > 0 {
+		b = append(append(b, `,"data":`...), data...)
+	}
+	return append(b, '}'), nil
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. A type that this version does

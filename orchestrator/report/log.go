@@ -28,7 +28,7 @@ func NewWriter(out io.WriteCloser) *Writer { return &Writer{out: out} }
 
 // Write appends one event.
 func (l *Writer) Write(e Event) error {
-	b, err := encode(e)
+	b, err := e.MarshalJSON()
 	if err != nil {
 		return err
 	}

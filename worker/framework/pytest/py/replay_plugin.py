@@ -2,6 +2,7 @@
 fires the hooks that the workers' pytest fired, with the reports that travelled.
 No test code is imported."""
 
+import contextlib
 import copy
 import gc
 import json
@@ -156,13 +157,29 @@ class Replay:
         # nobody need look through it again, as pytest does five times when it ends.
         gc.disable()
         try:
-            for records in self._records.tests():
-                for record in in_order(records):
-                    self._fire(record)
+            with self._unhurried():
+                for records in self._records.tests():
+                    for record in in_order(records):
+                        self._fire(record)
         finally:
             gc.freeze()
             gc.enable()
         return True
+
+    @contextlib.contextmanager
+    def _unhurried(self):
+        """Without what pytest does to show each test's letter at once: all
+        come within a moment, and each would be a message of its own."""
+        writer = getattr(self._reporter, "_tw", None)
+        if writer is None:
+            yield
+            return
+        writer.flush = lambda: None
+        try:
+            yield
+        finally:
+            del writer.flush
+            writer.flush()
 
     def _fire(self, record):
         act = getattr(self, "_on_" + record["kind"].replace("-", "_"), None)
