@@ -175,7 +175,8 @@ func (i *instance) linger(ctx context.Context) {
 	done, failed := i.e.cli.ContainerWait(ctx, i.id, container.WaitConditionNotRunning)
 	select {
 	case <-done:
-	case <-failed: // it is killed, or gone: the removal tells
+	case err := <-failed: // it will be killed, or is gone
+		i.e.log.Debug("the agent did not end by itself", "container", i.b.Name, "error", err)
 	}
 }
 
