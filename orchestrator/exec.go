@@ -37,10 +37,14 @@ func Exec(ctx context.Context, req Request, cmd Command, deps Deps) (code int, e
 	if r.info, err = r.Engine.Info(ctx); err != nil {
 		return 0, err
 	}
-	if err := r.snapshot(ctx); err != nil {
+	defer func() {
+		if r.src != nil {
+			err = errors.Join(err, r.src.Close())
+		}
+	}()
+	if err := r.survey(ctx); err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, r.src.Close()) }()
 	if err := r.place(ctx); err != nil {
 		return 0, err
 	}

@@ -104,12 +104,10 @@ func (r *run) prologue(ctx context.Context) (err error) {
 	if r.info, err = r.Engine.Info(ctx); err != nil {
 		return err
 	}
-	// None of these waits for another.
-	var first errgroup.Group
-	first.Go(func() error { return r.sweep(ctx) })
-	first.Go(func() error { return r.snapshot(ctx) })
-	first.Go(func() error { return r.findBase(ctx) })
-	if err := first.Wait(); err != nil {
+	if err := r.sweep(ctx); err != nil {
+		return err
+	}
+	if err := r.survey(ctx); err != nil {
 		return err
 	}
 	if err := r.place(ctx); err != nil {
@@ -168,7 +166,15 @@ func (r *run) snapshot(ctx context.Context) (err error) {
 	return nil
 }
 
-// findBase finds the image that everything starts from.
+// survey finds the sources and the image that everything starts from. Neither
+// waits for the other.
+func (r *run) survey(ctx context.Context) error {
+	var both errgroup.Group
+	both.Go(func() error { return r.snapshot(ctx) })
+	both.Go(func() error { return r.findBase(ctx) })
+	return both.Wait()
+}
+
 func (r *run) findBase(ctx context.Context) (err error) {
 	r.base, err = r.Engine.Base(ctx, r.req.Image, r.req.Python, func(s string) { r.note(report.Info, "%s", s) })
 	return err
