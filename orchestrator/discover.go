@@ -68,7 +68,7 @@ func (r *run) reject(ctx context.Context, c claim) {
 	for _, it := range r.lists.full.items(c.file) {
 		ids = append(ids, it.ID)
 	}
-	r.input(ctx, dispatch.TestsRejected{Tests: ids})
+	r.input(ctx, dispatch.TestsRejected{Worker: c.by.id, Tests: ids})
 }
 
 // collected ends a full collection. The first one is the run's discovery; a
@@ -81,7 +81,10 @@ func (r *run) collected(ctx context.Context, m *member, c worker.Collected) {
 	m.collecting = nil
 	if r.lists.full != nil {
 		if diff := r.lists.full.difference(mine); diff != "" {
-			r.note(report.Warning, "%s collected other tests than the run's discovery: %s. Do ids depend on time, chance or the machine?", m.name(), diff)
+			if !r.told["other tests"] {
+				r.told["other tests"] = true
+				r.note(report.Warning, "%s collected other tests than the run's discovery, and does not run any: %s. Do ids depend on time, chance or the machine?", m.name(), diff)
+			}
 			r.release(m)
 			r.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: "it collected other tests: " + diff})
 			return

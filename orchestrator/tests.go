@@ -81,7 +81,7 @@ func (r *run) returned(ctx context.Context, m *member, ret worker.Returned) {
 	if len(ret.Unknown) > 0 {
 		r.unknown = append(r.unknown, ret.Unknown...)
 		r.settleUnknown()
-		r.input(ctx, dispatch.TestsRejected{Tests: ret.Unknown})
+		r.input(ctx, dispatch.TestsRejected{Worker: m.id, Tests: ret.Unknown})
 	}
 }
 

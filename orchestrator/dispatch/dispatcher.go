@@ -110,7 +110,7 @@ func (d *Dispatcher) Handle(now time.Duration, in Input) []Command {
 	case TestsReturned:
 		d.takeBack(in, now)
 	case TestsRejected:
-		d.reject(in.Tests)
+		d.reject(in)
 	case Stopped:
 		d.stop(in.Reason)
 	case Ticked:

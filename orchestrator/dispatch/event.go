@@ -66,9 +66,13 @@ type (
 		Worker WorkerID
 		Tests  []worker.TestID
 	}
-	// TestsRejected voids attempts: what a worker ran was not what was
-	// discovered. They run again, on an exact worker.
-	TestsRejected struct{ Tests []worker.TestID }
+	// TestsRejected voids a worker's attempts: what it has under these ids is
+	// not what was discovered. What no other worker has or had of them is run
+	// by an exact worker.
+	TestsRejected struct {
+		Worker WorkerID
+		Tests  []worker.TestID
+	}
 	// Stopped ends handing out: interrupted, --maxfail, pytest.exit, run timeout.
 	Stopped struct{ Reason string }
 	// Ticked says that time has passed. Sent every second or so, it lets idle

@@ -212,20 +212,36 @@ func (d *Dispatcher) requeue(m *member, tests []int32) {
 }
 
 // reject voids what a worker ran: it was not what was discovered. The tests
-// run again, on an exact worker.
-func (d *Dispatcher) reject(ids []worker.TestID) {
+// run again, on an exact worker, and so do those that nobody has begun: lazy
+// workers would hardly find others. What another worker runs, or ran, is that
+// one's matter.
+func (d *Dispatcher) reject(in TestsRejected) {
 	const why = "what ran is not what was discovered"
 	var voided []int32
-	for _, id := range ids {
+	for _, id := range in.Tests {
 		i, ok := d.index[id]
 		if !ok || d.entries[i].state == dropped {
 			continue
 		}
 		e := &d.entries[i]
+		his, others := false, false
 		for k := range e.attempts {
-			if a := &e.attempts[k]; a.Void == "" {
-				a.Void = why
+			switch a := &e.attempts[k]; {
+			case a.Void != "":
+			case a.Worker == in.Worker:
+				a.Void, his = why, true
+			default:
+				others = true
 			}
+		}
+		if e.at != nil {
+			his, others = his || e.at.id == in.Worker, others || e.at.id != in.Worker
+		}
+		if his {
+			e.rejected++
+		}
+		if others || e.exact && !his {
+			continue
 		}
 		if e.state == final {
 			if d.done || d.stopped != "" {
@@ -241,7 +257,7 @@ func (d *Dispatcher) reject(ids []worker.TestID) {
 	d.tidy(func(e *entry) bool { return e.state != final })
 	for _, i := range voided {
 		e := &d.entries[i]
-		if e.rejected++; d.stopped != "" || e.rejected > maxRejections {
+		if d.stopped != "" || e.rejected > maxRejections {
 			d.conclude(e, why)
 			continue
 		}

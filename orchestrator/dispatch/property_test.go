@@ -291,7 +291,7 @@ func (w *world) trouble() {
 			w.rejects++
 			in := w.closed[rapid.IntRange(0, len(w.closed)-1).Draw(w.t, "rejected")]
 			if _, leased := w.handedTo[in.Test]; !leased {
-				w.send(dispatch.TestsRejected{Tests: []worker.TestID{in.Test}})
+				w.send(dispatch.TestsRejected{Worker: in.Worker, Tests: []worker.TestID{in.Test}})
 			}
 		}
 	case 6:

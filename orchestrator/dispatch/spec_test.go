@@ -417,7 +417,7 @@ var specs = []spec{
 			ready 2 exact
 			> hand 2 b
 			2s pass 1 a 2s
-			reject a
+			reject 1 a
 			> hand 2 a
 			pass 2 b 1s
 			pass 2 a 1s
@@ -425,6 +425,40 @@ var specs = []spec{
 			> release 2
 			> done`,
 		verdicts: "a passed, b passed",
+	},
+	{
+		name: "workers that found other tests in one file do not void what others ran of it",
+		cfg:  dispatch.Config{Workers: 4, StartCost: time.Minute},
+		script: `
+			add a:2s b:2s c:2s d:2s
+			complete
+			ready 1 exact
+			> hand 1 a
+			ready 2
+			> hand 2 b
+			ready 3
+			> hand 3 c
+			ready 4
+			> hand 4 d
+			2s pass 1 a 2s
+			reject 2 a b c d
+			> take back 2 b
+			> hand 1 b
+			reject 3 a b c d
+			> take back 3 c
+			> hand 1 c
+			reject 4 a b c d
+			> take back 4 d
+			pass 1 b 2s
+			> hand 1 d
+			pass 1 c 2s
+			pass 1 d 2s
+			> release 1
+			> release 2
+			> release 3
+			> release 4
+			> done`,
+		verdicts: "a passed, b passed, c passed, d passed",
 	},
 	{
 		name: "a later report of the worker changes the outcome of its attempt",
@@ -555,8 +589,6 @@ func (a *actor) input(verb string, args []string) dispatch.Input {
 		return dispatch.Ticked{}
 	case "stop":
 		return dispatch.Stopped{Reason: strings.Join(args, " ")}
-	case "reject":
-		return dispatch.TestsRejected{Tests: ids(args)}
 	}
 	var w dispatch.WorkerID
 	if _, err := fmt.Sscan(args[0], &w); err != nil {
@@ -566,6 +598,8 @@ func (a *actor) input(verb string, args []string) dispatch.Input {
 	switch verb {
 	case "ready":
 		return dispatch.WorkerReady{Worker: w, Exact: len(args) > 0 && args[0] == "exact"}
+	case "reject":
+		return dispatch.TestsRejected{Worker: w, Tests: ids(args)}
 	case "lost":
 		return dispatch.WorkerLost{Worker: w, Cause: strings.Join(args, " ")}
 	case "return":
