@@ -134,8 +134,8 @@ func TestHelloRefused(t *testing.T) {
 	c.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	c, agent = peer(worker.ClientOptions{})
-	go func() { _, _ = io.Copy(io.Discard, agent) }()
+	c, silent := peer(worker.ClientOptions{})
+	go func() { _, _ = io.Copy(io.Discard, silent) }()
 	if _, err := c.Hello(ctx, worker.Greeting{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
