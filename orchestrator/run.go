@@ -167,11 +167,12 @@ func (r *run) snapshot(ctx context.Context) (err error) {
 }
 
 // survey finds the sources and the image that everything starts from. Neither
-// waits for the other.
+// waits for the other; but an image is not pulled to its end for sources that
+// cannot be had.
 func (r *run) survey(ctx context.Context) error {
-	var both errgroup.Group
+	both, sound := errgroup.WithContext(ctx)
 	both.Go(func() error { return r.snapshot(ctx) })
-	both.Go(func() error { return r.findBase(ctx) })
+	both.Go(func() error { return r.findBase(sound) })
 	return both.Wait()
 }
 

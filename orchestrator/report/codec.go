@@ -74,11 +74,12 @@ func decode[B Body](data json.RawMessage) (Body, error) {
 	return b, err
 }
 
+// wireEvent is an event as it is read. MarshalJSON writes the same.
 type wireEvent struct {
 	Seq  int64           `json:"seq"`
 	At   Duration        `json:"at_ms"`
 	Type Type            `json:"type"`
-	Data json.RawMessage `json:"data,omitempty"`
+	Data json.RawMessage `json:"data"`
 }
 
 // MarshalJSON writes {"seq":1,"at_ms":12,"type":"note","data":{...}}.

@@ -44,16 +44,11 @@ func (i *instance) Wait(ctx context.Context) (engine.Exit, error) {
 	if exit := i.known(); exit != nil {
 		return *exit, nil
 	}
-	done, errs := i.e.cli.ContainerWait(ctx, i.id, container.WaitConditionNotRunning)
-	select {
-	case <-done:
-	case err := <-errs:
+	if err := i.e.await(ctx, i.id, container.WaitConditionNotRunning); err != nil {
 		if exit := i.known(); exit != nil { // it was removed meanwhile
 			return *exit, nil
 		}
-		if !cerrdefs.IsNotFound(err) {
-			return engine.Exit{}, fmt.Errorf("wait for %s: %w", i.b.Name, err)
-		}
+		return engine.Exit{}, fmt.Errorf("wait for %s: %w", i.b.Name, err)
 	}
 	exit, err := i.look(ctx)
 	if known := i.known(); known != nil {
@@ -172,10 +167,7 @@ const lingerFor = time.Second
 func (i *instance) linger(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lingerFor)
 	defer cancel()
-	done, failed := i.e.cli.ContainerWait(ctx, i.id, container.WaitConditionNotRunning)
-	select {
-	case <-done:
-	case err := <-failed: // it will be killed, or is gone
+	if err := i.e.await(ctx, i.id, container.WaitConditionNotRunning); err != nil { // it will be killed
 		i.e.log.Debug("the agent did not end by itself", "container", i.b.Name, "error", err)
 	}
 }

@@ -206,21 +206,24 @@ func (e *Engine) removeContainer(ctx context.Context, id string) error {
 	case err == nil, cerrdefs.IsNotFound(err):
 		return nil
 	case cerrdefs.IsConflict(err): // somebody else removes it right now
-		return e.awaitGone(ctx, id)
+		if err = e.await(ctx, id, container.WaitConditionRemoved); err == nil {
+			return nil
+		}
 	}
 	return fmt.Errorf("remove container %s: %w", id, err)
 }
 
-func (e *Engine) awaitGone(ctx context.Context, id string) error {
-	done, errs := e.cli.ContainerWait(ctx, id, container.WaitConditionRemoved)
+// await waits until a container has come so far, or is gone altogether.
+func (e *Engine) await(ctx context.Context, id string, until container.WaitCondition) error {
+	done, failed := e.cli.ContainerWait(ctx, id, until)
 	select {
 	case <-done:
 		return nil
-	case err := <-errs:
+	case err := <-failed:
 		if cerrdefs.IsNotFound(err) {
 			return nil
 		}
-		return fmt.Errorf("remove container %s: %w", id, err)
+		return err
 	}
 }
 
