@@ -16,18 +16,25 @@ func TestImports(t *testing.T) {
 		switch {
 		case from == "cmd/shardyard", strings.HasPrefix(from, "testsuites"):
 			return true // wires everything
-		case from == "worker", from == "configs", from == "cache",
-			from == "orchestrator/source", from == "orchestrator/coverage":
+		case from == "worker", from == "orchestrator/source", from == "orchestrator/coverage":
 			return false // know nothing of ours
-		case strings.HasPrefix(from, "worker/framework/"), from == "orchestrator/history", from == "orchestrator/report":
+		case from == "worker/framework", from == "orchestrator/history", from == "orchestrator/report":
 			return to == "worker"
+		case strings.HasPrefix(from, "worker/framework/"):
+			return to == "worker" || strings.HasPrefix(to, "worker/framework")
+		case from == "configs", from == "cache":
+			return to == "worker/framework"
+		case strings.HasPrefix(from, "orchestrator/report/"), from == "orchestrator/runs", from == "orchestrator/shards":
+			return to == "worker" || strings.HasPrefix(to, "orchestrator/report") || to == "orchestrator/coverage" || to == "orchestrator/runs"
+		case from == "orchestrator/doctor":
+			return to == "orchestrator/engine" || to == "worker/framework"
 		case from == "orchestrator":
-			return to == "worker" || to == "cache" ||
+			return to == "worker" || to == "worker/framework" || to == "cache" ||
 				strings.HasPrefix(to, "orchestrator/") && !strings.HasPrefix(to, "orchestrator/engine/")
 		case from == "orchestrator/plan", from == "orchestrator/dispatch", from == "orchestrator/simulate":
 			return to == "worker" || to == "orchestrator/plan" || to == "orchestrator/dispatch"
 		case strings.HasPrefix(from, "orchestrator/engine"):
-			return to == "worker" || to == "cache" || to == "orchestrator/engine"
+			return to == "worker" || to == "worker/framework" || to == "cache" || to == "orchestrator/engine"
 		default: // a new package gets a rule of its own
 			return false
 		}

@@ -1,0 +1,227 @@
+// Package framework is what a coordinator must know of a test framework:
+// values and pure functions, shared with the agent. It runs nothing. Each
+// framework is a package below this one with two halves: its [Description],
+// which the coordinator asks, and its worker.Framework, which an agent runs.
+package framework
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/shardyard/shardyard/worker"
+)
+
+// A Description is what the coordinator knows of one framework. All methods
+// are pure, and may be called concurrently.
+type Description interface {
+	// Name is what `framework:` says in a config.
+	Name() string
+	// Keys are the keys of a suite in the config that only this framework has.
+	Keys() []Key
+	// Detect looks at a project's files and says how it is installed and
+	// tested. It returns nil when the project does not use this framework. An
+	// error means that a file could not be read or parsed.
+	Detect(dir string) (*Detected, error)
+	// Suite vets what a user asks for. The error is the user's to mend.
+	Suite(Ask) (Suite, error)
+	// Deliver says what the result files are that a conclusion made, and what
+	// it says of coverage.
+	Deliver(worker.Concluded) (Delivery, error)
+}
+
+// A Key is a key of a suite in the config.
+type Key struct {
+	Name string
+	Kind Kind
+	Doc  string   // one sentence, for the schema and for errors
+	Of   []string // the values there are; nil for any
+}
+
+// Kind is the type of a Key's value.
+type Kind string
+
+// The types of a key's value.
+const (
+	Text Kind = "string"
+	List Kind = "list" // of strings; one string is a list of one
+	Map  Kind = "map"  // of strings to strings
+	Flag Kind = "bool"
+)
+
+// An Ask is what a user asks of a framework: a suite of the config, and flags.
+type Ask struct {
+	Args  []string                   // of the suite
+	Paths []string                   // of the suite: what to test, unless the user says other paths
+	User  []string                   // what followed -- on the command line
+	Keys  map[string]json.RawMessage // the suite's values of Keys, checked
+	Env   map[string]string          // what the user has tests see
+	// Markers and Keyword are -m and -k; "" for none.
+	Markers, Keyword string
+	Coverage         Coverage
+	Color            bool // what the framework prints goes to a terminal with colours
+}
+
+// Coverage is what a user asks of coverage.
+type Coverage struct {
+	Enabled   *bool    // nil: the project's own settings decide
+	Sources   []string // packages or directories to measure
+	FailUnder *float64 // percent; nil: the project's own limit
+	Detected  bool     // the project measures by itself: Detected.Coverage
+}
+
+// A Suite is how a suite is run, as plain data: it can be stored and read by
+// another process.
+type Suite struct {
+	Framework string            `json:"framework"`
+	Args      []string          `json:"args,omitempty"`    // what sessions and the conclusion get
+	Notes     []string          `json:"notes,omitempty"`   // what became of the other arguments, for the user
+	Options   json.RawMessage   `json:"options,omitempty"` // of sessions and of the conclusion; Program is filled in by the run
+	Env       map[string]string `json:"env,omitempty"`     // variables of tests; {env}, {source}, {cache}, {home} stand for where things are inside
+	Toolchain Toolchain         `json:"toolchain"`
+	// Ensure are packages that must be in the environment in the end. Those
+	// that are not are installed with Toolchain.Install, and the user is told.
+	Ensure  []string `json:"ensure,omitempty"`
+	Prepare []string `json:"prepare,omitempty"` // commands in the tree, after the user's
+	// Lazy says that sessions may be asked to collect lazily.
+	Lazy bool `json:"lazy,omitempty"`
+	// Cut says how a file's tests may be spread over workers.
+	Cut Cut `json:"cut,omitempty"`
+	// Batch is what one process for each batch costs until history knows it;
+	// 0 means that tests stream into one process.
+	Batch time.Duration `json:"batch,omitempty"`
+	// Compiled says what governs the compiled form of sources that a session
+	// leaves behind; nil when it leaves none.
+	Compiled *Compiled `json:"compiled,omitempty"`
+}
+
+// Compiled is what the compiled form of a source depends on besides its content.
+type Compiled struct {
+	Files    []string `json:"files,omitempty"` // relative to the project
+	Settings []string `json:"settings,omitempty"`
+}
+
+// Cut says how the tests of one file may be spread over workers.
+type Cut string
+
+// The ways to cut a file.
+const (
+	Freely Cut = ""      // any test may run anywhere
+	Heavy  Cut = "heavy" // only heavy files are cut; a failure in a part is tentative
+	Never  Cut = "never" // a file stays whole
+)
+
+// A Toolchain is what must be there before anything is installed, as data.
+// The zero Toolchain needs nothing. In the values of Make, Install, Installed,
+// Env and Cache, {program} stands for the toolchain's program, {env} for the
+// environment, {cache} for the shared cache, and {tools} for a directory of
+// the builder's own programs, sealed with the environment.
+type Toolchain struct {
+	Name    string `json:"name,omitempty"`    // "python"; "" needs nothing
+	Version string `json:"version,omitempty"` // wanted: "3.12"; "" is any
+	// Image is what `image: auto` means; "" when that is `host`.
+	Image string `json:"image,omitempty"`
+	// Program is what an image calls the toolchain's program: "python3".
+	Program string `json:"program,omitempty"`
+	// Probe finds the program on this machine; nil when nothing is looked for.
+	Probe *Probe `json:"probe,omitempty"`
+	// Make are shell commands that make an empty environment; nil when an
+	// environment is what setup leaves in {env}.
+	Make []Command `json:"make,omitempty"`
+	// Installed succeeds when {package} is there; Install installs it.
+	Installed string `json:"installed,omitempty"`
+	Install   string `json:"install,omitempty"`
+	// Own is the program of the environment: "{env}/bin/python".
+	Own string `json:"own,omitempty"`
+	// Path are directories that come first on PATH where there is an
+	// environment. Builders have {tools} there too.
+	Path []string `json:"path,omitempty"`
+	// Env are variables of everything that runs in the environment, Cache
+	// those of builders that lie in the cache.
+	Env   map[string]string `json:"env,omitempty"`
+	Cache map[string]string `json:"cache,omitempty"`
+}
+
+// A Command is a shell command, and what it is for.
+type Command struct {
+	Unless string `json:"unless,omitempty"` // a shell command; when it succeeds, Run is left out
+	Say    string `json:"say,omitempty"`    // progress: "putting uv into the builder"
+	Run    string `json:"run"`
+	Fail   string `json:"fail,omitempty"` // what failed, when it does: "make the environment"
+}
+
+// A Probe finds a program on this machine.
+type Probe struct {
+	// Candidates are commands and patterns of paths, the likeliest first.
+	Candidates []string `json:"candidates"`
+	// Args make a candidate print a [Found], as JSON.
+	Args []string `json:"args"`
+	// Series is what an unwanted version must at least begin with: "3.".
+	Series string `json:"series,omitempty"`
+	// Advice says how to get a version, with {version}.
+	Advice string `json:"advice,omitempty"`
+}
+
+// Found is what a program tells of itself.
+type Found struct {
+	Version    string   `json:"version"`    // "3.11.7"
+	Executable string   `json:"executable"` // absolute, no link
+	Prefixes   []string `json:"prefixes"`   // directories that it needs, besides the system's
+	Build      string   `json:"build"`      // changes when what is installed for it must be installed anew
+}
+
+// Detected is what a project's files say about how to test it.
+type Detected struct {
+	// Kind names the rule that matched: "uv", "requirements", "plain"; "" when
+	// there is nothing to test here, or Unsupported says why not.
+	Kind string
+	// Evidence is what it was concluded from, in order.
+	Evidence []Evidence
+	// Framework is the name of the description that detected it; "" when no
+	// tests were found.
+	Framework string
+	// Version is the toolchain's, as wanted: "3.12"; "" for any.
+	Version string
+	// Setup, Prepare and Key are the config's.
+	Setup, Prepare, Key []string
+	// Ensure are packages that tests need beside what setup and prepare install.
+	Ensure []string
+	// Coverage says that the project measures coverage by itself.
+	Coverage bool
+	// CoverageConfig is the file with the project's coverage settings, or "".
+	CoverageConfig string
+	// AsksGit says that the build asks git for the version: the source tree
+	// must then carry what git needs to answer.
+	AsksGit bool
+	// Nothing says, in a sentence for the user, that the framework is sure to
+	// find no test here unless it is told where; "" when it may find some.
+	Nothing string
+	// Notes are for the user: what was guessed, what may be missing.
+	Notes []string
+	// Unsupported says what this project uses that is not known, with the
+	// config that would help. Nil when there is nothing of it.
+	Unsupported *Unsupported
+}
+
+// Delivery is what a conclusion means to the user.
+type Delivery struct {
+	Files    []File
+	Coverage *Covered // nil when nothing was measured
+}
+
+// A File is a result file of the conclusion.
+type File struct {
+	Name string // as the conclusion calls it
+	To   string // where the user's own arguments want it; "" for the run's directory only
+}
+
+// Covered is combined coverage.
+type Covered struct {
+	Percent   float64 // as the framework's own tool shows it
+	FailUnder float64 // 0 for no limit
+	Under     bool    // the framework's own tool says that the limit is missed
+	Complete  bool
+	Reason    string // why it is not complete
+	// Rebase says that the paths of the data file are relative, and must be
+	// made the checkout's for the framework's own tool to find the sources.
+	Rebase bool
+}
