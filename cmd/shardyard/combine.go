@@ -16,6 +16,8 @@ import (
 	"github.com/shardyard/shardyard/configs"
 	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/report/console"
+	"github.com/shardyard/shardyard/orchestrator/report/junit"
 	"github.com/shardyard/shardyard/worker/framework/pytest"
 )
 
@@ -203,7 +205,7 @@ func (c *combination) results() (slowest time.Duration, err error) {
 		return 0, fmt.Errorf("write results: %w", err)
 	}
 	sources := c.sound()
-	merged, err := report.MergeJUnit(to, sources...)
+	merged, err := junit.Merge(to, sources...)
 	if err := errors.Join(err, to.Close()); err != nil {
 		return 0, err
 	}
@@ -232,10 +234,10 @@ func (c *combination) results() (slowest time.Duration, err error) {
 
 // sound are the JUnit files that can be read. The others are faults: what
 // they would have said is missing.
-func (c *combination) sound() []report.Source {
-	var sources []report.Source
+func (c *combination) sound() []junit.Source {
+	var sources []junit.Source
 	for _, path := range c.found.junit {
-		src := report.Source{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
+		src := junit.Source{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
 		if err := readable(src); err != nil {
 			c.fault(fmt.Sprintf("%s cannot be read: %v; a shard that was cut off leaves such a file: run that shard again", path, err))
 			continue
@@ -245,13 +247,13 @@ func (c *combination) sound() []report.Source {
 	return sources
 }
 
-func readable(src report.Source) (err error) {
+func readable(src junit.Source) (err error) {
 	f, err := src.Open()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return report.ReadJUnit(f, func(report.Case) error { return nil })
+	return junit.Read(f, func(junit.Case) error { return nil })
 }
 
 func (c *combination) fault(text string) {
@@ -352,7 +354,7 @@ func (c *combination) show(rep *report.Report, at *results, out io.Writer) {
 		fmt.Fprintf(out, "%s of %s reported by %s\n", report.Number(rep.Totals.Judged()-rep.Totals.NotRun),
 			report.Count(n, "planned test", "planned tests"), report.Count(len(c.found.junit), "shard", "shards"))
 	}
-	for _, line := range report.Closing(rep, []string{"results in " + at.place()}, c.flags.colored(out)) {
+	for _, line := range console.Closing(rep, []string{"results in " + at.place()}, c.flags.colored(out)) {
 		fmt.Fprintln(out, line)
 	}
 }

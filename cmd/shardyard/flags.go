@@ -18,7 +18,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/plan"
-	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/report/console"
 	"github.com/shardyard/shardyard/orchestrator/source"
 	"github.com/shardyard/shardyard/worker/framework/pytest"
 )
@@ -49,7 +49,7 @@ func (f *commonFlags) logger() (hclog.Logger, error) {
 
 // colored says whether to write colours to w. A bad --color was refused before.
 func (f *commonFlags) colored(w io.Writer) bool {
-	on, err := report.UseColor(f.color, isTerminal(w), os.Getenv)
+	on, err := console.UseColor(f.color, isTerminal(w), os.Getenv)
 	return err == nil && on
 }
 
@@ -286,11 +286,11 @@ func (f *runFlags) coverage(p *project, s configs.Effective, req *orchestrator.R
 	return c
 }
 
-func (f *runFlags) console(ctx context.Context, out io.Writer) (*report.Console, func(), error) {
-	if _, err := report.UseColor(f.color, false, os.Getenv); err != nil {
+func (f *runFlags) console(ctx context.Context, out io.Writer) (*console.Console, func(), error) {
+	if _, err := console.UseColor(f.color, false, os.Getenv); err != nil {
 		return nil, nil, err
 	}
-	c, err := report.NewConsole(report.Progress(f.progress), report.Screen{
+	c, err := console.New(console.Progress(f.progress), console.Screen{
 		Out: out, Terminal: isTerminal(out), Color: f.colored(out), Width: func() int {
 			w, _, err := term.GetSize(int(os.Stdout.Fd()))
 			if err != nil {

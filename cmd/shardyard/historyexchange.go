@@ -13,6 +13,7 @@ import (
 
 	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/report/junit"
 	"github.com/shardyard/shardyard/worker"
 )
 
@@ -97,7 +98,7 @@ func formatOf(path string, data []byte) string {
 // hold ids: where the class's dots end the path, the checkout in dir tells.
 func junitTimings(r io.Reader, dir string) ([]history.Timing, error) {
 	var list []history.Timing
-	err := report.ReadJUnit(r, func(c report.Case) error {
+	err := junit.Read(r, func(c junit.Case) error {
 		if c.Outcome == worker.Skipped {
 			return nil
 		}
@@ -112,7 +113,7 @@ func junitTimings(r io.Reader, dir string) ([]history.Timing, error) {
 }
 
 // locate finds the file of a testcase, and so the test's id.
-func locate(dir string, c report.Case) (file, id string, ok bool) {
+func locate(dir string, c junit.Case) (file, id string, ok bool) {
 	parts := strings.Split(c.Class, ".")
 	for n := len(parts); n > 0; n-- {
 		file = strings.Join(parts[:n], "/") + ".py"

@@ -16,6 +16,8 @@ import (
 
 	"github.com/shardyard/shardyard/configs"
 	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/report/console"
+	"github.com/shardyard/shardyard/orchestrator/report/junit"
 )
 
 func newReportCommand() *cobra.Command {
@@ -48,7 +50,7 @@ Exit status: the run's own with --exit-code, else 0.`,
 	}
 	var code bool
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if _, err := report.UseColor(f.color, false, os.Getenv); err != nil {
+		if _, err := console.UseColor(f.color, false, os.Getenv); err != nil {
 			return err
 		}
 		dir, err := existing(f.dir)
@@ -135,7 +137,7 @@ func listRuns(dir string, out io.Writer) error {
 			fmt.Fprintf(out, "%s  cannot be read: %v\n", id, err)
 			continue
 		}
-		fmt.Fprintf(out, "%s  %s\n", id, report.Closing(rep, nil, false)[0])
+		fmt.Fprintf(out, "%s  %s\n", id, console.Closing(rep, nil, false)[0])
 	}
 	return nil
 }
@@ -218,11 +220,11 @@ func showReport(rep *report.Report, run string, color bool, out io.Writer) error
 		fmt.Fprintln(out)
 	}
 	if rep.Forecast != nil {
-		for _, line := range append(rep.Forecast.Lines(), "") {
+		for _, line := range append(console.Forecast(rep.Forecast), "") {
 			fmt.Fprintln(out, line)
 		}
 	}
-	for _, line := range report.Closing(rep, []string{"results in " + run}, color) {
+	for _, line := range console.Closing(rep, []string{"results in " + run}, color) {
 		fmt.Fprintln(out, line)
 	}
 	return nil
@@ -241,7 +243,7 @@ func readFailures(path string) (list []failed, err error) {
 		return nil, fmt.Errorf("read the failures: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	dec := xml.NewDecoder(io.LimitReader(f, report.MaxJUnitBytes))
+	dec := xml.NewDecoder(io.LimitReader(f, junit.MaxBytes))
 	for {
 		token, err := dec.Token()
 		if errors.Is(err, io.EOF) {
@@ -264,7 +266,7 @@ func readFailures(path string) (list []failed, err error) {
 			return nil, fmt.Errorf("read the failures in %s: %w", path, err)
 		}
 		for _, text := range append(c.Failures, c.Errors...) {
-			list = append(list, failed{report.CaseKey{Class: c.Class, Name: c.Name}.String(), text})
+			list = append(list, failed{junit.Key{Class: c.Class, Name: c.Name}.String(), text})
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/report/console"
 )
 
 func newRunCommand() *cobra.Command {
@@ -141,7 +142,7 @@ func (f *runFlags) close(rep *report.Report, results *results, out io.Writer) {
 	if f.progress == "json" {
 		return
 	}
-	for _, line := range report.Closing(rep, results.next(rep), f.colored(out)) {
+	for _, line := range console.Closing(rep, results.next(rep), f.colored(out)) {
 		fmt.Fprintln(out, line)
 	}
 }

@@ -137,7 +137,7 @@ func (f *findings) machinery(r *Report) {
 
 func (f *findings) gates(r *Report) {
 	if r.Coverage.Below() {
-		f.add(ExitGate, "coverage %s is under the limit of %s", r.Coverage.below(), Percent(r.Coverage.FailUnder))
+		f.add(ExitGate, "coverage %s is under the limit of %s", r.Coverage.RoundedDown(), Percent(r.Coverage.FailUnder))
 	}
 	if n := r.Totals.Flaky; n > 0 && slices.Contains(r.FailOn, "flaky") {
 		f.add(ExitGate, "%s flaky, and --fail-on flaky was asked for", Count(n, "test is", "tests are"))

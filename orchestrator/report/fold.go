@@ -45,7 +45,7 @@ func (s *State) Report() *Report {
 		Totals: s.Totals(), Faults: slices.Clone(s.faults), Notes: slices.Clone(s.notes), Steps: slices.Clone(s.steps),
 	}
 	r.Coverage, r.Concluded, r.Stopped = clone(s.coverage), clone(s.concluded), clone(s.stopped)
-	for _, n := range s.numbers() {
+	for _, n := range s.Workers() {
 		w := *s.workers[n]
 		w.Order = slices.Clone(w.Order)
 		if w.Order == nil {

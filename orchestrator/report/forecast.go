@@ -64,9 +64,9 @@ type Causes struct {
 	Conclude Duration `json:"conclude_ms,omitempty"`
 }
 
-// list gives each cause its name, in the order in which they come in a run.
-func (c *Causes) list() []cause {
-	return []cause{
+// List gives each cause its name, in the order in which they come in a run.
+func (c *Causes) List() []Cause {
+	return []Cause{
 		{"build", &c.Build},
 		{"start", &c.Start},
 		{"collect", &c.Collect},
@@ -80,15 +80,16 @@ func (c *Causes) list() []cause {
 	}
 }
 
-type cause struct {
-	name string
-	time *Duration
+// A Cause is one part of a difference, by its name.
+type Cause struct {
+	Name string
+	Time *Duration
 }
 
 // Sum is the difference that the causes make.
 func (c Causes) Sum() (sum Duration) {
-	for _, x := range c.list() {
-		sum += *x.time
+	for _, x := range c.List() {
+		sum += *x.Time
 	}
 	return sum
 }
@@ -161,19 +162,19 @@ func mean(workers []WorkerForecast) (m Causes) {
 	if n == 0 {
 		return m
 	}
-	parts := m.list()
+	parts := m.List()
 	sum := Duration(0)
 	for i := range workers {
-		for k, c := range workers[i].Causes.list() {
-			*parts[k].time += *c.time
-			sum += *c.time
+		for k, c := range workers[i].Causes.List() {
+			*parts[k].Time += *c.Time
+			sum += *c.Time
 		}
 	}
 	for _, p := range parts {
-		*p.time = micros(*p.time / n)
+		*p.Time = micros(*p.Time / n)
 	}
-	most := slices.MaxFunc(parts, func(a, b cause) int { return int(abs(*a.time) - abs(*b.time)) })
-	*most.time += sum/n - m.Sum()
+	most := slices.MaxFunc(parts, func(a, b Cause) int { return int(abs(*a.Time) - abs(*b.Time)) })
+	*most.Time += sum/n - m.Sum()
 	return m
 }
 

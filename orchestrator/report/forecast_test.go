@@ -2,7 +2,6 @@ package report
 
 import (
 	"encoding/json"
-	"strings"
 	"testing"
 	"time"
 
@@ -241,21 +240,6 @@ func (s *script) replan(change func(*Planned)) {
 			change(&p)
 			s.events[i].Body = p
 		}
-	}
-}
-
-func TestForecastLines(t *testing.T) {
-	f := fold(predicted().events).Report().Forecast
-	if f == nil {
-		t.Fatal("no forecast")
-	}
-	golden(t, "predicted.forecast.txt", strings.Join(f.Lines(), "\n")+"\n")
-	for n := range 40 {
-		f.Workers = append(f.Workers, WorkerForecast{Worker: n + 3, End: Duration(n)})
-	}
-	lines := f.Lines()
-	if n := len(lines); n != MaxForecastWorkers+4 || lines[n-2] != "  ... and 26 workers that ended before" {
-		t.Errorf("%d lines:\n%s", n, strings.Join(lines, "\n"))
 	}
 }
 

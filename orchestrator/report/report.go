@@ -120,9 +120,9 @@ func (c *Coverage) Below() bool {
 	return c != nil && c.Complete && c.FailUnder > 0 && c.Percent < c.FailUnder
 }
 
-// below is the percentage rounded down, so that it never reads as the limit
+// RoundedDown is the percentage rounded down, so that it never reads as the limit
 // that it misses.
-func (c *Coverage) below() string {
+func (c *Coverage) RoundedDown() string {
 	return strconv.FormatFloat(math.Floor(c.Percent*100+1e-6)/100, 'f', -1, 64) + " %"
 }
 

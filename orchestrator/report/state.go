@@ -265,5 +265,11 @@ func (s *State) test(id string) *Test {
 	return t
 }
 
-// numbers are the workers' numbers, ascending.
-func (s *State) numbers() []int { return slices.Sorted(maps.Keys(s.workers)) }
+// Run is what is known of what runs: every RunStarted so far.
+func (s *State) Run() RunStarted { return s.run }
+
+// Discovery is what discovery found; zero before it ended.
+func (s *State) Discovery() Discovered { return s.discovered }
+
+// Workers are the workers' numbers, ascending.
+func (s *State) Workers() []int { return slices.Sorted(maps.Keys(s.workers)) }

@@ -1,4 +1,4 @@
-package report
+package junit
 
 import (
 	"bytes"
@@ -17,11 +17,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
 )
 
 func fileSource(name string) Source {
-	return Source{Name: name, Open: func() (io.ReadCloser, error) { return os.Open(filepath.Join("testdata", "junit", name)) }}
+	return Source{Name: name, Open: func() (io.ReadCloser, error) { return os.Open(filepath.Join("testdata", name)) }}
 }
 
 func textSource(name, text string) Source {
@@ -34,11 +35,11 @@ var volatile = regexp.MustCompile(` (time|timestamp)="[^"]*"`)
 // the file that the same pytest wrote for the whole suite.
 func TestMergeIsWhatOnePytestWrites(t *testing.T) {
 	var out bytes.Buffer
-	m, err := MergeJUnit(&out, fileSource("shard-2.xml"), fileSource("shard-1.xml"))
+	m, err := Merge(&out, fileSource("shard-2.xml"), fileSource("shard-1.xml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole, err := os.ReadFile(filepath.Join("testdata", "junit", "whole.xml"))
+	whole, err := os.ReadFile(filepath.Join("testdata", "whole.xml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func TestMergeIsWhatOnePytestWrites(t *testing.T) {
 	if len(m.Duplicates)+len(m.Conflicts) != 0 || len(m.Cases) != 38 || m.Tests != 40 {
 		t.Errorf("%d tests, %d cases, %d duplicates", m.Tests, len(m.Cases), len(m.Duplicates))
 	}
-	again, err := MergeJUnit(io.Discard, textSource("merged", out.String()))
+	again, err := Merge(io.Discard, textSource("merged", out.String()))
 	if err != nil || again.Tests != m.Tests || again.Errors != m.Errors {
 		t.Errorf("the merged file cannot be merged: %+v, %v", again, err)
 	}
@@ -59,7 +60,7 @@ func TestMergeIsWhatOnePytestWrites(t *testing.T) {
 // TestPlannedIsReported maps the ids that a real pytest collected to the names
 // that it reported.
 func TestPlannedIsReported(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join("testdata", "junit", "ids.json"))
+	b, err := os.ReadFile(filepath.Join("testdata", "ids.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +68,7 @@ func TestPlannedIsReported(t *testing.T) {
 	if err := json.Unmarshal(b, &ids); err != nil {
 		t.Fatal(err)
 	}
-	m, err := MergeJUnit(io.Discard, fileSource("whole.xml"))
+	m, err := Merge(io.Discard, fileSource("whole.xml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func TestPlannedIsReported(t *testing.T) {
 	if len(check.Missing)+len(check.Unexpected) != 0 || len(check.Found) != len(ids) {
 		t.Errorf("missing %q, unexpected %q", check.Missing, check.Unexpected)
 	}
-	m, err = MergeJUnit(io.Discard, fileSource("xunit1.xml"))
+	m, err = Merge(io.Discard, fileSource("xunit1.xml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +84,7 @@ func TestPlannedIsReported(t *testing.T) {
 	if diff := cmp.Diff([]string{"never.py::planned"}, check.Missing); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]CaseKey{{"sub.dir.deep.test_deep", "test_pass_then_error"}}, check.Unexpected); diff != "" {
+	if diff := cmp.Diff([]Key{{"sub.dir.deep.test_deep", "test_pass_then_error"}}, check.Unexpected); diff != "" {
 		t.Error(diff)
 	}
 	if c := check.Found[ids[1]]; c.File != "sub.dir/deep/test_deep.py" || c.Line != 8 || c.Outcome != worker.Errored {
@@ -92,7 +93,7 @@ func TestPlannedIsReported(t *testing.T) {
 }
 
 func TestPytestCases(t *testing.T) {
-	for id, want := range map[string][]CaseKey{
+	for id, want := range map[string][]Key{
 		"a/b/test_c.py::TestD::test_e":    {{"a.b.test_c.TestD", "test_e"}},
 		"test_c.py::test_e[f::g/h.py]":    {{"test_c", "test_e[f::g/h.py]"}},
 		"doc.rst::doc.rst":                {{"doc.rst", "doc.rst"}},
@@ -122,9 +123,9 @@ func TestOddIdsSurvive(t *testing.T) {
 				id += "[" + part.Draw(t, "param") + "]"
 			}
 			return id
-		}), 1, 6, func(id string) CaseKey { return PytestCases(id)[0] }).Draw(t, "ids")
+		}), 1, 6, func(id string) Key { return PytestCases(id)[0] }).Draw(t, "ids")
 		// Distinct in the other dialect too, else names are ambiguous by nature.
-		keys := map[CaseKey]bool{}
+		keys := map[Key]bool{}
 		for _, id := range ids {
 			for _, k := range PytestCases(id) {
 				if keys[k] {
@@ -150,17 +151,17 @@ func TestOddIdsSurvive(t *testing.T) {
 			return b.String() + "</testsuite>"
 		}
 		var out bytes.Buffer
-		if _, err := MergeJUnit(&out, textSource("all", file(ids))); err != nil {
+		if _, err := Merge(&out, textSource("all", file(ids))); err != nil {
 			t.Fatal(err)
 		}
-		m, err := MergeJUnit(io.Discard, textSource("merged", out.String()))
+		m, err := Merge(io.Discard, textSource("merged", out.String()))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if c := CheckPlan(ids, m); len(c.Missing)+len(c.Unexpected) != 0 {
 			t.Fatalf("missing %q, unexpected %q in %s", c.Missing, c.Unexpected, out.String())
 		}
-		m, err = MergeJUnit(io.Discard, textSource("less", file(ids[1:])))
+		m, err = Merge(io.Discard, textSource("less", file(ids[1:])))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +177,7 @@ func TestDuplicatesAndConflicts(t *testing.T) {
 	two := `<testsuite timestamp="2026-01-01T00:00:00"><testcase classname="a" name="same" time="2"/>
 		<testcase classname="a" name="differs" time="2"><failure message="no&#10;more">text</failure></testcase></testsuite>`
 	var out bytes.Buffer
-	m, err := MergeJUnit(&out, textSource("one", one), textSource("two", two))
+	m, err := Merge(&out, textSource("one", one), textSource("two", two))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,19 +199,19 @@ func TestMergedRunHasOneVerdict(t *testing.T) {
 		exit    int
 		reason  string
 	}{
-		{"as planned", "", []string{"a.py::ok", "a.py::extra"}, ExitGreen, ""},
-		{"no plan", "", nil, ExitGreen, ""},
-		{"missing", "", []string{"a.py::ok", "a.py::extra", "a.py::lost"}, ExitInfrastructure, "1 test not run"},
-		{"unexpected", "", []string{"a.py::ok"}, ExitInfrastructure, "1 test was reported that nobody planned"},
-		{"failed and missing", `<testcase classname="a" name="bad"><failure/></testcase>`, []string{"a.py::ok", "a.py::extra", "a.py::bad", "a.py::lost"}, ExitFailed, "1 test failed"},
+		{"as planned", "", []string{"a.py::ok", "a.py::extra"}, report.ExitGreen, ""},
+		{"no plan", "", nil, report.ExitGreen, ""},
+		{"missing", "", []string{"a.py::ok", "a.py::extra", "a.py::lost"}, report.ExitInfrastructure, "1 test not run"},
+		{"unexpected", "", []string{"a.py::ok"}, report.ExitInfrastructure, "1 test was reported that nobody planned"},
+		{"failed and missing", `<testcase classname="a" name="bad"><failure/></testcase>`, []string{"a.py::ok", "a.py::extra", "a.py::bad", "a.py::lost"}, report.ExitFailed, "1 test failed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m, err := MergeJUnit(io.Discard, textSource("f", fmt.Sprintf(file, c.more)))
+			m, err := Merge(io.Discard, textSource("f", fmt.Sprintf(file, c.more)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := NewState()
-			m.Events(c.planned, func(b Body) { s.Apply(Event{Body: b}) })
+			s := report.NewState()
+			m.Events(c.planned, func(b report.Body) { s.Apply(report.Event{Body: b}) })
 			code, reasons := s.Exit()
 			if code != c.exit || c.reason != "" && !strings.HasPrefix(reasons[0], c.reason) {
 				t.Errorf("exit %d, %q", code, reasons)
@@ -235,7 +236,7 @@ func TestHostileJUnit(t *testing.T) {
 		"attributes":    {"<testsuite><testcase" + strings.Repeat(` a="b"`, 300) + "/></testsuite>", "more than 256 attributes"},
 		"wrong charset": {`<?xml version="1.0" encoding="utf-7"?><testsuite/>`, "encoding"},
 	} {
-		_, err := MergeJUnit(io.Discard, textSource("evil.xml", c.text))
+		_, err := Merge(io.Discard, textSource("evil.xml", c.text))
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "evil.xml") {
 			t.Errorf("%s: got %v", name, err)
 		}
@@ -244,11 +245,11 @@ func TestHostileJUnit(t *testing.T) {
 		return io.NopCloser(io.MultiReader(strings.NewReader("<testsuite>"), &repeat{text: "<testcase name='x'/>"})), nil
 	}}
 	nothing := func(*element) error { return nil }
-	if err := scanJUnit(mustOpen(t, endless), 1<<20, nothing, nil); err == nil || !strings.Contains(err.Error(), "larger than") {
+	if err := scan(mustOpen(t, endless), 1<<20, nothing, nil); err == nil || !strings.Contains(err.Error(), "larger than") {
 		t.Errorf("endless: got %v", err)
 	}
 	stop := errors.New("enough")
-	if err := ReadJUnit(mustOpen(t, endless), func(Case) error { return stop }); !errors.Is(err, stop) {
+	if err := Read(mustOpen(t, endless), func(Case) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -274,10 +275,10 @@ func (r *repeat) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// FuzzMergeJUnit: whatever is merged is a file that merges to itself.
-func FuzzMergeJUnit(f *testing.F) {
+// FuzzMerge: whatever is merged is a file that merges to itself.
+func FuzzMerge(f *testing.F) {
 	for _, name := range []string{"whole.xml", "xunit1.xml"} {
-		b, err := os.ReadFile(filepath.Join("testdata", "junit", name))
+		b, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -286,11 +287,11 @@ func FuzzMergeJUnit(f *testing.F) {
 	f.Add(`<testsuite><testcase classname="a" name="b" time="1,234.5"><x:y z="&#xD;&#9;"/><!-- c --><![CDATA[ ]]&gt;<]]></testcase></testsuite>`)
 	f.Fuzz(func(t *testing.T, text string) {
 		var one, two bytes.Buffer
-		m, err := MergeJUnit(&one, textSource("a", text))
+		m, err := Merge(&one, textSource("a", text))
 		if err != nil {
 			return
 		}
-		n, err := MergeJUnit(&two, textSource("b", one.String()))
+		n, err := Merge(&two, textSource("b", one.String()))
 		if err != nil {
 			t.Fatalf("%v in\n%q", err, one.String())
 		}
@@ -301,7 +302,7 @@ func FuzzMergeJUnit(f *testing.F) {
 }
 
 func TestPytestIDs(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join("testdata", "junit", "ids.json"))
+	b, err := os.ReadFile(filepath.Join("testdata", "ids.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,8 +311,8 @@ func TestPytestIDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	var cases []Case
-	if err := ReadJUnit(mustOpen(t, fileSource("xunit1.xml")), func(c Case) error {
-		if len(cases) == 0 || cases[len(cases)-1].CaseKey != c.CaseKey {
+	if err := Read(mustOpen(t, fileSource("xunit1.xml")), func(c Case) error {
+		if len(cases) == 0 || cases[len(cases)-1].Key != c.Key {
 			cases = append(cases, c)
 		}
 		return nil
@@ -328,15 +329,15 @@ func TestPytestIDs(t *testing.T) {
 		c    Case
 		want string
 	}{
-		{Case{CaseKey: CaseKey{"tests.unit.test_a.TestB.TestC", "test_d[x]"}}, "tests/unit/test_a.py::TestB::TestC::test_d[x]"},
-		{Case{CaseKey: CaseKey{"test_a", "t"}}, "test_a.py::t"},
-		{Case{CaseKey: CaseKey{"TestOnly", "t"}}, "TestOnly.py::t"},
-		{Case{CaseKey: CaseKey{"", "doc.rst"}}, "doc.rst"},
-		{Case{CaseKey: CaseKey{"test_a.TestB", "t"}, File: "./pkg/tests/test_a.py"}, "pkg/tests/test_a.py::TestB::t"},
-		{Case{CaseKey: CaseKey{"other", "t"}, File: "tests/a.py"}, "tests/a.py::t"},
+		{Case{Key: Key{"tests.unit.test_a.TestB.TestC", "test_d[x]"}}, "tests/unit/test_a.py::TestB::TestC::test_d[x]"},
+		{Case{Key: Key{"test_a", "t"}}, "test_a.py::t"},
+		{Case{Key: Key{"TestOnly", "t"}}, "TestOnly.py::t"},
+		{Case{Key: Key{"", "doc.rst"}}, "doc.rst"},
+		{Case{Key: Key{"test_a.TestB", "t"}, File: "./pkg/tests/test_a.py"}, "pkg/tests/test_a.py::TestB::t"},
+		{Case{Key: Key{"other", "t"}, File: "tests/a.py"}, "tests/a.py::t"},
 	} {
 		if got := PytestIDs([]Case{c.c}, nil)[0]; got != c.want {
-			t.Errorf("%v: %q, want %q", c.c.CaseKey, got, c.want)
+			t.Errorf("%v: %q, want %q", c.c.Key, got, c.want)
 		}
 	}
 }

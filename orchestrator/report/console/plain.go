@@ -1,8 +1,10 @@
-package report
+package console
 
 import (
 	"fmt"
 	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
 // plain prints lines, for logs: steps as they happen, so that the first
@@ -14,7 +16,7 @@ type plain struct {
 	headed bool
 }
 
-func (c *plain) event(s *State, e Event) {
+func (c *plain) event(s *report.State, e report.Event) {
 	if !c.headed && headIsOver(e.Body) {
 		c.headed = true
 		for _, l := range Header(s) {
@@ -25,25 +27,25 @@ func (c *plain) event(s *State, e Event) {
 		c.line(l)
 	}
 	switch b := e.Body.(type) {
-	case StepProgress:
+	case report.StepProgress:
 		if e.At-c.spoke >= time.Second {
 			c.spoke = e.At
-			c.line("  " + b.Name + ": " + Clean(b.Text))
+			c.line("  " + b.Name + ": " + report.Clean(b.Text))
 		}
-	case TestFinished, Judged:
+	case report.TestFinished, report.Judged:
 		c.progress(s, e.At)
 	}
 }
 
 // tick prints nothing: a log has no clock.
-func (c *plain) tick(*State, time.Duration) {}
+func (c *plain) tick(*report.State, time.Duration) {}
 
 func (c *plain) text(p []byte) { write(c.screen.Out, string(p)) }
 
 // progress prints a line each time that another tenth of the suite is done.
-func (c *plain) progress(s *State, at time.Duration) {
+func (c *plain) progress(s *report.State, at time.Duration) {
 	t := s.Totals()
-	if t.Discovered == 0 || s.discovered.Tests == 0 {
+	if t.Discovered == 0 || s.Discovery().Tests == 0 {
 		return
 	}
 	done := t.Judged() - t.NotRun // what a stopped run did not reach is no progress
@@ -52,11 +54,11 @@ func (c *plain) progress(s *State, at time.Duration) {
 		return
 	}
 	c.tenths = tenths
-	line := fmt.Sprintf("%3d%%  %s of %s", tenths*10, Number(done), Number(t.Discovered))
+	line := fmt.Sprintf("%3d%%  %s of %s", tenths*10, report.Number(done), report.Number(t.Discovered))
 	if t.Failed > 0 {
-		line += fmt.Sprintf(" · %s failed", Number(t.Failed))
+		line += fmt.Sprintf(" · %s failed", report.Number(t.Failed))
 	}
-	c.line(line + "  " + Clock(at))
+	c.line(line + "  " + report.Clock(at))
 }
 
 func (c *plain) line(s string) { write(c.screen.Out, s+"\n") }

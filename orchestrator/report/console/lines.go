@@ -1,22 +1,24 @@
-package report
+package console
 
 import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
 // Header is the head of a run: what runs, where, with what. What is not known
 // is left out.
-func Header(s *State) []string {
-	r := s.run
+func Header(s *report.State) []string {
+	r := s.Run()
 	first := "shardyard"
 	if r.Version != "" {
 		first += " " + r.Version
 	}
 	first = join("  ", first, r.Engine, withNote(r.Image, r.ImageNote))
 	if r.Workers > 0 {
-		first = join("  ", first, Count(r.Workers, "worker", "workers"))
+		first = join("  ", first, report.Count(r.Workers, "worker", "workers"))
 	}
 	return slices.DeleteFunc([]string{
 		first,
@@ -26,11 +28,11 @@ func Header(s *State) []string {
 }
 
 // headIsOver says that an event is one that the header must stand above.
-func headIsOver(b Body) bool {
+func headIsOver(b report.Body) bool {
 	switch b := b.(type) {
-	case StepStarted:
+	case report.StepStarted:
 		return b.Name != "snapshot" // the first long step: silence would read as a hang
-	case WorkerStarted, Discovered, Planned, TestStarted, TestFinished, Judged, Stopped, RunFinished:
+	case report.WorkerStarted, report.Discovered, report.Planned, report.TestStarted, report.TestFinished, report.Judged, report.Stopped, report.RunFinished:
 		return true
 	default:
 		return false
@@ -39,25 +41,25 @@ func headIsOver(b Body) bool {
 
 func withNote(image, note string) string {
 	if image == "" {
-		return Clean(note)
+		return report.Clean(note)
 	}
 	if note == "" {
 		return "image " + image
 	}
-	return "image " + image + " (" + Clean(note) + ")"
+	return "image " + image + " (" + report.Clean(note) + ")"
 }
 
 func withArgs(args []string) string {
 	quoted := make([]string, len(args))
 	for i, a := range args {
-		if quoted[i] = Clean(a); a == "" || strings.ContainsAny(a, " \t\"'") {
+		if quoted[i] = report.Clean(a); a == "" || strings.ContainsAny(a, " \t\"'") {
 			quoted[i] = fmt.Sprintf("%q", a)
 		}
 	}
 	return strings.Join(quoted, " ")
 }
 
-func commit(r RunStarted) string {
+func commit(r report.RunStarted) string {
 	if r.Commit != "" && r.Dirty {
 		return short(r.Commit) + " + changes"
 	}
@@ -84,38 +86,38 @@ func join(sep string, parts ...string) string {
 }
 
 // eventLines are the lines that plain and tty print for good.
-func eventLines(s *State, e Event, p paint) []string {
+func eventLines(s *report.State, e report.Event, p paint) []string {
 	switch b := e.Body.(type) {
-	case Note:
+	case report.Note:
 		return noteLines(b, p)
-	case StepFinished:
+	case report.StepFinished:
 		return []string{stepLine(b, p)}
-	case WorkerStarted:
-		if len(s.workers) == 1 && s.run.Framework == "" && b.Detail != "" {
-			return []string{WorkerName(b.Worker) + " is ready: " + Clean(b.Detail)}
+	case report.WorkerStarted:
+		if len(s.Workers()) == 1 && s.Run().Framework == "" && b.Detail != "" {
+			return []string{report.WorkerName(b.Worker) + " is ready: " + report.Clean(b.Detail)}
 		}
-	case WorkerLost:
+	case report.WorkerLost:
 		return []string{p.yellow(lostLine(b))}
-	case Discovered:
+	case report.Discovered:
 		return []string{discoveredLine(b)}
-	case Planned:
+	case report.Planned:
 		return list(plannedLine(b))
-	case TestFinished:
-		if !b.Tentative && VerdictOf(b.Outcome) == Fail {
-			return []string{p.red(" ✗ ") + failureLine(b.Test, b.Worker, b.Message, b.Cause)}
+	case report.TestFinished:
+		if !b.Tentative && report.VerdictOf(b.Outcome) == report.Fail {
+			return []string{p.red(" ✗ ") + FailureLine(b.Test, b.Worker, b.Message, b.Cause)}
 		}
-	case Stopped:
-		return []string{p.yellow("stopping: " + Clean(b.Reason))}
-	case Fault:
+	case report.Stopped:
+		return []string{p.yellow("stopping: " + report.Clean(b.Reason))}
+	case report.Fault:
 		return faultLines(b, p)
 	}
 	return nil
 }
 
-func noteLines(n Note, p paint) []string {
+func noteLines(n report.Note, p paint) []string {
 	var lines []string
 	for l := range strings.SplitSeq(strings.TrimRight(n.Text, "\n"), "\n") {
-		if l = Clean(l); n.Level == Warning && len(lines) == 0 {
+		if l = report.Clean(l); n.Level == report.Warning && len(lines) == 0 {
 			l = p.yellow("warning: ") + l
 		}
 		lines = append(lines, l)
@@ -124,10 +126,10 @@ func noteLines(n Note, p paint) []string {
 }
 
 // faultLines keep the lines of what a command printed.
-func faultLines(f Fault, p paint) []string {
+func faultLines(f report.Fault, p paint) []string {
 	var lines []string
 	for l := range strings.SplitSeq(strings.TrimRight(f.Text, "\r\n"), "\n") {
-		if l = Clean(l); len(lines) == 0 {
+		if l = report.Clean(l); len(lines) == 0 {
 			l = p.red("error: " + l)
 		} else {
 			l = "  " + l
@@ -137,8 +139,8 @@ func faultLines(f Fault, p paint) []string {
 	return lines
 }
 
-func stepLine(b StepFinished, p paint) string {
-	line := fmt.Sprintf("  %-12s %6s", b.Name, Clock(b.Duration.Std()))
+func stepLine(b report.StepFinished, p paint) string {
+	line := fmt.Sprintf("  %-12s %6s", b.Name, report.Clock(b.Duration.Std()))
 	switch {
 	case b.Error != "": // what it was is said once, when the run ends of it
 		return p.red(line + "  failed")
@@ -146,48 +148,48 @@ func stepLine(b StepFinished, p paint) string {
 		line += "  cached"
 	}
 	if b.Detail != "" {
-		line += "  " + Clean(b.Detail)
+		line += "  " + report.Clean(b.Detail)
 	}
 	return line
 }
 
-func lostLine(b WorkerLost) string {
-	line := WorkerName(b.Worker) + " lost: " + Clean(b.Cause)
+func lostLine(b report.WorkerLost) string {
+	line := report.WorkerName(b.Worker) + " lost: " + report.Clean(b.Cause)
 	if b.OOM {
 		line += " (out of memory: raise limits.memory)"
 	}
 	if b.Test != "" {
-		line += ", while running " + Clean(b.Test)
+		line += ", while running " + report.Clean(b.Test)
 	}
 	return line
 }
 
-func discoveredLine(b Discovered) string {
-	line := "found " + Count(b.Tests, "test", "tests")
+func discoveredLine(b report.Discovered) string {
+	line := "found " + report.Count(b.Tests, "test", "tests")
 	if b.Deselected > 0 {
-		line += fmt.Sprintf(", %s deselected", Number(b.Deselected))
+		line += fmt.Sprintf(", %s deselected", report.Number(b.Deselected))
 	}
 	if b.Errors > 0 {
-		line += fmt.Sprintf(", %s could not be collected", Count(b.Errors, "file", "files"))
+		line += fmt.Sprintf(", %s could not be collected", report.Count(b.Errors, "file", "files"))
 	}
 	if b.Duration > 0 {
-		line += " in " + Clock(b.Duration.Std())
+		line += " in " + report.Clock(b.Duration.Std())
 	}
 	return line
 }
 
-func plannedLine(b Planned) string {
+func plannedLine(b report.Planned) string {
 	var parts []string
 	if b.Predicted > 0 {
-		parts = append(parts, "predicted "+Clock(b.Predicted.Std()))
+		parts = append(parts, "predicted "+report.Clock(b.Predicted.Std()))
 	} else if b.Makespan > 0 {
-		parts = append(parts, "predicted "+Clock(b.Makespan.Std())+" of tests")
+		parts = append(parts, "predicted "+report.Clock(b.Makespan.Std())+" of tests")
 	}
 	if b.Serial > 0 {
-		parts = append(parts, "serial "+approx(b.SerialMeasured)+Clock(b.Serial.Std()))
+		parts = append(parts, "serial "+approx(b.SerialMeasured)+report.Clock(b.Serial.Std()))
 	}
 	if b.Unknown > 0 {
-		parts = append(parts, Count(b.Unknown, "test", "tests")+" without history")
+		parts = append(parts, report.Count(b.Unknown, "test", "tests")+" without history")
 	}
 	if len(parts) == 0 {
 		return ""
@@ -202,17 +204,17 @@ func approx(measured bool) string {
 	return "~"
 }
 
-// failureLine is "test  worker-3   message".
-func failureLine(test string, worker int, message, cause string) string {
+// FailureLine is "test  worker-3   message".
+func FailureLine(test string, worker int, message, cause string) string {
 	if message == "" {
 		message = cause
 	}
-	line := Clean(test)
+	line := report.Clean(test)
 	if worker > 0 {
-		line += "  " + WorkerName(worker)
+		line += "  " + report.WorkerName(worker)
 	}
 	if message != "" {
-		line += "   " + Clean(message)
+		line += "   " + report.Clean(message)
 	}
 	return line
 }

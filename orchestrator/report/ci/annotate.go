@@ -1,9 +1,13 @@
-package report
+// Package ci tells a CI system of a run in its own words.
+package ci
 
 import (
 	"fmt"
 	"path"
 	"strings"
+
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/report/console"
 )
 
 // Annotator is where annotations go.
@@ -30,9 +34,12 @@ func DetectAnnotator(env func(string) string) Annotator {
 	}
 }
 
+// maxEach is how many annotations of each kind GitHub shows.
+const maxEach = 10
+
 // Annotations are the lines to print after a run, so that the failures stand
-// beside the code. GitHub shows ten of each kind, so no more are written.
-func Annotations(a Annotator, r *Report) []string {
+// beside the code.
+func Annotations(a Annotator, r *report.Report) []string {
 	switch a {
 	case GitHub:
 		return gitHub(r)
@@ -43,26 +50,26 @@ func Annotations(a Annotator, r *Report) []string {
 	}
 }
 
-func gitHub(r *Report) []string {
+func gitHub(r *report.Report) []string {
 	var errs, warnings []string
 	for i := range r.Tests {
 		t := &r.Tests[i]
 		switch {
-		case t.Verdict == Fail && len(errs) < MaxFailures:
+		case t.Verdict == report.Fail && len(errs) < maxEach:
 			errs = append(errs, gitHubLine("error", r.Root, t, "failed"))
-		case t.Verdict == Flaky && len(warnings) < MaxFailures:
+		case t.Verdict == report.Flaky && len(warnings) < maxEach:
 			warnings = append(warnings, gitHubLine("warning", r.Root, t, "is flaky"))
 		}
 	}
 	for _, f := range r.Faults {
-		if len(errs) < MaxFailures {
+		if len(errs) < maxEach {
 			errs = append(errs, "::error title=shardyard::"+gitHubData(f.Text))
 		}
 	}
 	return append(errs, warnings...)
 }
 
-func gitHubLine(level, root string, t *Test, what string) string {
+func gitHubLine(level, root string, t *report.Test, what string) string {
 	var props []string
 	if t.File != "" {
 		props = append(props, "file="+gitHubProperty(path.Join(root, t.File)))
@@ -73,7 +80,10 @@ func gitHubLine(level, root string, t *Test, what string) string {
 	props = append(props, "title="+gitHubProperty(t.Test+" "+what))
 	message := t.Message
 	if message == "" {
-		message = join(": ", t.Test+" "+what, t.Reason)
+		message = t.Test + " " + what
+		if t.Reason != "" {
+			message += ": " + t.Reason
+		}
 	}
 	return "::" + level + " " + strings.Join(props, ",") + "::" + gitHubData(message)
 }
@@ -89,15 +99,15 @@ func gitHubProperty(s string) string {
 }
 
 // gitLab folds all failures into one section of the job's log.
-func gitLab(r *Report) []string {
+func gitLab(r *report.Report) []string {
 	var lines []string
 	for i := range r.Tests {
-		if t := &r.Tests[i]; t.Verdict == Fail {
+		if t := &r.Tests[i]; t.Verdict == report.Fail {
 			worker := 0
 			if a := t.Last(); a != nil {
 				worker = a.Worker
 			}
-			lines = append(lines, " ✗ "+failureLine(t.Test, worker, t.Message, t.Reason))
+			lines = append(lines, " ✗ "+console.FailureLine(t.Test, worker, t.Message, t.Reason))
 		}
 	}
 	if len(lines) == 0 {
@@ -105,6 +115,6 @@ func gitLab(r *Report) []string {
 	}
 	at := r.StartedAt.Add(r.Times.Duration.Std()).Unix()
 	head := fmt.Sprintf("\x1b[0Ksection_start:%d:shardyard_failures[collapsed=true]\r\x1b[0K%s",
-		at, Count(len(lines), "failed test", "failed tests"))
+		at, report.Count(len(lines), "failed test", "failed tests"))
 	return append(append([]string{head}, lines...), fmt.Sprintf("\x1b[0Ksection_end:%d:shardyard_failures\r\x1b[0K", at))
 }

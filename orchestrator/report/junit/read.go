@@ -1,4 +1,6 @@
-package report
+// Package junit reads JUnit files and merges those of several shards into one,
+// checks them against what was planned, and tells them as the events of a run.
+package junit
 
 import (
 	"encoding/xml"
@@ -15,14 +17,14 @@ import (
 
 // Bounds on a JUnit file: it comes from elsewhere.
 const (
-	MaxJUnitBytes = 256 << 20
-	maxJUnitDepth = 64
-	maxJUnitAttrs = 256
+	MaxBytes = 256 << 20
+	maxDepth = 64
+	maxAttrs = 256
 )
 
 // A Case is one testcase element of a JUnit file.
 type Case struct {
-	CaseKey
+	Key
 	File    string // as the file says, often ""
 	Line    int    // from 0, as pytest writes it; -1 when the file does not say
 	Time    time.Duration
@@ -33,26 +35,26 @@ type Case struct {
 	teardown                bool // an error in teardown, and nothing else
 }
 
-// CaseKey is how a JUnit file names a test.
-type CaseKey struct {
+// Key is how a JUnit file names a test.
+type Key struct {
 	Class string // classname
 	Name  string
 }
 
 // String is the two as people read them.
-func (k CaseKey) String() string {
+func (k Key) String() string {
 	if k.Class == "" {
 		return k.Name
 	}
 	return k.Class + "::" + k.Name
 }
 
-// ReadJUnit calls yield with every testcase of a JUnit file, in order. It
+// Read calls yield with every testcase of a JUnit file, in order. It
 // reads pytest's dialect (xunit1 and xunit2), CircleCI's (with file
 // attributes) and others that nest testsuites. A file that is larger than
-// MaxJUnitBytes, deeply nested or not well-formed is an error.
-func ReadJUnit(r io.Reader, yield func(Case) error) error {
-	return scanJUnit(r, MaxJUnitBytes, func(x *element) error {
+// MaxBytes, deeply nested or not well-formed is an error.
+func Read(r io.Reader, yield func(Case) error) error {
+	return scan(r, MaxBytes, func(x *element) error {
 		if x.kase == nil {
 			return nil
 		}
@@ -60,7 +62,7 @@ func ReadJUnit(r io.Reader, yield func(Case) error) error {
 	}, nil)
 }
 
-// element is what scanJUnit hands out: a testcase that has ended, or the start
+// element is what scan hands out: a testcase that has ended, or the start
 // of a testsuite.
 type element struct {
 	kase  *Case
@@ -75,10 +77,10 @@ type scanner struct {
 	depth int // of the open testcase in stack
 }
 
-// scanJUnit walks a file of at most limit bytes. found is called for each testsuite that begins and
+// scan walks a file of at most limit bytes. found is called for each testsuite that begins and
 // each testcase that ends; copied, when not nil, gets the tokens of testcases,
 // start and end included, and is told which case they belong to.
-func scanJUnit(r io.Reader, limit int64, found func(*element) error, copied func(xml.Token, *Case) error) error {
+func scan(r io.Reader, limit int64, found func(*element) error, copied func(xml.Token, *Case) error) error {
 	limited := &io.LimitedReader{R: r, N: limit + 1}
 	s := scanner{dec: xml.NewDecoder(limited)}
 	root := false
@@ -140,11 +142,11 @@ func (s *scanner) open(t xml.StartElement, found func(*element) error) error {
 	if len(s.stack) == 0 && name != "testsuites" && name != "testsuite" {
 		return fmt.Errorf("it begins with <%s>, not with <testsuites> or <testsuite>: it is no JUnit file", name)
 	}
-	if len(s.stack) >= maxJUnitDepth {
-		return fmt.Errorf("elements are nested more than %d deep", maxJUnitDepth)
+	if len(s.stack) >= maxDepth {
+		return fmt.Errorf("elements are nested more than %d deep", maxDepth)
 	}
-	if len(t.Attr) > maxJUnitAttrs {
-		return fmt.Errorf("<%s> has more than %d attributes", name, maxJUnitAttrs)
+	if len(t.Attr) > maxAttrs {
+		return fmt.Errorf("<%s> has more than %d attributes", name, maxAttrs)
 	}
 	s.stack = append(s.stack, name)
 	switch {
@@ -173,7 +175,7 @@ func (s *scanner) close(t xml.EndElement) error {
 }
 
 func newCase(t xml.StartElement) *Case {
-	c := &Case{Line: -1, CaseKey: CaseKey{Class: attr(t, "classname"), Name: attr(t, "name")}, File: attr(t, "file")}
+	c := &Case{Line: -1, Key: Key{Class: attr(t, "classname"), Name: attr(t, "name")}, File: attr(t, "file")}
 	if n, err := strconv.Atoi(attr(t, "line")); err == nil && n >= 0 {
 		c.Line = n
 	}

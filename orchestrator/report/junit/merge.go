@@ -1,7 +1,8 @@
-package report
+package junit
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -44,17 +45,17 @@ type MergedCase struct {
 
 // Duplicate is a test that several sources have.
 type Duplicate struct {
-	CaseKey
+	Key
 	Sources []string // names
 	Kept    string
 }
 
-// MergeJUnit writes one JUnit file in pytest's dialect: one testsuite with the
+// Merge writes one JUnit file in pytest's dialect: one testsuite with the
 // testcases of all sources, as they were, and new totals. A test that several
 // sources have is taken from the one with the worst outcome, the first of
 // those. An error names the source.
-func MergeJUnit(w io.Writer, sources ...Source) (*Merged, error) {
-	m := merger{seen: map[CaseKey]*merging{}, names: sources}
+func Merge(w io.Writer, sources ...Source) (*Merged, error) {
+	m := merger{seen: map[Key]*merging{}, names: sources}
 	for i, src := range sources {
 		if err := m.read(i, src); err != nil {
 			return nil, fmt.Errorf("read JUnit file %s: %w", src.Name, err)
@@ -97,8 +98,8 @@ type counts struct {
 
 type merger struct {
 	names     []Source
-	seen      map[CaseKey]*merging
-	order     []CaseKey
+	seen      map[Key]*merging
+	order     []Key
 	timestamp string
 	host      string
 }
@@ -110,7 +111,7 @@ func (m *merger) read(i int, src Source) (err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	var before *Case
-	return scanJUnit(f, MaxJUnitBytes, func(x *element) error {
+	return scan(f, MaxBytes, func(x *element) error {
 		if x.suite != nil {
 			m.suite(*x.suite)
 			return nil
@@ -126,15 +127,15 @@ func (m *merger) suite(t xml.StartElement) {
 	if at := attr(t, "timestamp"); at != "" && (m.timestamp == "" || at < m.timestamp) {
 		m.timestamp = at
 	}
-	keep(&m.host, attr(t, "hostname"))
+	m.host = cmp.Or(m.host, attr(t, "hostname"))
 }
 
 func (m *merger) add(i int, c Case, before *Case) {
-	k := m.seen[c.CaseKey]
+	k := m.seen[c.Key]
 	if k == nil {
 		k = new(merging)
-		m.seen[c.CaseKey] = k
-		m.order = append(m.order, c.CaseKey)
+		m.seen[c.Key] = k
+		m.order = append(m.order, c.Key)
 	}
 	if len(k.by) == 0 || k.by[len(k.by)-1].source != i {
 		k.by = append(k.by, bySource{source: i, first: c, outcome: c.Outcome})
@@ -147,7 +148,7 @@ func (m *merger) add(i int, c Case, before *Case) {
 	}
 	// pytest writes a test that failed and then failed again in teardown as
 	// two testcases.
-	second := c.teardown && before != nil && before.CaseKey == c.CaseKey && before.failures > 0
+	second := c.teardown && before != nil && before.Key == c.Key && before.failures > 0
 	if !second {
 		b.tests++
 	}
@@ -199,8 +200,8 @@ func (m *merger) merged() *Merged {
 	return r
 }
 
-func (m *merger) duplicate(r *Merged, key CaseKey, k *merging) {
-	d := Duplicate{CaseKey: key, Kept: m.names[k.by[k.chosen].source].Name}
+func (m *merger) duplicate(r *Merged, key Key, k *merging) {
+	d := Duplicate{Key: key, Kept: m.names[k.by[k.chosen].source].Name}
 	conflict := false
 	for _, b := range k.by {
 		d.Sources = append(d.Sources, m.names[b.source].Name)
@@ -236,8 +237,8 @@ func (m *merger) copy(out *bufio.Writer, i int, src Source) (err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	var x xmlWriter
-	return scanJUnit(f, MaxJUnitBytes, func(*element) error { return nil }, func(tok xml.Token, c *Case) error {
-		k := m.seen[c.CaseKey]
+	return scan(f, MaxBytes, func(*element) error { return nil }, func(tok xml.Token, c *Case) error {
+		k := m.seen[c.Key]
 		if k == nil {
 			return errors.New("the file changed while it was read")
 		}

@@ -1,4 +1,4 @@
-package report
+package ci
 
 import (
 	"strings"
@@ -6,17 +6,19 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
 func TestAnnotations(t *testing.T) {
-	r := &Report{
-		Root: "services/shop", StartedAt: time.Unix(1000, 0), Times: Times{Duration: Duration(5 * time.Second)},
-		Faults: []Fault{{Infrastructure, "100% broken\nbadly"}},
-		Tests: []Test{
-			{Test: "tests/a.py::test[a,b:c]\n::error::forged", File: "tests/a.py", Line: 7, Verdict: Fail, Message: "assert 1 == 2\n::warning::forged", Attempts: []Attempt{{Worker: 2}}},
-			{Test: "b", Verdict: Fail, Reason: "lost"},
-			{Test: "c", File: "c.py", Verdict: Flaky},
-			{Test: "d", Verdict: Pass},
+	r := &report.Report{
+		Root: "services/shop", StartedAt: time.Unix(1000, 0), Times: report.Times{Duration: report.Duration(5 * time.Second)},
+		Faults: []report.Fault{{Kind: report.Infrastructure, Text: "100% broken\nbadly"}},
+		Tests: []report.Test{
+			{Test: "tests/a.py::test[a,b:c]\n::error::forged", File: "tests/a.py", Line: 7, Verdict: report.Fail, Message: "assert 1 == 2\n::warning::forged", Attempts: []report.Attempt{{Worker: 2}}},
+			{Test: "b", Verdict: report.Fail, Reason: "lost"},
+			{Test: "c", File: "c.py", Verdict: report.Flaky},
+			{Test: "d", Verdict: report.Pass},
 		},
 	}
 	want := []string{
@@ -38,12 +40,12 @@ func TestAnnotations(t *testing.T) {
 		t.Error(diff)
 	}
 	for range 30 {
-		r.Tests = append(r.Tests, Test{Test: "x", Verdict: Fail})
+		r.Tests = append(r.Tests, report.Test{Test: "x", Verdict: report.Fail})
 	}
-	if n := strings.Count(strings.Join(Annotations(GitHub, r), "\n"), "::error "); n != MaxFailures {
+	if n := strings.Count(strings.Join(Annotations(GitHub, r), "\n"), "::error "); n != maxEach {
 		t.Errorf("%d errors", n)
 	}
-	if Annotations(NoAnnotator, r) != nil || Annotations(GitLab, &Report{}) != nil {
+	if Annotations(NoAnnotator, r) != nil || Annotations(GitLab, &report.Report{}) != nil {
 		t.Error("annotations out of nothing")
 	}
 }

@@ -1,4 +1,7 @@
-package report
+// Package console is what people see of a run in a terminal or a log: live
+// views, the closing lines, the table of a forecast. It reads a
+// [report.State] or a [report.Report], and knows no more than they do.
+package console
 
 import (
 	"context"
@@ -6,6 +9,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
 // Console shows a run while it happens. It folds the events that it is given
@@ -14,7 +19,7 @@ import (
 type Console struct {
 	mu    sync.Mutex
 	view  view
-	state State
+	state report.State
 	now   func() time.Time
 	start time.Time // of the run; zero until the first event
 }
@@ -22,15 +27,15 @@ type Console struct {
 // A view is one way to show a run.
 type view interface {
 	// event comes after the state has taken e in.
-	event(s *State, e Event)
+	event(s *report.State, e report.Event)
 	// tick comes a few times a second, with the time since the start.
-	tick(s *State, elapsed time.Duration)
+	tick(s *report.State, elapsed time.Duration)
 	// text is the framework's own closing text, as it comes.
 	text(p []byte)
 }
 
 // Handle takes the next event of the run.
-func (c *Console) Handle(e Event) {
+func (c *Console) Handle(e report.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.start.IsZero() {
@@ -104,9 +109,9 @@ func size(now func() int, fallback int) int {
 	return fallback
 }
 
-// NewConsole makes a console. An unknown p is an error that lists the known
+// New makes a console. An unknown p is an error that lists the known
 // ones.
-func NewConsole(p Progress, s Screen) (*Console, error) {
+func New(p Progress, s Screen) (*Console, error) {
 	c := &Console{now: s.Now}
 	if c.now == nil {
 		c.now = time.Now
@@ -152,21 +157,21 @@ func UseColor(choice string, terminal bool, env func(string) string) (bool, erro
 // quiet shows nothing while the run happens.
 type quiet struct{}
 
-func (quiet) event(*State, Event)        {}
-func (quiet) tick(*State, time.Duration) {}
+func (quiet) event(*report.State, report.Event) {}
+func (quiet) tick(*report.State, time.Duration) {}
 
 func (quiet) text([]byte) {}
 
 // jsonLines prints the record itself.
 type jsonLines struct{ out io.Writer }
 
-func (c jsonLines) event(_ *State, e Event) {
-	if b, err := encode(e); err == nil { // what cannot be encoded fails the record's own writer
+func (c jsonLines) event(_ *report.State, e report.Event) {
+	if b, err := e.MarshalJSON(); err == nil { // what cannot be encoded fails the record's own writer
 		write(c.out, string(b)+"\n")
 	}
 }
 
-func (jsonLines) tick(*State, time.Duration) {}
+func (jsonLines) tick(*report.State, time.Duration) {}
 
 func (jsonLines) text([]byte) {} // it is in the events
 

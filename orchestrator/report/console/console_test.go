@@ -1,4 +1,4 @@
-package report_test
+package console_test
 
 import (
 	"bytes"
@@ -7,16 +7,17 @@ import (
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/report/console"
 )
 
 // The framework's text may come in pieces that end in the middle of a line:
 // nothing live may be painted into it.
 func TestTheFrameworksTextStaysWhole(t *testing.T) {
 	const text = "==== test session starts ====\ntests/test_a.py ....\n\n==== 4 passed ====\n"
-	for _, progress := range []report.Progress{report.TTY, report.Plain} {
+	for _, progress := range []console.Progress{console.TTY, console.Plain} {
 		t.Run(string(progress), func(t *testing.T) {
 			var out bytes.Buffer
-			c, err := report.NewConsole(progress, report.Screen{Out: &out, Terminal: true})
+			c, err := console.New(progress, console.Screen{Out: &out, Terminal: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -30,7 +31,7 @@ func TestTheFrameworksTextStaysWhole(t *testing.T) {
 				if _, err := c.Write([]byte(text[i:min(i+7, len(text))])); err != nil {
 					t.Fatal(err)
 				}
-				if progress == report.TTY { // which would repaint
+				if progress == console.TTY { // which would repaint
 					c.Handle(report.Event{Seq: int64(i + 10), At: 2 * time.Second, Body: report.TestStarted{Worker: 1, Test: "b"}})
 				}
 			}

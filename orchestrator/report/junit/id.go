@@ -1,4 +1,4 @@
-package report
+package junit
 
 import (
 	"strings"
@@ -11,7 +11,7 @@ import (
 // from the file attribute, where there is one, or from the habit that classes
 // begin with a capital letter and modules do not.
 func PytestIDs(cases []Case, known []string) []string {
-	names := make(map[CaseKey]string, len(known))
+	names := make(map[Key]string, len(known))
 	for _, id := range known {
 		for _, k := range PytestCases(id) {
 			if _, ok := names[k]; !ok {

@@ -1,8 +1,10 @@
-package report
+package console
 
 import (
 	"fmt"
 	"strings"
+
+	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
 // MaxFailures is how many failed tests the closing lines name.
@@ -18,12 +20,12 @@ const MaxFailures = 10
 // Reasons other than failed tests stand under the first line. What is not
 // known is left out, and, when a test was not run, what compares whole runs.
 // next are the commands that exist and fit.
-func Closing(r *Report, next []string, color bool) []string {
+func Closing(r *report.Report, next []string, color bool) []string {
 	p := paint(color)
 	lines := []string{verdictLine(r, p)}
 	for _, reason := range r.Reasons {
 		if !strings.HasSuffix(reason, " failed") || r.Totals.Failed == 0 {
-			lines = append(lines, p.red(" ! ")+Clean(headline(reason)))
+			lines = append(lines, p.red(" ! ")+report.Clean(headline(reason)))
 		}
 	}
 	lines = append(lines, failureLines(r, p)...)
@@ -45,20 +47,20 @@ func headline(text string) string {
 	return first
 }
 
-func verdictLine(r *Report, p paint) string {
+func verdictLine(r *report.Report, p paint) string {
 	t := r.Totals
 	word := p.green("PASS")
-	if r.Exit != ExitGreen {
+	if r.Exit != report.ExitGreen {
 		word = p.red("FAIL")
 	}
 	var parts []string
 	switch {
 	case t.Failed > 0:
-		parts = append(parts, fmt.Sprintf("%s of %s failed", Number(t.Failed), Number(t.Discovered)))
+		parts = append(parts, fmt.Sprintf("%s of %s failed", report.Number(t.Failed), report.Number(t.Discovered)))
 	case t.Discovered > 0 && t.Passed < t.Discovered:
-		parts = append(parts, fmt.Sprintf("%s of %s passed", Number(t.Passed), Number(t.Discovered)))
+		parts = append(parts, fmt.Sprintf("%s of %s passed", report.Number(t.Passed), report.Number(t.Discovered)))
 	case t.Discovered > 0:
-		parts = append(parts, fmt.Sprintf("%s passed", Number(t.Passed)))
+		parts = append(parts, fmt.Sprintf("%s passed", report.Number(t.Passed)))
 	default:
 		parts = append(parts, "no tests")
 	}
@@ -67,39 +69,39 @@ func verdictLine(r *Report, p paint) string {
 		word string
 	}{{t.Flaky, "flaky"}, {t.Skipped, "skipped"}, {t.NotRun, "not run"}, {t.Deselected, "deselected"}} {
 		if c.n > 0 {
-			parts = append(parts, Number(c.n)+" "+c.word)
+			parts = append(parts, report.Number(c.n)+" "+c.word)
 		}
 	}
 	return word + "  " + strings.Join(parts, " · ") + "      " + timeWords(r)
 }
 
-func timeWords(r *Report) string {
+func timeWords(r *report.Report) string {
 	t := r.Times
 	var in []string
 	all := r.Totals.Discovered > 0 && r.Totals.Judged()-r.Totals.NotRun == r.Totals.Discovered
 	if t.Predicted > 0 && all {
-		in = append(in, "predicted "+Clock(t.Predicted.Std()))
+		in = append(in, "predicted "+report.Clock(t.Predicted.Std()))
 	}
 	if t.Serial > 0 && all && (!t.SerialMeasured || t.Serial != t.Duration) {
-		in = append(in, "serial "+approx(t.SerialMeasured)+Clock(t.Serial.Std()))
+		in = append(in, "serial "+approx(t.SerialMeasured)+report.Clock(t.Serial.Std()))
 		in = append(in, fmt.Sprintf("%.1f×", t.Speedup))
 	}
 	if t.Total > 0 {
-		in = append(in, "total "+Clock(t.Total.Std()))
+		in = append(in, "total "+report.Clock(t.Total.Std()))
 	}
-	s := Clock(t.Duration.Std())
+	s := report.Clock(t.Duration.Std())
 	if len(in) > 0 {
 		s += " (" + strings.Join(in, ", ") + ")"
 	}
 	return s
 }
 
-func failureLines(r *Report, p paint) []string {
+func failureLines(r *report.Report, p paint) []string {
 	var lines []string
 	rest := 0
 	for i := range r.Tests {
 		t := &r.Tests[i]
-		if t.Verdict != Fail {
+		if t.Verdict != report.Fail {
 			continue
 		}
 		if len(lines) == MaxFailures {
@@ -113,24 +115,24 @@ func failureLines(r *Report, p paint) []string {
 				cause = a.Cause
 			}
 		}
-		lines = append(lines, p.red(" ✗ ")+failureLine(t.Test, worker, t.Message, cause))
+		lines = append(lines, p.red(" ✗ ")+FailureLine(t.Test, worker, t.Message, cause))
 	}
 	if rest > 0 {
-		lines = append(lines, fmt.Sprintf("   ... and %s more", Number(rest)))
+		lines = append(lines, fmt.Sprintf("   ... and %s more", report.Number(rest)))
 	}
 	return lines
 }
 
-func measureLine(r *Report, p paint) string {
+func measureLine(r *report.Report, p paint) string {
 	var parts []string
 	if c := r.Coverage; c != nil {
 		switch {
 		case !c.Complete:
-			parts = append(parts, p.red("cover INCOMPLETE")+" ("+Percent(c.Percent)+" of what there is)")
+			parts = append(parts, p.red("cover INCOMPLETE")+" ("+report.Percent(c.Percent)+" of what there is)")
 		case c.Below():
-			parts = append(parts, p.red("cover "+c.below())+" (limit "+Percent(c.FailUnder)+")")
+			parts = append(parts, p.red("cover "+c.RoundedDown())+" (limit "+report.Percent(c.FailUnder)+")")
 		default:
-			parts = append(parts, "cover "+Percent(c.Percent))
+			parts = append(parts, "cover "+report.Percent(c.Percent))
 		}
 	}
 	if b := r.Times.Balance; b > 0 && len(r.Workers) > 1 {
@@ -139,7 +141,7 @@ func measureLine(r *Report, p paint) string {
 	if r.Times.Cache != "" {
 		s := "cache " + r.Times.Cache
 		if saved := r.Times.Saved.Std(); saved > 0 {
-			s += " (saved " + Span(saved) + ")"
+			s += " (saved " + report.Span(saved) + ")"
 		}
 		parts = append(parts, s)
 	}

@@ -1,10 +1,12 @@
-package report
+package junit
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
 // PytestCases are the names that pytest may give a test in a JUnit file, by
@@ -19,7 +21,7 @@ import (
 // from 9 on a bracket that is not closed is. Characters that XML cannot hold
 // are written #x1B; until 8 so are all above U+FFFF. CaseKeys are compared in
 // that older form, see Normal.
-func PytestCases(id string) []CaseKey {
+func PytestCases(id string) []Key {
 	path, tail, ok := strings.Cut(id, "::")
 	names := []string{dotted(path)}
 	if ok {
@@ -39,22 +41,22 @@ func PytestCases(id string) []CaseKey {
 	}
 	eight := joined(names)
 	if nine == eight {
-		return []CaseKey{nine}
+		return []Key{nine}
 	}
-	return []CaseKey{nine, eight}
+	return []Key{nine, eight}
 }
 
 func dotted(path string) string { return strings.TrimSuffix(strings.ReplaceAll(path, "/", "."), ".py") }
 
-func joined(names []string) CaseKey {
+func joined(names []string) Key {
 	last := len(names) - 1
-	return CaseKey{Class: strings.Join(names[:last], "."), Name: names[last]}.Normal()
+	return Key{Class: strings.Join(names[:last], "."), Name: names[last]}.Normal()
 }
 
 // Normal is the key in the form in which keys of all versions of pytest are
 // equal.
-func (k CaseKey) Normal() CaseKey {
-	return CaseKey{Class: normal(k.Class), Name: normal(k.Name)}
+func (k Key) Normal() Key {
+	return Key{Class: normal(k.Class), Name: normal(k.Name)}
 }
 
 func normal(s string) string {
@@ -85,7 +87,7 @@ type PlanCheck struct {
 	// Missing are planned ids without a testcase, in the plan's order.
 	Missing []string
 	// Unexpected are testcases that nobody planned.
-	Unexpected []CaseKey
+	Unexpected []Key
 	// Found has the testcase of each planned id that has one.
 	Found map[string]MergedCase
 }
@@ -93,7 +95,7 @@ type PlanCheck struct {
 // CheckPlan says which of the planned ids were reported. An id that was
 // planned twice must be reported twice.
 func CheckPlan(planned []string, m *Merged) PlanCheck {
-	reported := make(map[CaseKey]int, len(m.Cases)) // index into m.Cases
+	reported := make(map[Key]int, len(m.Cases)) // index into m.Cases
 	left := make([]int, len(m.Cases))
 	for i, c := range m.Cases {
 		reported[c.Normal()] = i
@@ -101,7 +103,7 @@ func CheckPlan(planned []string, m *Merged) PlanCheck {
 	}
 	check := PlanCheck{Found: make(map[string]MergedCase, len(planned))}
 	for _, id := range planned {
-		i := slices.IndexFunc(PytestCases(id), func(k CaseKey) bool {
+		i := slices.IndexFunc(PytestCases(id), func(k Key) bool {
 			n, ok := reported[k]
 			return ok && left[n] > 0
 		})
@@ -115,7 +117,7 @@ func CheckPlan(planned []string, m *Merged) PlanCheck {
 	}
 	for i, c := range m.Cases {
 		if left[i] == c.Count {
-			check.Unexpected = append(check.Unexpected, c.CaseKey)
+			check.Unexpected = append(check.Unexpected, c.Key)
 		}
 	}
 	return check
@@ -126,41 +128,41 @@ func CheckPlan(planned []string, m *Merged) PlanCheck {
 // those that nobody planned. Without a plan every testcase counts as planned.
 // A test that was planned and not reported is not run. The worker of a test is
 // the number of its source, from 1.
-func (m *Merged) Events(planned []string, emit func(Body)) {
+func (m *Merged) Events(planned []string, emit func(report.Body)) {
 	if planned == nil {
-		emit(Discovered{Tests: len(m.Cases)})
+		emit(report.Discovered{Tests: len(m.Cases)})
 		for _, c := range m.Cases {
 			c.events(c.String(), emit)
 		}
 		return
 	}
 	check := CheckPlan(planned, m)
-	emit(Discovered{Tests: len(planned)})
+	emit(report.Discovered{Tests: len(planned)})
 	for _, id := range planned {
 		if c, ok := check.Found[id]; ok {
 			c.events(id, emit)
 		} else {
-			emit(Judged{Test: id, Verdict: NotRun, Reason: "planned, and in no shard's report"})
+			emit(report.Judged{Test: id, Verdict: report.NotRun, Reason: "planned, and in no shard's report"})
 		}
 	}
 	if n := len(check.Unexpected); n > 0 {
-		emit(Fault{Kind: Infrastructure, Text: fmt.Sprintf(
+		emit(report.Fault{Kind: report.Infrastructure, Text: fmt.Sprintf(
 			"%s reported that nobody planned, for instance %s: do the shards and the plan have the same arguments?",
-			Count(n, "test was", "tests were"), check.Unexpected[0])})
+			report.Count(n, "test was", "tests were"), check.Unexpected[0])})
 	}
 	if n := len(m.Conflicts); n > 0 {
-		emit(Note{Level: Warning, Text: fmt.Sprintf("%s in several shards with different outcomes, for instance %s: the worst counts",
-			Count(n, "test is", "tests are"), m.Conflicts[0].CaseKey)})
+		emit(report.Note{Level: report.Warning, Text: fmt.Sprintf("%s in several shards with different outcomes, for instance %s: the worst counts",
+			report.Count(n, "test is", "tests are"), m.Conflicts[0].Key)})
 	}
 }
 
-func (c MergedCase) events(id string, emit func(Body)) {
+func (c MergedCase) events(id string, emit func(report.Body)) {
 	at := c.Source + 1
-	emit(TestStarted{Worker: at, Test: id, Attempt: 1, File: c.File})
-	fin := TestFinished{Worker: at, Test: id, Attempt: 1, Outcome: c.Outcome, Call: Duration(c.Time), File: c.File, Line: c.Line + 1}
-	if VerdictOf(c.Outcome) == Fail {
+	emit(report.TestStarted{Worker: at, Test: id, Attempt: 1, File: c.File})
+	fin := report.TestFinished{Worker: at, Test: id, Attempt: 1, Outcome: c.Outcome, Call: report.Duration(c.Time), File: c.File, Line: c.Line + 1}
+	if report.VerdictOf(c.Outcome) == report.Fail {
 		fin.Message = c.Message
 	}
 	emit(fin)
-	emit(Judged{Test: id, Verdict: VerdictOf(c.Outcome), Attempts: 1})
+	emit(report.Judged{Test: id, Verdict: report.VerdictOf(c.Outcome), Attempts: 1})
 }

@@ -1,10 +1,11 @@
-package report
+package console
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
 // tty paints a few live lines under what was printed for good: a bar with
@@ -22,7 +23,7 @@ type tty struct {
 const maxRunning = 8
 
 // event prints what stays, and repaints.
-func (c *tty) event(s *State, e Event) {
+func (c *tty) event(s *report.State, e report.Event) {
 	var b strings.Builder
 	if !c.headed && headIsOver(e.Body) {
 		c.headed = true
@@ -44,7 +45,7 @@ func (c *tty) event(s *State, e Event) {
 }
 
 // tick repaints the live lines.
-func (c *tty) tick(s *State, elapsed time.Duration) {
+func (c *tty) tick(s *report.State, elapsed time.Duration) {
 	if !c.over {
 		c.repaint("", c.live(s, elapsed))
 	}
@@ -57,17 +58,17 @@ func (c *tty) text(p []byte) {
 	c.repaint(string(p), "")
 }
 
-func (c *tty) follow(b Body) {
+func (c *tty) follow(b report.Body) {
 	switch b := b.(type) {
-	case StepStarted:
+	case report.StepStarted:
 		c.step, c.said = b.Name, ""
-	case StepProgress:
-		c.step, c.said = b.Name, Clean(b.Text)
-	case StepFinished:
+	case report.StepProgress:
+		c.step, c.said = b.Name, report.Clean(b.Text)
+	case report.StepFinished:
 		if b.Name == c.step {
 			c.step, c.said = "", ""
 		}
-	case RunFinished:
+	case report.RunFinished:
 		c.over = true
 	}
 }
@@ -87,11 +88,11 @@ func (c *tty) repaint(stays, live string) {
 	}
 }
 
-func (c *tty) live(s *State, elapsed time.Duration) string {
+func (c *tty) live(s *report.State, elapsed time.Duration) string {
 	p, width := paint(c.screen.Color), c.screen.width()-1
 	var lines []string
 	if c.step != "" {
-		lines = append(lines, join("  ", p.bold(c.step)+" "+Clock(elapsed), p.dim(c.said)))
+		lines = append(lines, join("  ", p.bold(c.step)+" "+report.Clock(elapsed), p.dim(c.said)))
 	}
 	if t := s.Totals(); t.Discovered > 0 {
 		lines = append(lines, c.bar(s, t, elapsed, width))
@@ -99,17 +100,17 @@ func (c *tty) live(s *State, elapsed time.Duration) string {
 	running := s.Running()
 	room := max(min(maxRunning, c.screen.height()-len(lines)-2), 0)
 	var shown int
-	for _, n := range s.numbers() {
+	for _, n := range s.Workers() {
 		id, ok := running[n]
 		if !ok {
 			continue
 		}
 		if shown++; shown <= room {
-			lines = append(lines, "  "+p.dim(WorkerName(n))+"  "+Clean(id))
+			lines = append(lines, "  "+p.dim(report.WorkerName(n))+"  "+report.Clean(id))
 		}
 	}
 	if rest := len(running) - room; rest > 0 {
-		lines = append(lines, p.dim(fmt.Sprintf("  ... and %s", Count(rest, "worker", "workers"))))
+		lines = append(lines, p.dim(fmt.Sprintf("  ... and %s", report.Count(rest, "worker", "workers"))))
 	}
 	for i := range lines {
 		lines[i] = Fit(lines[i], width) + "\n"
@@ -117,19 +118,19 @@ func (c *tty) live(s *State, elapsed time.Duration) string {
 	return strings.Join(lines, "")
 }
 
-func (c *tty) bar(s *State, t Totals, elapsed time.Duration, width int) string {
+func (c *tty) bar(s *report.State, t report.Totals, elapsed time.Duration, width int) string {
 	p := paint(c.screen.Color)
 	done := t.Judged() - t.NotRun
-	text := fmt.Sprintf(" %s/%s", Number(done), Number(t.Discovered))
+	text := fmt.Sprintf(" %s/%s", report.Number(done), report.Number(t.Discovered))
 	if t.Failed > 0 {
-		text += " " + p.red(Number(t.Failed)+" failed")
+		text += " " + p.red(report.Number(t.Failed)+" failed")
 	}
 	if t.Flaky > 0 {
-		text += " " + p.yellow(Number(t.Flaky)+" flaky")
+		text += " " + p.yellow(report.Number(t.Flaky)+" flaky")
 	}
-	text += " " + Clock(elapsed)
+	text += " " + report.Clock(elapsed)
 	if left, ok := s.Left(elapsed); ok && t.Judged() < t.Discovered {
-		text += " (" + Clock(left) + " left)"
+		text += " (" + report.Clock(left) + " left)"
 	}
 	cells := min(width-Width(text), 40)
 	if cells < 5 {
@@ -141,36 +142,4 @@ func (c *tty) bar(s *State, t Totals, elapsed time.Duration, width int) string {
 		color = p.red
 	}
 	return color(strings.Repeat("█", full)) + p.dim(strings.Repeat("░", cells-full)) + text
-}
-
-// Left is the time that the tests should still take; false when unknown. It
-// trusts the plan, corrected by how the tests done so far compare to it.
-func (s *State) Left(elapsed time.Duration) (time.Duration, bool) {
-	t := s.Totals()
-	done := t.Judged()
-	if t.Discovered == 0 || done*20 < t.Discovered { // too early to tell
-		if s.planned.Predicted == 0 {
-			return 0, false
-		}
-		return max(s.planned.Predicted.Std()-elapsed, 0), true
-	}
-	begun := s.firstTest()
-	rest := time.Duration(float64(elapsed-begun) * float64(t.Discovered-done) / float64(done))
-	if left := s.planned.Predicted.Std() - elapsed; left > 0 {
-		w := float64(done) / float64(t.Discovered)
-		rest = time.Duration(w*float64(rest) + (1-w)*float64(left))
-	}
-	return rest, true
-}
-
-// firstTest is when the first worker took tests.
-func (s *State) firstTest() time.Duration {
-	var starts []Duration
-	for _, w := range s.workers {
-		starts = append(starts, w.Started)
-	}
-	if len(starts) == 0 {
-		return 0
-	}
-	return slices.Min(starts).Std()
 }
