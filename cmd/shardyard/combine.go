@@ -18,6 +18,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/report/console"
 	"github.com/shardyard/shardyard/orchestrator/report/junit"
+	"github.com/shardyard/shardyard/orchestrator/runs"
 	"github.com/shardyard/shardyard/worker/framework/pytest"
 )
 
@@ -94,11 +95,11 @@ func (f *combineFlags) combine(ctx context.Context, dirs []string, out, errOut i
 		return err
 	}
 	id := orchestrator.NewRunID(time.Now())
-	results, err := f.results(c.dir, id)
+	results, err := f.place(c.dir, id)
 	if err != nil {
 		return infraError{err}
 	}
-	if c.journal, err = newJournal(results.dir); err != nil {
+	if c.journal, err = newJournal(results.Dir); err != nil {
 		return infraError{err}
 	}
 	c.emit(report.RunStarted{Run: id, Version: version, Project: c.dir, Workers: len(c.found.junit), StartedAt: time.Now(), Framework: "pytest"})
@@ -110,10 +111,8 @@ func (f *combineFlags) combine(ctx context.Context, dirs []string, out, errOut i
 		c.fault(err.Error())
 	}
 	rep, err := c.end(slowest)
-	if err == nil && f.out == "" {
-		err = results.finish(rep)
-	} else if err == nil {
-		err = results.write(rep)
+	if err == nil {
+		err = results.Finish(rep)
 	}
 	if err != nil {
 		return infraError{err}
@@ -334,19 +333,16 @@ func (f *combineFlags) interpreter() (string, error) {
 	return f.python, nil
 }
 
-// results is where the results go.
-func (f *combineFlags) results(dir, id string) (*results, error) {
+// place is where the results go.
+func (f *combineFlags) place(dir, id string) (*runs.Run, error) {
 	if f.out == "" {
-		return newResults(dir, id)
+		return runs.Of(dir).Make(id)
 	}
-	if err := os.MkdirAll(f.out, 0o755); err != nil {
-		return nil, fmt.Errorf("make a place for results: %w", err)
-	}
-	return &results{root: f.out, dir: f.out}, nil
+	return runs.Elsewhere(f.out)
 }
 
 // show prints what a run would show in the end.
-func (c *combination) show(rep *report.Report, at *results, out io.Writer) {
+func (c *combination) show(rep *report.Report, at *runs.Run, out io.Writer) {
 	for _, n := range rep.Notes {
 		fmt.Fprintln(out, report.Clean(n.Text))
 	}
@@ -354,7 +350,7 @@ func (c *combination) show(rep *report.Report, at *results, out io.Writer) {
 		fmt.Fprintf(out, "%s of %s reported by %s\n", report.Number(rep.Totals.Judged()-rep.Totals.NotRun),
 			report.Count(n, "planned test", "planned tests"), report.Count(len(c.found.junit), "shard", "shards"))
 	}
-	for _, line := range console.Closing(rep, []string{"results in " + at.place()}, c.flags.colored(out)) {
+	for _, line := range console.Closing(rep, []string{"results in " + at.Place()}, c.flags.colored(out)) {
 		fmt.Fprintln(out, line)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/report/console"
+	"github.com/shardyard/shardyard/orchestrator/runs"
 )
 
 func newRunCommand() *cobra.Command {
@@ -23,7 +24,8 @@ func newRunCommand() *cobra.Command {
 		Use:   "run [suite] [-- pytest args]",
 		Short: "Run a suite on N workers and give one verdict",
 		Long: `Runs a suite of the project that the current directory is in: the suite with that name, or every suite in turn, or
-the whole project where the config names none. What follows -- goes to pytest. Results are in .shardyard/runs/latest.
+the whole project where the config names none. What follows -- goes to pytest. Results are in .shardyard/runs/latest;
+those of the last 50 runs, and of the last two weeks, are kept.
 
 Exit status: 0 green, 1 tests failed, 2 usage or config, 3 infrastructure, not-run tests or incomplete coverage,
 4 nothing to test, 5 a gate failed (coverage under its limit, flaky when asked), 130 or 143 interrupted.`,
@@ -107,16 +109,17 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 		return nil, err
 	}
 	defer stop()
-	results, err := newResults(p.dir, req.RunID)
+	store := runs.Of(p.dir)
+	results, err := store.Make(req.RunID)
 	if err != nil {
 		return nil, infraError{err}
 	}
-	req.Out = results.dir
+	req.Out = results.Dir
 	db := openHistory(ctx, logger)
 	if db != nil {
 		defer func() { err = errors.Join(err, broken(db.Close())) }()
 	}
-	logs := newWorkerLogs(results.dir)
+	logs := results.WorkerLogs()
 	defer func() { err = errors.Join(err, broken(logs.Close())) }()
 	deps := orchestrator.Deps{
 		Engine: eng, Sinks: []orchestrator.Sink{console, logs}, Terminal: console, Logger: logger, Now: time.Now,
@@ -130,19 +133,20 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 	if err != nil {
 		return nil, infraError{err}
 	}
-	if err := results.finish(rep); err != nil {
+	if err := results.Finish(rep); err != nil {
 		return nil, infraError{err}
 	}
-	f.close(rep, results, out)
+	expire(store, logger)
+	f.close(rep, out)
 	return rep, nil
 }
 
 // close prints the last lines of a run.
-func (f *runFlags) close(rep *report.Report, results *results, out io.Writer) {
+func (f *runFlags) close(rep *report.Report, out io.Writer) {
 	if f.progress == "json" {
 		return
 	}
-	for _, line := range console.Closing(rep, results.next(rep), f.colored(out)) {
+	for _, line := range console.Closing(rep, next(rep), f.colored(out)) {
 		fmt.Fprintln(out, line)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package runs
 
 import (
 	"bufio"
@@ -10,22 +10,24 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
-// workerLogs is a sink that keeps, for each worker, what it printed
-// (workers/worker-3.log) and the tests that it started, in that order
+// WorkerLogs takes the events of a run and keeps, for each worker, what it
+// printed (workers/worker-3.log) and the tests that it started, in that order
 // (workers/worker-3.tests): what is needed to run them again like that.
-type workerLogs struct {
+type WorkerLogs struct {
 	dir   string
 	files map[string]*bufio.Writer
 	open  []*os.File
 	err   error
 }
 
-func newWorkerLogs(run string) *workerLogs {
-	return &workerLogs{dir: filepath.Join(run, "workers"), files: map[string]*bufio.Writer{}}
+// WorkerLogs returns the logs of the run's workers. Files are made when there is
+// something to write.
+func (r *Run) WorkerLogs() *WorkerLogs {
+	return &WorkerLogs{dir: r.Path("workers"), files: map[string]*bufio.Writer{}}
 }
 
 // Handle takes the next event of the run.
-func (w *workerLogs) Handle(e report.Event) {
+func (w *WorkerLogs) Handle(e report.Event) {
 	switch b := e.Body.(type) {
 	case report.WorkerStarted:
 		w.log(b.Worker, "[%s] ready: %s, collects %s\n", report.Clock(e.At), b.Detail, b.Mode)
@@ -40,11 +42,11 @@ func (w *workerLogs) Handle(e report.Event) {
 	}
 }
 
-func (w *workerLogs) log(worker int, format string, args ...any) {
+func (w *WorkerLogs) log(worker int, format string, args ...any) {
 	w.write(report.WorkerName(worker)+".log", format, args...)
 }
 
-func (w *workerLogs) write(name, format string, args ...any) {
+func (w *WorkerLogs) write(name, format string, args ...any) {
 	to := w.files[name]
 	if to == nil {
 		if err := os.MkdirAll(w.dir, 0o755); err != nil {
@@ -65,7 +67,7 @@ func (w *workerLogs) write(name, format string, args ...any) {
 }
 
 // Close flushes and closes the files; the error is the first of any write.
-func (w *workerLogs) Close() error {
+func (w *WorkerLogs) Close() error {
 	for _, f := range w.files {
 		w.err = errors.Join(w.err, f.Flush())
 	}
