@@ -149,7 +149,7 @@ func (r *run) stop(ctx context.Context, s report.Stopped) {
 
 // input tells the dispatcher what happened and does what it says.
 func (r *run) input(ctx context.Context, in dispatch.Input) {
-	r.apply(ctx, r.d.Handle(r.elapsed(), in))
+	r.apply(ctx, r.d.Handle(r.elapsed(), in).Commands)
 }
 
 func (r *run) apply(ctx context.Context, commands []dispatch.Command) {

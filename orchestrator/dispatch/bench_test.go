@@ -79,7 +79,7 @@ func (f *drill) run() int {
 
 func (f *drill) send(now time.Duration, in dispatch.Input) {
 	f.events++
-	for _, c := range f.d.Handle(now, in) {
+	for _, c := range f.d.Handle(now, in).Commands {
 		switch c := c.(type) {
 		case dispatch.Hand:
 			for _, r := range c.Tests {

@@ -54,7 +54,8 @@ type Dispatcher struct {
 	doubted    bool          // something was to be confirmed
 	retiring   int           // workers that are being exchanged
 
-	out []Command
+	answer Answer
+	judged []int32 // since the last input
 }
 
 // New makes a dispatcher that waits for its inventory and its workers.
@@ -85,10 +86,10 @@ func New(cfg Config) *Dispatcher {
 }
 
 // Handle takes what happened at time now, counted from the start of the run,
-// and says what to do. Time must not go backwards. Inputs about what is not
-// known, or is over, are ignored.
-func (d *Dispatcher) Handle(now time.Duration, in Input) []Command {
-	d.out = nil
+// and answers what it made of that and what to do. Time must not go backwards.
+// Inputs about what is not known, or is over, change nothing.
+func (d *Dispatcher) Handle(now time.Duration, in Input) Answer {
+	d.answer = Answer{}
 	if d.epoch < 0 {
 		d.epoch = now
 	}
@@ -116,10 +117,11 @@ func (d *Dispatcher) Handle(now time.Duration, in Input) []Command {
 	case Ticked:
 	}
 	d.settle(now)
-	return d.out
+	d.answer.Judged = d.settled()
+	return d.answer
 }
 
-func (d *Dispatcher) emit(c Command) { d.out = append(d.out, c) }
+func (d *Dispatcher) emit(c Command) { d.answer.Commands = append(d.answer.Commands, c) }
 
 // Plan is the first plan; false when there is none yet.
 func (d *Dispatcher) Plan() (plan.Plan, bool) {
@@ -134,7 +136,7 @@ func (d *Dispatcher) PlanWorkers() []WorkerID { return d.shards }
 
 // join adds a worker that is expected.
 func (d *Dispatcher) join(id WorkerID) *member {
-	m := &member{id: id, speed: 1, running: -1, opened: map[int32]bool{}}
+	m := &member{id: id, speed: 1, running: -1, last: -1, opened: map[int32]bool{}, ranIn: map[int32]bool{}}
 	d.members = append(d.members, m)
 	d.byID[id] = m
 	d.lives++
@@ -189,7 +191,7 @@ func (d *Dispatcher) stop(reason string) {
 		switch e := &d.entries[i]; e.state {
 		case waiting, parked:
 			d.unqueue(e)
-			d.conclude(e, reason)
+			d.conclude(int32(i), reason)
 		}
 	}
 	for _, m := range d.members {
@@ -200,9 +202,11 @@ func (d *Dispatcher) stop(reason string) {
 }
 
 // conclude gives the test its verdict; reason is for one that has not run.
-func (d *Dispatcher) conclude(e *entry, reason string) {
+func (d *Dispatcher) conclude(i int32, reason string) {
+	e := &d.entries[i]
 	e.state, e.reason = final, reason
 	d.open--
+	d.judge(i)
 }
 
 // settle does what is to do after any input.

@@ -24,10 +24,29 @@ func (d *Dispatcher) leased(w WorkerID, t worker.Token, id worker.TestID) (int32
 
 func (d *Dispatcher) start(in TestStarted, now time.Duration) {
 	i, e := d.leased(in.Worker, in.Token, in.Test)
-	if e == nil || e.state == running {
-		return
+	switch {
+	case e == nil:
+		if m := d.byID[in.Worker]; m != nil && i >= 0 { // it runs there all the same
+			d.follow(m, i)
+		}
+	case e.state != running:
+		d.begin(i, e, now)
+		d.about(e, d.begun(e), true)
 	}
+}
+
+// follow notes that test i starts on the worker. It returns whether that is
+// the first of its file there, and the test before it.
+func (d *Dispatcher) follow(m *member, i int32) (first bool, before int32) {
+	file := d.entries[i].file
+	first, before = !m.ranIn[file], m.last
+	m.ranIn[file], m.last = true, i
+	return first, before
+}
+
+func (d *Dispatcher) begin(i int32, e *entry, now time.Duration) {
 	e.state = running
+	e.first, e.before = d.follow(e.at, i)
 	e.at.running, e.at.since = i, now
 	if e.recalled { // too late
 		e.recalled = false
@@ -44,6 +63,9 @@ func (d *Dispatcher) finish(in TestFinished, now time.Duration) {
 		}
 		return
 	}
+	if e.state != running { // nobody said that it had started
+		d.begin(i, e, now)
+	}
 	m := e.at
 	if e.lane == normal || e.lane == confirm {
 		m.ran++
@@ -57,11 +79,11 @@ func (d *Dispatcher) finish(in TestFinished, now time.Duration) {
 	if tentative {
 		d.lazyFailed += took
 	}
-	e.attempts = append(e.attempts, Attempt{
-		Worker: in.Worker, Token: in.Token, At: now, Outcome: in.Outcome,
-		Setup: in.Setup, Call: in.Call, Teardown: in.Teardown,
-		Tentative: tentative,
-	})
+	a := d.begun(e)
+	a.At, a.Outcome, a.Tentative = now, in.Outcome, tentative
+	a.Setup, a.Call, a.Teardown = in.Setup, in.Call, in.Teardown
+	e.ended(a)
+	d.about(e, a, true)
 	d.withdraw(i)
 	d.decide(i)
 	if tentative {
@@ -81,8 +103,13 @@ func (d *Dispatcher) amend(i int32, in TestFinished) {
 		a.Outcome = in.Outcome
 		a.Setup, a.Call, a.Teardown = in.Setup, in.Call, in.Teardown
 		a.Tentative = in.Tentative && !d.byID[in.Worker].exact && failing(in.Outcome)
-		if e.state == final && !d.done && d.stopped == "" && a.Void == "" {
-			d.open++
+		d.about(e, *a, true)
+		switch {
+		case e.state != final || a.Void != "":
+		case d.done || d.stopped != "":
+			d.judge(i)
+		default:
+			d.reopen(i)
 			d.decide(i)
 		}
 		return
@@ -102,14 +129,14 @@ func (d *Dispatcher) decide(i int32) {
 	}
 	switch {
 	case last < 0 || d.stopped != "" || !failing(e.attempts[last].Outcome):
-		d.conclude(e, d.stopped)
+		d.conclude(i, d.stopped)
 	case e.attempts[last].Tentative:
 		e.exact = true
 		d.park(i, confirm)
 	case e.failures() <= d.cfg.Retries:
 		d.park(i, again)
 	default:
-		d.conclude(e, "")
+		d.conclude(i, "")
 	}
 }
 
@@ -151,7 +178,7 @@ func (d *Dispatcher) takeBack(in TestsReturned, now time.Duration) {
 		switch {
 		case d.stopped != "":
 			d.unkeep(e)
-			d.conclude(e, d.stopped)
+			d.conclude(i, d.stopped)
 		case e.lane != normal:
 			d.park(i, e.lane)
 		case asked:
@@ -159,7 +186,7 @@ func (d *Dispatcher) takeBack(in TestsReturned, now time.Duration) {
 		default:
 			if e.returned++; e.returned >= maxReturns {
 				d.unkeep(e)
-				d.conclude(e, "its workers gave it back unrun")
+				d.conclude(i, "its workers gave it back unrun")
 				continue
 			}
 			unasked = append(unasked, i)
@@ -246,9 +273,10 @@ func (d *Dispatcher) reject(in TestsRejected) {
 		if e.state == final {
 			if d.done || d.stopped != "" {
 				e.reason = why
+				d.judge(i)
 				continue
 			}
-			d.open++
+			d.reopen(i)
 		}
 		d.detach(i)
 		e.state, e.exact = final, true
@@ -258,7 +286,7 @@ func (d *Dispatcher) reject(in TestsRejected) {
 	for _, i := range voided {
 		e := &d.entries[i]
 		if d.stopped != "" || e.rejected > maxRejections {
-			d.conclude(e, why)
+			d.conclude(i, why)
 			continue
 		}
 		d.park(i, confirm)

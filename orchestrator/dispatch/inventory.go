@@ -37,7 +37,7 @@ func (d *Dispatcher) admit(i int32) {
 	d.tests++
 	d.open++
 	if d.stopped != "" || d.done {
-		d.conclude(e, cmp.Or(d.stopped, "it was found after the end of the run"))
+		d.conclude(i, cmp.Or(d.stopped, "it was found after the end of the run"))
 		return
 	}
 	d.added = append(d.added, i)

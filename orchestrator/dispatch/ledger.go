@@ -25,6 +25,8 @@ const (
 
 // An Attempt is one execution of a test, or what is known of it.
 type Attempt struct {
+	// Number counts the test's attempts from 1, lost and void ones included.
+	Number int
 	Worker WorkerID
 	Token  worker.Token
 	// At is when it ended.
@@ -36,6 +38,10 @@ type Attempt struct {
 	// Tentative says that it failed on a worker that is not exact. It does not
 	// count once the test has run on one that is.
 	Tentative bool
+	// First says that it was the first of the test's file to start on its
+	// worker, Before what test had started there before; "" for none.
+	First  bool
+	Before worker.TestID
 	// Void says why the attempt does not count: the cause of the worker's
 	// loss, or that its worker ran something else.
 	Void string
@@ -50,6 +56,9 @@ type Result struct {
 	// Lost says that the reason is a lost worker.
 	Lost     bool
 	Attempts []Attempt
+	// Final says that the verdict is given. It may still be another one later:
+	// an attempt can be amended, or turn out to be void.
+	Final bool
 	// Disproved says that the test failed on a worker that collects lazily,
 	// and did not on one that had collected everything.
 	Disproved bool
@@ -92,6 +101,8 @@ type entry struct {
 	returned uint8 // unasked
 	recalls  uint8
 	evidence uint16
+	first    bool  // of its file on the worker on which it runs
+	before   int32 // the test that had started there before, or -1
 	token    worker.Token
 	at       *member // who holds it
 	unit     *unit   // of a queue, or nil
@@ -129,7 +140,7 @@ func (e *entry) superseded(i int) bool {
 
 // result derives the verdict from the attempts.
 func (e *entry) result() Result {
-	r := Result{Test: e.test, Verdict: NotRun, Reason: e.reason, Lost: e.infra, Attempts: e.attempts, Evidence: int(e.evidence)}
+	r := Result{Test: e.test, Verdict: NotRun, Final: e.state == final, Reason: e.reason, Lost: e.infra, Attempts: e.attempts, Evidence: int(e.evidence)}
 	failed := false
 	for i, a := range e.attempts {
 		if a.Void != "" {

@@ -43,7 +43,9 @@ type member struct {
 
 	held    []int32 // handed, in order; those that run are among the first
 	pending time.Duration
-	running int32 // the test that started last, or -1
+	running int32          // the test that started last, or -1
+	last    int32          // likewise, also once it has ended
+	ranIn   map[int32]bool // files of which a test has started here
 	since   time.Duration
 	alone   bool
 	// retiring workers end what they have; what they had besides went to others.

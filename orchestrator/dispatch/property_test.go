@@ -111,7 +111,7 @@ func (w *world) send(in dispatch.Input) {
 	w.steps++
 	w.now += time.Duration(rapid.IntRange(0, 500).Draw(w.t, "pass")) * time.Millisecond
 	w.t.Logf("%v %T%+v", w.now, in, in)
-	for _, c := range w.d.Handle(w.now, in) {
+	for _, c := range w.d.Handle(w.now, in).Commands {
 		w.t.Logf("    %T%+v", c, c)
 		w.obey(c)
 	}

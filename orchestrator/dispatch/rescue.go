@@ -32,14 +32,14 @@ func (d *Dispatcher) lose(in WorkerLost, now time.Duration) {
 	for _, i := range slices.Clone(m.held) {
 		e := &d.entries[i]
 		ran, l := e.state == running, e.lane
-		token := e.token
+		begun := d.begun(e)
 		d.withdraw(i)
 		d.unkeep(e)
 		switch {
 		case ran:
-			d.bereave(i, m, token, in.Cause, now)
+			d.bereave(i, begun, in.Cause, now)
 		case d.stopped != "":
-			d.conclude(e, d.stopped)
+			d.conclude(i, d.stopped)
 		case l != normal:
 			d.park(i, l)
 		default:
@@ -76,13 +76,15 @@ func (d *Dispatcher) lose(in WorkerLost, now time.Duration) {
 }
 
 // bereave deals with the test that a worker ran when it was lost.
-func (d *Dispatcher) bereave(i int32, m *member, t worker.Token, cause string, now time.Duration) {
+func (d *Dispatcher) bereave(i int32, a Attempt, cause string, now time.Duration) {
 	e := &d.entries[i]
-	e.attempts = append(e.attempts, Attempt{Worker: m.id, Token: t, At: now, Void: "worker lost: " + cause})
+	a.At, a.Void = now, "worker lost: "+cause
+	e.ended(a)
+	d.about(e, a, false)
 	e.lost++
 	switch {
 	case d.stopped != "":
-		d.conclude(e, d.stopped)
+		d.conclude(i, d.stopped)
 	case e.lost > 1:
 		d.forsake(i, "worker lost twice while it ran: "+cause)
 	default:
@@ -92,9 +94,8 @@ func (d *Dispatcher) bereave(i int32, m *member, t worker.Token, cause string, n
 
 // forsake ends a test that no worker can run to its end.
 func (d *Dispatcher) forsake(i int32, reason string) {
-	e := &d.entries[i]
-	d.conclude(e, reason)
-	e.infra = true
+	d.conclude(i, reason)
+	d.entries[i].infra = true
 }
 
 // ask asks for one more worker.
@@ -156,7 +157,7 @@ func (d *Dispatcher) retry(now time.Duration) {
 			d.lanes[again] = append(d.lanes[again], i)
 			continue
 		}
-		d.conclude(&d.entries[i], "") // its failure stands
+		d.conclude(i, "") // its failure stands
 	}
 }
 

@@ -553,6 +553,7 @@ type actor struct {
 	tokens map[string]worker.Token // of each worker's lease of a test
 	line   string
 	said   []string
+	answer string // of the last input, in words
 }
 
 func (a *actor) expect(want []string) {
@@ -570,7 +571,10 @@ func (a *actor) act(line string) {
 		a.now = at
 		words = words[1:]
 	}
-	for _, c := range a.d.Handle(a.now, a.input(words[0], words[1:])) {
+	in := a.input(words[0], words[1:])
+	answer := a.d.Handle(a.now, in)
+	a.answer = answered(a.d, in, answer)
+	for _, c := range answer.Commands {
 		a.said = append(a.said, a.hear(c))
 	}
 }
@@ -609,7 +613,7 @@ func (a *actor) input(verb string, args []string) dispatch.Input {
 	}
 	in := dispatch.TestFinished{Worker: w, Token: a.token(w, args[0]), Test: worker.TestID(args[0]), Tentative: verb == "tentative"}
 	in.Call, _ = time.ParseDuration(args[1])
-	in.Outcome = map[string]worker.Outcome{"pass": worker.Passed, "fail": worker.Failing, "tentative": worker.Failing, "error": worker.Errored}[verb]
+	in.Outcome = map[string]worker.Outcome{"pass": worker.Passed, "fail": worker.Failing, "tentative": worker.Failing, "error": worker.Errored, "skip": worker.Skipped}[verb]
 	if in.Outcome == "" {
 		a.t.Fatalf("%q: no such verb", a.line)
 	}

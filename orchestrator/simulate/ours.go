@@ -159,7 +159,7 @@ func (f *fleet) replace(c dispatch.Replace) {
 }
 
 func (f *fleet) tell(in dispatch.Input) {
-	for _, c := range f.d.Handle(f.clock.now, in) {
+	for _, c := range f.d.Handle(f.clock.now, in).Commands {
 		switch c := c.(type) {
 		case dispatch.Hand:
 			f.clock.after(f.world.Latency, func() { f.take(f.workers[c.Worker-1], c) })
