@@ -77,7 +77,7 @@ func validity(p *project) string {
 	}
 	text := p.config.File + " is valid"
 	if names := p.config.SuiteNames(); len(names) > 0 {
-		text += ": " + report.Count(len(names), "suite", "suites") + " (" + list(names) + ")"
+		text += ": " + report.Count(len(names), "suite", "suites") + " (" + strings.Join(names, ", ") + ")"
 	}
 	return text
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -163,7 +164,7 @@ func (d *doctor) detect(dir string) {
 	if p.config.File != "" {
 		found = p.config.File
 		if names := p.config.SuiteNames(); len(names) > 0 {
-			found += ", suites " + list(names)
+			found += ", suites " + strings.Join(names, ", ")
 		}
 	}
 	d.good("project", "%s", found)
@@ -247,7 +248,7 @@ func (d *doctor) framework(ctx context.Context, base engine.Base) {
 	c := d.project.config
 	switch {
 	case len(c.Setup)+len(c.Prepare) > 0:
-		d.good("pytest", "installed by %s", list(append(append([]string{}, c.Setup...), c.Prepare...)))
+		d.good("pytest", "installed by %s", strings.Join(slices.Concat(c.Setup, c.Prepare), ", "))
 	case !base.Host:
 		d.good("pytest", "nothing is installed: the image must have it")
 	default:

@@ -1,27 +1,26 @@
-package main
+package shards
 
 import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/runs"
 )
 
 // A journal writes events that did not happen in a run, and folds them.
 type journal struct {
-	out   string
+	out   *runs.Run
 	seq   int64
 	state *report.State
 	log   *report.Writer
 	err   error // the first one of the log
 }
 
-func newJournal(out string) (*journal, error) {
-	f, err := os.Create(filepath.Join(out, "events.jsonl"))
+func newJournal(out *runs.Run) (*journal, error) {
+	f, err := os.Create(out.Path(runs.Log))
 	if err != nil {
 		return nil, fmt.Errorf("write results: %w", err)
 	}
@@ -32,9 +31,13 @@ func (j *journal) emit(body report.Body) {
 	j.seq++
 	ev := report.Event{Seq: j.seq, Body: body}
 	if err := j.log.Write(ev); err != nil && j.err == nil {
-		j.err = fmt.Errorf("write events.jsonl: %w", err)
+		j.err = fmt.Errorf("write %s: %w", j.out.Path(runs.Log), err)
 	}
 	j.state.Apply(ev)
+}
+
+func (j *journal) fault(text string) {
+	j.emit(report.Fault{Kind: report.Infrastructure, Text: text})
 }
 
 // end closes the journal with the exit code that the events come to.
@@ -46,9 +49,7 @@ func (j *journal) end(took time.Duration) (*report.Report, error) {
 
 func (j *journal) close() error {
 	if err := j.log.Close(); err != nil {
-		return errors.Join(j.err, fmt.Errorf("write events.jsonl: %w", err))
+		return errors.Join(j.err, fmt.Errorf("write %s: %w", j.out.Path(runs.Log), err))
 	}
 	return j.err
 }
-
-func list(words []string) string { return strings.Join(words, ", ") }
