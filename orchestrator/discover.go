@@ -22,7 +22,7 @@ func (r *run) opened(ctx context.Context, m *member, o worker.Opened) {
 	if again {
 		return
 	}
-	r.emit(report.WorkerStarted{Worker: int(m.id), Mode: string(o.Mode), Detail: o.Detail, Host: r.host})
+	r.emit(report.WorkerStarted{Worker: int(m.id), Mode: string(o.Mode), Framework: o.Framework, Runtime: o.Runtime, Host: r.host})
 	if o.Mode == worker.Full {
 		m.exact = true
 		m.collecting = newCollection()

@@ -271,7 +271,7 @@ func (r *run) event(ctx context.Context, m *member, ev *worker.Event) {
 	case ev.Closed != nil:
 		r.sessionClosed(ctx, m, *ev.Closed)
 	case ev.Output != nil:
-		r.emit(report.Output{Worker: int(m.id), Text: string(ev.Output.Data)})
+		r.emit(report.Output{Worker: int(m.id), Text: string(ev.Output.Data), Dropped: ev.Output.Dropped})
 	case ev.Failed != nil:
 		r.failed(ctx, m, *ev.Failed)
 	}

@@ -134,7 +134,7 @@ func (r *run) autopsy(ctx context.Context, inst engine.Instance, err error) (eng
 	case waitErr != nil:
 		return exit, fmt.Sprintf("its stream broke: %v%s", err, quoted(inst.Stderr()))
 	case exit.OOMKilled:
-		return exit, "the engine ended it for want of memory (limits.memory raises the limit)"
+		return exit, "it ran out of memory: raise limits.memory"
 	case exit.Code > 128:
 		return exit, fmt.Sprintf("it was killed from outside (exit status %d)", exit.Code)
 	default:

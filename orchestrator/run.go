@@ -47,7 +47,7 @@ func newRun(req Request, deps Deps) (*run, error) {
 	r.failures, r.told, r.openers = map[worker.TestID]bool{}, map[string]bool{}, map[attempt]bool{}
 	r.before = map[attempt]worker.TestID{}
 	started := report.RunStarted{
-		Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, Args: req.Args, StartedAt: deps.Now(),
+		Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, Framework: req.Framework, Args: req.Args, StartedAt: deps.Now(),
 	}
 	if req.FailOnFlaky {
 		started.FailOn = []string{"flaky"}
@@ -163,6 +163,9 @@ func (r *run) snapshot(ctx context.Context) (err error) {
 	}
 	step.detail = r.src.String()
 	r.emit(report.RunStarted{Tree: r.src.ID, Commit: r.src.Commit, Dirty: r.src.Dirty, Root: r.src.Sub})
+	for _, n := range r.src.Notes {
+		r.note(report.Warning, "%s", n)
+	}
 	return nil
 }
 

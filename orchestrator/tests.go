@@ -53,7 +53,7 @@ func (r *run) testFinished(ctx context.Context, m *member, f worker.Finished) {
 	fin := report.TestFinished{
 		Worker: int(m.id), Test: string(f.Test), Attempt: max(n, 1), Outcome: f.Outcome, Message: f.Message,
 		Setup: report.Millis(f.SetupMS), Call: report.Millis(f.CallMS), Teardown: report.Millis(f.TeardownMS),
-		Cause: f.Cause, Code: f.Code, Tentative: tentative,
+		Cause: f.Cause, Code: f.Code, Tentative: tentative, File: f.File, Line: f.Line,
 	}
 	fin.Expected = r.expected(f)
 	r.emit(fin)

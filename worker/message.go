@@ -166,7 +166,10 @@ type Open struct {
 type Opened struct {
 	Mode   Mode   `json:"mode"`
 	Reason string `json:"reason,omitempty"`
-	Detail string `json:"detail,omitempty"` // what runs: "pytest 8.4.1, Python 3.11.7"
+	// Framework and Runtime are what runs, with their versions: "pytest 8.4.1",
+	// "Python 3.11.7".
+	Framework string `json:"framework,omitempty"`
+	Runtime   string `json:"runtime,omitempty"`
 }
 
 // An Item is a discovered test.
@@ -264,8 +267,12 @@ type Finished struct {
 	Test    TestID  `json:"test"`
 	Token   Token   `json:"token"`
 	Outcome Outcome `json:"outcome"`
-	// Message is the failure in one line, for the summary.
+	// Message is the failure in one line, for the summary. File and Line are
+	// where to look for it: the line, from 1, that the test's file failed at,
+	// by its path relative to Open.Dir. They are zero when that is not known.
 	Message    string  `json:"message,omitempty"`
+	File       string  `json:"file,omitempty"`
+	Line       int     `json:"line,omitempty"`
 	SetupMS    float64 `json:"setup_ms"`
 	CallMS     float64 `json:"call_ms"`
 	TeardownMS float64 `json:"teardown_ms"`

@@ -83,8 +83,7 @@ type (
 		Commit    string    `json:"commit,omitempty"`
 		Dirty     bool      `json:"dirty,omitempty"`
 		Workers   int       `json:"workers,omitempty"`
-		Python    string    `json:"python,omitempty"`
-		Framework string    `json:"framework,omitempty"` // "pytest 8.4.1"
+		Framework string    `json:"framework,omitempty"` // its name; WorkerStarted has the version
 		StartedAt time.Time `json:"started_at,omitzero"`
 		// Predicted is the wall clock of the whole run; 0 is unknown.
 		Predicted Duration `json:"predicted_ms,omitempty"`
@@ -116,12 +115,13 @@ type (
 		Detail string   `json:"detail,omitempty"` // "5 204 files, 63 MB"
 		Error  string   `json:"error,omitempty"`  // the step failed
 	}
-	// WorkerStarted says that a worker takes tests.
+	// WorkerStarted says that a worker takes tests, and with what it runs them.
 	WorkerStarted struct {
-		Worker int    `json:"worker"` // from 1
-		Mode   string `json:"mode,omitempty"`
-		Detail string `json:"detail,omitempty"`
-		Host   string `json:"host,omitempty"`
+		Worker    int    `json:"worker"` // from 1
+		Mode      string `json:"mode,omitempty"`
+		Framework string `json:"framework,omitempty"` // "pytest 8.4.1"
+		Runtime   string `json:"runtime,omitempty"`   // "Python 3.11.7"
+		Host      string `json:"host,omitempty"`
 	}
 	// WorkerReady says that a worker has collected what it must before its
 	// first test.
@@ -221,10 +221,12 @@ type (
 		Kind   string          `json:"kind"`
 		Data   json.RawMessage `json:"data,omitempty"`
 	}
-	// Output is what a worker's session printed.
+	// Output is what a worker's session printed. Dropped counts the bytes that
+	// were left out because the session printed more than it may.
 	Output struct {
-		Worker int    `json:"worker"`
-		Text   string `json:"text"`
+		Worker  int    `json:"worker"`
+		Text    string `json:"text"`
+		Dropped int64  `json:"dropped,omitempty"`
 	}
 	// Judged gives a test its verdict.
 	Judged struct {

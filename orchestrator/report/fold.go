@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -41,7 +42,7 @@ func (s *State) Report() *Report {
 		Format: Format, Run: s.run.Run, Version: s.run.Version, Suite: s.run.Suite, Project: s.run.Project,
 		Root: s.run.Root, Args: slices.Clone(s.run.Args), Engine: s.run.Engine, Image: s.run.Image,
 		ImageNote: s.run.ImageNote, Tree: s.run.Tree, Commit: s.run.Commit, Dirty: s.run.Dirty,
-		Python: s.run.Python, Framework: s.run.Framework, StartedAt: s.run.StartedAt, FailOn: slices.Clone(s.run.FailOn),
+		Framework: cmp.Or(s.runs.Framework, s.run.Framework), Runtime: s.runs.Runtime, StartedAt: s.run.StartedAt, FailOn: slices.Clone(s.run.FailOn),
 		Totals: s.Totals(), Faults: slices.Clone(s.faults), Notes: slices.Clone(s.notes), Steps: slices.Clone(s.steps),
 	}
 	r.Coverage, r.Concluded, r.Stopped = clone(s.coverage), clone(s.concluded), clone(s.stopped)

@@ -57,6 +57,19 @@ func Count(n int, one, many string) string {
 	return Number(n) + " " + many
 }
 
+// Bytes is a size: "512 B", "3.2 MB".
+func Bytes(n int64) string {
+	for _, unit := range []struct {
+		name string
+		size int64
+	}{{"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}} {
+		if n >= unit.size {
+			return fmt.Sprintf("%.1f %s", float64(n)/float64(unit.size), unit.name)
+		}
+	}
+	return fmt.Sprintf("%d B", n)
+}
+
 // Percent is p, of 100, with at most one digit: "87.4 %". It never rounds up
 // to 100.
 func Percent(p float64) string {

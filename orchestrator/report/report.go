@@ -32,8 +32,8 @@ type Report struct {
 	Tree      string    `json:"tree,omitempty"`
 	Commit    string    `json:"commit,omitempty"`
 	Dirty     bool      `json:"dirty,omitempty"`
-	Python    string    `json:"python,omitempty"`
-	Framework string    `json:"framework,omitempty"`
+	Framework string    `json:"framework,omitempty"` // "pytest 8.4.1"
+	Runtime   string    `json:"runtime,omitempty"`   // "Python 3.11.7"
 	StartedAt time.Time `json:"started_at,omitzero"`
 	FailOn    []string  `json:"fail_on,omitempty"`
 
@@ -143,7 +143,6 @@ type Worker struct {
 	Worker  int      `json:"worker"`
 	Name    string   `json:"name"` // "worker-3"
 	Mode    string   `json:"mode,omitempty"`
-	Detail  string   `json:"detail,omitempty"`
 	Host    string   `json:"host,omitempty"`
 	Started Duration `json:"started_ms"`
 	Ready   Duration `json:"ready_ms,omitempty"` // when it took tests
@@ -154,6 +153,8 @@ type Worker struct {
 	Code    int      `json:"code,omitempty"`
 	OOM     bool     `json:"oom,omitempty"`
 	Running string   `json:"running,omitempty"` // when it was lost, or now
+	// Dropped counts the bytes that it printed beyond what is kept.
+	Dropped int64 `json:"output_dropped,omitempty"`
 	// Order is every test that it started, in that order.
 	Order []string `json:"order"`
 

@@ -40,7 +40,7 @@ func (s *script) head(cached bool) {
 		RunStarted{Tree: "sha256:ab12cd34ef56ab12cd34ef56", Commit: "0123456789abcdef0123", Dirty: true})
 	s.at(130, RunStarted{
 		Engine: "docker 20.10.24", Image: "host", ImageNote: "python:3.12-slim cannot be pulled: no route to the registry",
-		Workers: 3, Python: "3.12.4", Framework: "pytest 8.4.1",
+		Workers: 3, Framework: "pytest",
 	})
 	s.at(140, StepStarted{Name: "environment"})
 	if cached {
@@ -64,21 +64,21 @@ func failing() *script {
 	s := new(script)
 	s.head(true)
 	s.at(160, StepStarted{Name: "start"})
-	s.at(600, WorkerStarted{Worker: 1, Mode: "full", Detail: "pytest 8.4.1, Python 3.12.4", Host: "box"},
+	s.at(600, WorkerStarted{Worker: 1, Mode: "full", Framework: "pytest 8.4.1", Runtime: "Python 3.12.4", Host: "box"},
 		StepFinished{Name: "start", Duration: 440e6})
 	s.at(700, WorkerStarted{Worker: 2, Mode: "lazy", Host: "box"}, WorkerStarted{Worker: 3, Mode: "lazy", Host: "box"})
 	s.at(900, Discovered{Tests: 9, Deselected: 4, Duration: 300e6},
 		Planned{Workers: 3, Predicted: 7000e6, Makespan: 5800e6, Serial: 17_000e6, Unknown: 2})
 	s.test(1000, 2000, 1, "tests/a.py::test_one", worker.Passed, "")
 	s.test(1010, 500, 2, "tests/a.py::test_ünïcode[日本語-\x1b[31m-é\n]", worker.Failing, "AssertionError: 'ß' != 'ss'\nsecond line")
-	s.at(1300, Output{Worker: 2, Text: "noise\n"})
+	s.at(1300, Output{Worker: 2, Text: "noise\n"}, Output{Worker: 2, Dropped: 3_210_000})
 	s.test(1520, 480, 2, "tests/a.py::test_skipped", worker.Skipped, "no database")
 	s.test(2010, 490, 2, "tests/a.py::test_xfail", worker.XFailed, "")
 	s.at(2600, TestStarted{Worker: 3, Test: "tests/b.py::test_exits", Attempt: 1})
 	s.at(2700, TestFinished{Worker: 3, Test: "tests/b.py::test_exits", Attempt: 1, Outcome: worker.Failing, Cause: "exited", Call: 100e6})
 	s.test(2710, 290, 3, "tests/b.py::test_flaky", worker.Failing, "ConnectionError")
 	s.at(3100, TestStarted{Worker: 3, Test: "tests/b.py::test_lost"})
-	s.at(3500, WorkerLost{Worker: 3, Cause: "killed from outside", Code: 137, OOM: true, Test: "tests/b.py::test_lost"},
+	s.at(3500, WorkerLost{Worker: 3, Cause: "it ran out of memory: raise limits.memory", Code: 137, OOM: true, Test: "tests/b.py::test_lost"},
 		WorkerStarted{Worker: 4, Mode: "full", Host: "box"})
 	s.test(4000, 1000, 4, "tests/b.py::test_lost", worker.Passed, "")
 	s.at(5100, TestStarted{Worker: 4, Test: "tests/b.py::test_flaky", Attempt: 2})
@@ -149,7 +149,7 @@ func predicted() *script {
 		s.at(start, TestStarted{Worker: on, Test: id, Attempt: 1, File: "tests/a.py", Collected: Millis(map[int]float64{2: 20}[on])})
 		s.at(start+took, TestFinished{Worker: on, Test: id, Attempt: 1, Outcome: worker.Passed, Setup: fixtures.Fixtures, Call: Millis(took) - fixtures.Fixtures, Expected: fixtures})
 	}
-	s.at(600, WorkerStarted{Worker: 1, Mode: "full", Detail: "pytest 8.4.1, Python 3.12.4", Host: "box"})
+	s.at(600, WorkerStarted{Worker: 1, Mode: "full", Framework: "pytest 8.4.1", Runtime: "Python 3.12.4", Host: "box"})
 	s.at(700, WorkerStarted{Worker: 2, Mode: "lazy", Host: "box"}, WorkerReady{Worker: 2})
 	s.at(1100, Discovered{Tests: 4, Duration: 500e6}, Planned{
 		Workers: 2, Predicted: 4500e6, Start: 500e6, Makespan: 3000e6, Serial: 6900e6,

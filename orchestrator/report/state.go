@@ -12,6 +12,7 @@ import (
 // nothing is known. It has one owner: it must not be used concurrently.
 type State struct {
 	run     RunStarted
+	runs    WorkerStarted // the first that said with what it runs tests
 	planned Planned
 	end     *RunFinished
 	at      time.Duration // of the last event
@@ -48,7 +49,10 @@ func (s *State) Apply(e Event) {
 		s.finishStep(b, e.At)
 	case WorkerStarted:
 		w := s.worker(b.Worker)
-		w.Mode, w.Detail, w.Host, w.Started = b.Mode, b.Detail, b.Host, Duration(e.At)
+		w.Mode, w.Host, w.Started = b.Mode, b.Host, Duration(e.At)
+		if s.runs.Framework == "" {
+			s.runs = b
+		}
 	case WorkerReady:
 		s.worker(b.Worker).Ready = Duration(e.At)
 	case WorkerLost:
@@ -60,6 +64,10 @@ func (s *State) Apply(e Event) {
 	case WorkerClosed:
 		w := s.worker(b.Worker)
 		w.Code, w.Ended, w.Running = b.Code, Duration(e.At), ""
+	case Output:
+		if b.Dropped > 0 {
+			s.worker(b.Worker).Dropped += b.Dropped
+		}
 	case Discovered:
 		s.discovered = b
 	case Planned:
@@ -105,7 +113,6 @@ func (s *State) start(b RunStarted) {
 	keep(&s.run.Commit, old.Commit)
 	keep(&s.run.Dirty, old.Dirty)
 	keep(&s.run.Workers, old.Workers)
-	keep(&s.run.Python, old.Python)
 	keep(&s.run.Framework, old.Framework)
 	keep(&s.run.StartedAt, old.StartedAt)
 	keep(&s.run.Predicted, old.Predicted)
@@ -270,6 +277,14 @@ func (s *State) Run() RunStarted { return s.run }
 
 // Discovery is what discovery found; zero before it ended.
 func (s *State) Discovery() Discovered { return s.discovered }
+
+// Dropped counts the bytes that a worker printed and nobody kept.
+func (s *State) Dropped(worker int) int64 {
+	if w, ok := s.workers[worker]; ok {
+		return w.Dropped
+	}
+	return 0
+}
 
 // Workers are the workers' numbers, ascending.
 func (s *State) Workers() []int { return slices.Sorted(maps.Keys(s.workers)) }

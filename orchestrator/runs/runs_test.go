@@ -318,9 +318,10 @@ func TestWorkerLogs(t *testing.T) {
 	r := ended(t, runs.Of(t.TempDir()), "20260101")
 	logs := r.WorkerLogs()
 	for _, body := range []report.Body{
-		report.WorkerStarted{Worker: 2, Detail: "here", Mode: "all"},
+		report.WorkerStarted{Worker: 2, Framework: "pytest 9.2.0", Mode: "all"},
 		report.TestStarted{Worker: 2, Test: "a::one"},
 		report.Output{Worker: 2, Text: "printed\n"},
+		report.Output{Worker: 2, Dropped: 2500},
 		report.TestStarted{Worker: 2, Test: "a::two"},
 		report.WorkerLost{Worker: 2, Cause: "it was killed"},
 	} {
@@ -334,7 +335,8 @@ func TestWorkerLogs(t *testing.T) {
 		t.Errorf("%q, %v", tests, err)
 	}
 	text, err := os.ReadFile(r.Path("workers", "worker-2.log"))
-	if err != nil || !bytes.Contains(text, []byte("printed\n")) || !bytes.Contains(text, []byte("lost: it was killed")) {
+	if err != nil || !bytes.Contains(text, []byte("printed\n")) || !bytes.Contains(text, []byte("2.5 kB more were printed, beyond limits.output")) ||
+		!bytes.Contains(text, []byte("lost: it was killed")) {
 		t.Errorf("%q, %v", text, err)
 	}
 }

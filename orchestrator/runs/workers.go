@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
@@ -30,11 +31,14 @@ func (r *Run) WorkerLogs() *WorkerLogs {
 func (w *WorkerLogs) Handle(e report.Event) {
 	switch b := e.Body.(type) {
 	case report.WorkerStarted:
-		w.log(b.Worker, "[%s] ready: %s, collects %s\n", report.Clock(e.At), b.Detail, b.Mode)
+		w.log(b.Worker, "[%s] ready: %s, collects %s\n", report.Clock(e.At), strings.Join([]string{b.Framework, b.Runtime}, ", "), b.Mode)
 	case report.TestStarted:
 		w.write(report.WorkerName(b.Worker)+".tests", "%s\n", b.Test)
 	case report.Output:
 		w.log(b.Worker, "%s", b.Text)
+		if b.Dropped > 0 {
+			w.log(b.Worker, "[%s] %s more were printed, beyond limits.output, and are left out\n", report.Clock(e.At), report.Bytes(b.Dropped))
+		}
 	case report.WorkerLost:
 		w.log(b.Worker, "[%s] lost: %s\n", report.Clock(e.At), b.Cause)
 	case report.WorkerClosed:

@@ -22,7 +22,7 @@ func Header(s *report.State) []string {
 	}
 	return slices.DeleteFunc([]string{
 		first,
-		join("  ", label("suite", r.Suite), withArgs(r.Args), join(", ", r.Framework, label("Python", r.Python))),
+		join("  ", label("suite", r.Suite), withArgs(r.Args), r.Framework),
 		join("  ", label("tree", short(r.Tree)), label("commit", commit(r))),
 	}, func(l string) bool { return l == "" })
 }
@@ -93,11 +93,13 @@ func eventLines(s *report.State, e report.Event, p paint) []string {
 	case report.StepFinished:
 		return []string{stepLine(b, p)}
 	case report.WorkerStarted:
-		if len(s.Workers()) == 1 && s.Run().Framework == "" && b.Detail != "" {
-			return []string{report.WorkerName(b.Worker) + " is ready: " + report.Clean(b.Detail)}
+		if what := join(", ", b.Framework, b.Runtime); len(s.Workers()) == 1 && what != "" {
+			return []string{report.WorkerName(b.Worker) + " is ready: " + report.Clean(what)}
 		}
 	case report.WorkerLost:
-		return []string{p.yellow(lostLine(b))}
+		return append(droppedLines(s.Dropped(b.Worker), b.Worker, p), p.yellow(lostLine(b)))
+	case report.WorkerClosed:
+		return droppedLines(s.Dropped(b.Worker), b.Worker, p)
 	case report.Discovered:
 		return []string{discoveredLine(b)}
 	case report.Planned:
@@ -155,13 +157,20 @@ func stepLine(b report.StepFinished, p paint) string {
 
 func lostLine(b report.WorkerLost) string {
 	line := report.WorkerName(b.Worker) + " lost: " + report.Clean(b.Cause)
-	if b.OOM {
-		line += " (out of memory: raise limits.memory)"
-	}
 	if b.Test != "" {
 		line += ", while running " + report.Clean(b.Test)
 	}
 	return line
+}
+
+// droppedLines says that a worker printed more than is kept; nil when it did
+// not.
+func droppedLines(bytes int64, worker int, p paint) []string {
+	if bytes == 0 {
+		return nil
+	}
+	return []string{p.yellow("warning: ") + report.WorkerName(worker) + " printed more than limits.output keeps: " +
+		report.Bytes(bytes) + " are left out of its log"}
 }
 
 func discoveredLine(b report.Discovered) string {

@@ -74,7 +74,7 @@ class Plugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
         self._settings.collected(session.config)
-        self._wire.emit("opened", mode=self._collection.mode, reason=self._reason, detail=reports.versions())
+        self._wire.emit("opened", mode=self._collection.mode, reason=self._reason, framework=reports.framework(), runtime=reports.runtime())
         stop = self._collection.publish(session)
         if stop:
             raise session.Interrupted(stop)

@@ -52,10 +52,14 @@ def _name(cls):
     return [cls.__module__, cls.__qualname__]
 
 
-def versions():
+def framework():
     import pytest
 
-    return "pytest %s, Python %s" % (pytest.__version__, platform.python_version())
+    return "pytest " + pytest.__version__
+
+
+def runtime():
+    return "%s %s" % ({"CPython": "Python"}.get(platform.python_implementation(), platform.python_implementation()), platform.python_version())
 
 
 class _Nowhere:

@@ -197,7 +197,7 @@ class Attempt:
         self._wire = wire
         self._id = leased.id
         self._token = leased.token
-        self._verdict = verdict.Verdict()
+        self._verdict = verdict.Verdict(leased.item, wire.config.invocation_params.dir)
         self._teardown = None  # the last report of a teardown
         self._closed = False
         # Both before anything else runs: a hook of the protocol can end the

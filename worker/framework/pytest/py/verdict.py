@@ -1,5 +1,7 @@
 """From pytest's reports of one test to the outcome of the attempt."""
 
+from .place import place_of
+
 LIMIT = 500  # characters of a message
 
 
@@ -17,7 +19,9 @@ class Verdict:
     attempt of a rerun plugin counts. Times add up over all attempts.
     """
 
-    def __init__(self):
+    def __init__(self, item, directory):
+        self._item = item
+        self._directory = directory  # that the session was started in
         self._ms = {"setup": 0.0, "call": 0.0, "teardown": 0.0}
         self._seen = {}
 
@@ -30,18 +34,21 @@ class Verdict:
             return
         outcome = outcome_of(report)
         if outcome is not None:
-            self._seen.setdefault(outcome, message_of(report))
+            if outcome not in self._seen:
+                where = place_of(report, self._item, self._directory) if report.failed else {}
+                self._seen[outcome] = message_of(report), where
 
     def finished(self):
         """The fields of worker.Finished that reports decide."""
-        outcome, message = "error", "pytest gave no report of the test"
+        outcome, message, where = "error", "pytest gave no report of the test", {}
         for candidate in ("failed", "error", "xpassed", "xfailed", "skipped", "passed"):
             if candidate in self._seen:
-                outcome, message = candidate, self._seen[candidate]
+                outcome, (message, where) = candidate, self._seen[candidate]
                 break
         result = {"outcome": outcome}
         if message:
             result["message"] = message
+        result.update(where)
         for when, ms in self._ms.items():
             result[when + "_ms"] = round(ms, 3)
         return result
