@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,8 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
-	"github.com/shardyard/shardyard/orchestrator/engine/docker"
-	"github.com/shardyard/shardyard/orchestrator/engine/process"
 	"github.com/shardyard/shardyard/orchestrator/history"
 )
 
@@ -46,20 +43,17 @@ type cacheFlags struct {
 func (f *cacheFlags) register(cmd *cobra.Command) {
 	f.commonFlags.register(cmd)
 	cmd.Flags().Lookup("color").Hidden = true
-	cmd.Flags().StringVar(&f.engine, "engine", "auto", "whose cache: auto (every engine that answers), docker or process")
+	cmd.Flags().StringVar(&f.engine, "engine", "auto", "whose cache: "+engineNames()+"; auto is every engine that answers")
 }
 
 // A keeper is an engine with what a project keeps on it.
 type keeper struct {
 	name   string
-	engine interface {
-		engine.Engine
-		ClearAll(context.Context) error
-	}
+	engine engine.Engine
 }
 
-// keepers opens the engines that were asked for. With auto, a Docker engine
-// that does not answer is passed over, and why says so.
+// keepers opens the engines that were asked for. With auto, an engine that
+// does not answer is passed over, and why says so.
 func (f *cacheFlags) keepers(ctx context.Context) (all []keeper, dir, why string, err error) {
 	logger, err := f.logger()
 	if err != nil {
@@ -69,28 +63,23 @@ func (f *cacheFlags) keepers(ctx context.Context) (all []keeper, dir, why string
 	if err != nil {
 		return nil, "", "", err
 	}
-	if !slices.Contains([]string{"auto", "docker", "process"}, f.engine) {
-		return nil, "", "", fmt.Errorf("--engine %q: there are auto, docker and process", f.engine)
+	kinds, err := engines.Select(f.engine)
+	if err != nil {
+		return nil, "", "", usage(err)
 	}
-	if f.engine != "process" {
-		e, err := openDocker(ctx, dir, docker.BuilderOptions{}, logger)
+	var passed []string
+	for _, k := range kinds {
+		e, err := k.Open(ctx, engineOptions(dir, engine.BuilderOptions{}, logger))
 		switch {
 		case err == nil:
-			all = append(all, keeper{"docker", e.(*docker.Engine)})
-		case f.engine == "docker":
+			all = append(all, keeper{k.Name, e})
+		case len(kinds) == 1:
 			return nil, "", "", infraError{err}
 		default:
-			why = fmt.Sprintf("docker: %v", err)
+			passed = append(passed, fmt.Sprintf("%s: %v", k.Name, err))
 		}
 	}
-	if f.engine != "docker" {
-		e, err := openProcess(dir, logger)
-		if err != nil {
-			return nil, "", "", infraError{errors.Join(err, closeAll(all))}
-		}
-		all = append(all, keeper{"process", e.(*process.Engine)})
-	}
-	return all, dir, why, nil
+	return all, dir, strings.Join(passed, "\n"), nil
 }
 
 // place is the project's directory. What is kept can be removed when the
@@ -182,21 +171,11 @@ func showKept(out io.Writer, things []kept) error {
 
 // list lists what the project keeps on the engine.
 func (k keeper) list(ctx context.Context) (list []kept, err error) {
-	switch e := k.engine.(type) {
-	case *docker.Engine:
-		usage, err := e.Usage(ctx)
-		for _, u := range usage {
-			list = append(list, kept{k.name, u.Kind, u.Name, u.Size, u.Used})
-		}
-		return list, err
-	case *process.Engine:
-		usage, err := e.Usage(ctx)
-		for _, u := range usage {
-			list = append(list, kept{k.name, u.Kind, u.Name, u.Size, u.Used})
-		}
-		return list, err
+	usage, err := k.engine.Usage(ctx)
+	for _, u := range usage {
+		list = append(list, kept{k.name, u.Kind, u.Name, u.Size, u.Used})
 	}
-	return nil, fmt.Errorf("the engine %s does not say what it keeps", k.name)
+	return list, err
 }
 
 // compiled lists the bytecode of a project's sources.

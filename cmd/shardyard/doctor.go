@@ -57,7 +57,7 @@ Marks: ✓ fine, ! works and could be better, ✗ runs will fail. Exit status: 0
 		},
 	}
 	f.commonFlags.register(cmd)
-	cmd.Flags().StringVar(&f.engine, "engine", "auto", "where workers would run: auto, docker or process")
+	cmd.Flags().StringVar(&f.engine, "engine", "auto", "where workers would run: "+engineNames())
 	cmd.Flags().StringVar(&f.image, "image", "", "the workers' image: a name, auto or host")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
@@ -184,16 +184,16 @@ func (d *doctor) engine(ctx context.Context, dir string) (err error) {
 		if errors.As(err, new(usageError)) {
 			return err
 		}
-		d.bad(failure, "engine", "start Docker (systemctl start docker), set DOCKER_HOST, or use --engine process", "%v", err)
+		d.bad(failure, "engine", engines.Advice(d.flags.engine), "%v", err)
 		return nil
 	}
 	defer func() { err = errors.Join(err, infra(e.Close())) }()
 	if why != "" {
-		d.bad(warning, "engine", "start Docker (systemctl start docker) or set DOCKER_HOST, for workers that are isolated", "%s", why)
+		d.bad(warning, "engine", engines[0].Advice+", for workers that are isolated", "%s", why)
 	}
 	info, err := e.Info(ctx)
 	if err != nil {
-		d.bad(failure, "engine", "start Docker (systemctl start docker), set DOCKER_HOST, or use --engine process", "%v", err)
+		d.bad(failure, "engine", engines.Advice(d.flags.engine), "%v", err)
 		return nil
 	}
 	text := fmt.Sprintf("%s %s, %s, %d CPUs, %.1f GB", info.Name, info.Version, info.Platform, info.CPUs, float64(info.Memory)/1e9)
@@ -279,9 +279,9 @@ func (d *doctor) index() {
 }
 
 // reach is what builders get; nothing without a project.
-func (d *doctor) reach() (docker.BuilderOptions, error) {
+func (d *doctor) reach() (engine.BuilderOptions, error) {
 	if d.project == nil {
-		return docker.BuilderOptions{}, nil
+		return engine.BuilderOptions{}, nil
 	}
 	s, err := d.project.reach()
 	return builder(s), err

@@ -5,9 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/adrg/xdg"
 	"github.com/hashicorp/go-hclog"
@@ -16,6 +16,26 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/engine/docker"
 	"github.com/shardyard/shardyard/orchestrator/engine/process"
 )
+
+// engines are all that there are. An engine is added here, and nowhere else.
+var engines = engine.Table{
+	{
+		Name: "docker", Title: "Docker engine", Open: openDocker,
+		Advice: "start Docker (systemctl start docker) or set DOCKER_HOST",
+	},
+	{
+		Name: "process", Title: "processes", Open: openProcess,
+		Note:   "workers are plain processes of this machine, without isolation",
+		Advice: "run it on Linux or macOS",
+	},
+}
+
+// engineNames are what --engine takes, for a sentence.
+func engineNames() string {
+	names := engines.Names()
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
 
 // stateDir holds the history and locks, cacheDir what can be made again.
 func stateDir() string { return filepath.Join(xdg.StateHome, "shardyard") }
@@ -30,45 +50,42 @@ func projectID(dir string) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// openEngine makes the engine that was asked for. With "auto", plain processes
-// are taken when no Docker engine answers; why says so then.
-func openEngine(ctx context.Context, kind, dir string, builder docker.BuilderOptions, logger hclog.Logger) (e engine.Engine, why string, err error) {
-	switch kind {
-	case "docker":
-		e, err = openDocker(ctx, dir, builder, logger)
-		return e, "", err
-	case "process":
-		e, err = openProcess(dir, logger)
-		return e, "", err
-	case "auto", "":
-		e, err := openDocker(ctx, dir, builder, logger)
-		if err == nil {
-			return e, "", nil
-		}
-		p, perr := openProcess(dir, logger)
-		if perr != nil {
-			return nil, "", errors.Join(err, perr)
-		}
-		return p, fmt.Sprintf("no Docker engine (%v): workers are plain processes of this machine, without isolation", err), nil
-	default:
-		return nil, "", usageError{fmt.Errorf("--engine %q: there are auto, docker and process", kind)}
+// engineOptions are what every engine is opened with.
+func engineOptions(dir string, builder engine.BuilderOptions, logger hclog.Logger) engine.Options {
+	return engine.Options{
+		Project: projectID(dir), ProjectName: filepath.Base(dir), StateDir: stateDir(), CacheDir: cacheDir(), Builder: builder, Logger: logger,
 	}
 }
 
-func openDocker(ctx context.Context, dir string, builder docker.BuilderOptions, logger hclog.Logger) (engine.Engine, error) {
+// openEngine opens the engine that was asked for. why says what was passed
+// over to get there.
+func openEngine(ctx context.Context, kind, dir string, builder engine.BuilderOptions, logger hclog.Logger) (e engine.Engine, why string, err error) {
+	e, why, err = engines.Open(ctx, kind, engineOptions(dir, builder, logger))
+	return e, why, usage(err)
+}
+
+// usage marks an error about a name that was typed.
+func usage(err error) error {
+	if errors.As(err, new(*engine.UnknownError)) {
+		return usageError{err}
+	}
+	return err
+}
+
+func openDocker(ctx context.Context, o engine.Options) (engine.Engine, error) {
 	return docker.New(ctx, docker.Options{
-		Project: projectID(dir), ProjectName: filepath.Base(dir), Logger: logger.Named("docker"),
-		LockDir: filepath.Join(stateDir(), "docker"), Builder: builder,
+		Project: o.Project, ProjectName: o.ProjectName, Logger: o.Logger.Named("docker"),
+		LockDir: filepath.Join(o.StateDir, "docker"), Builder: o.Builder,
 	})
 }
 
-func openProcess(dir string, logger hclog.Logger) (engine.Engine, error) {
+func openProcess(_ context.Context, o engine.Options) (engine.Engine, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	return process.New(process.Options{
-		Project: projectID(dir), CacheDir: cacheDir(), StateDir: filepath.Join(stateDir(), "process"),
-		Executable: exe, Logger: logger.Named("process"),
+		Project: o.Project, CacheDir: o.CacheDir, StateDir: filepath.Join(o.StateDir, "process"),
+		Executable: exe, Logger: o.Logger.Named("process"),
 	})
 }

@@ -67,7 +67,7 @@ type placeFlags struct {
 func (f *placeFlags) register(cmd *cobra.Command) {
 	f.commonFlags.register(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.engine, "engine", "auto", "where workers run: auto, docker or process")
+	flags.StringVar(&f.engine, "engine", "auto", "where workers run: "+engineNames())
 	flags.StringVar(&f.image, "image", "", "the workers' image: a name, auto or host")
 	flags.StringVar(&f.rev, "rev", "", "test this commit instead of the working tree")
 	flags.StringVarP(&f.markers, "markers", "m", "", "only tests with these markers, as pytest's -m")
@@ -139,7 +139,7 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		Workers: int(s.Workers), Target: f.target,
 		Retries: s.Retries, FailOnFlaky: f.failOn == "flaky", FullCollection: f.full,
 		TestTimeout: time.Duration(s.Limits.Test), RunTimeout: time.Duration(s.Limits.Run), OutputLimit: int64(s.Limits.Output),
-		Limits:  engine.Limits{Memory: int64(s.Limits.Memory), PIDs: int64(s.Limits.PIDs)},
+		Limits:  engine.Limits{Memory: int64(s.Limits.Memory), PIDs: pids(s.Limits.PIDs)},
 		Harden:  engine.Harden{CapAdd: p.config.CapAdd},
 		Network: p.config.Network, User: p.config.User,
 	}
@@ -182,6 +182,16 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		return b
 	}
 	return req, nil
+}
+
+// pids is the limit of processes that an engine is told: nothing where the
+// config has what engines take by default, so that one without limits need not
+// say that it ignores what nobody asked for.
+func pids(n int) int64 {
+	if n == configs.DefaultPIDs {
+		return 0
+	}
+	return int64(n)
 }
 
 // keepsBytecode: what one run leaves is executed by later ones. Where code is

@@ -14,7 +14,6 @@ import (
 	"github.com/shardyard/shardyard/configs"
 	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/engine"
-	"github.com/shardyard/shardyard/orchestrator/engine/docker"
 )
 
 // A project is what one invocation works on.
@@ -116,9 +115,9 @@ func (p *project) reach() (cache.Settings, error) {
 	return cache.Collect(cache.ThisHost(), os.Environ(), cache.Options{CA: b.CA, Set: b.Env.Set, Pass: b.Env.Pass})
 }
 
-// builder is what the docker engine puts into builders.
-func builder(s cache.Settings) docker.BuilderOptions {
-	return docker.BuilderOptions{CA: s.CA, Mounts: s.Dirs}
+// builder is what an engine puts into builders.
+func builder(s cache.Settings) engine.BuilderOptions {
+	return engine.BuilderOptions{CA: s.CA, Mounts: s.Dirs}
 }
 
 // open opens the engine that was asked for, and gives builders what they need

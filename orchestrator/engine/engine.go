@@ -21,6 +21,7 @@ type Engine interface {
 	Layers
 	Trees
 	Starter
+	Keeper
 	// Info asks the engine what it is. An error says that it does not answer,
 	// and what to do about that.
 	Info(ctx context.Context) (Info, error)
@@ -136,6 +137,9 @@ type Starter interface {
 	// Start returns once the agent's stream is attached; the agent's greeting
 	// is the first thing on it. When it fails it leaves nothing behind.
 	Start(ctx context.Context, spec Spec) (Instance, error)
+	// Unhonoured names what a spec asks for and this engine does not do, by
+	// the config's keys: "limits.memory".
+	Unhonoured(spec Spec) []string
 }
 
 // An Instance is a running place of work.
@@ -144,6 +148,9 @@ type Instance interface {
 	Stream() io.ReadWriteCloser
 	// Layout says where things are inside.
 	Layout() Layout
+	// Host names the machine that it runs on: those of one host share its
+	// processors, and its speed is learned.
+	Host() string
 	// Wait blocks until the agent's process has ended, and says how.
 	Wait(ctx context.Context) (Exit, error)
 	// Seal keeps what was written, and names it by key. Only for Builder and

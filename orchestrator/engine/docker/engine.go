@@ -35,20 +35,9 @@ type Options struct {
 	Agent func(platform string) (path string, err error)
 	// Logger may be nil.
 	Logger  hclog.Logger
-	Builder BuilderOptions
+	Builder engine.BuilderOptions
 	// Trees is how workers get their source; "" lets a probe decide.
 	Trees TreeWay
-}
-
-// BuilderOptions are what builders and preparers get, and workers do not.
-type BuilderOptions struct {
-	// CA is a PEM bundle, put at Layout.CA. Empty for none.
-	CA []byte
-	// Mounts are directories of this machine that are shown read-only at the
-	// same path, such as a local package index. They need a local engine.
-	Mounts []string
-	// Network is the network of builders and preparers; "" means "bridge".
-	Network string
 }
 
 // An Engine makes places of work on a Docker engine. It implements

@@ -37,6 +37,7 @@ type filler func(ctx context.Context, id string) error
 
 func (i *instance) Stream() io.ReadWriteCloser { return i.stream }
 func (i *instance) Layout() engine.Layout      { return i.b.layout() }
+func (i *instance) Host() string               { return i.e.info.Name }
 func (i *instance) Stderr() string             { return i.stream.stderr.String() }
 
 // Wait asks the engine, not the stream: a stream can end for many reasons.

@@ -10,31 +10,23 @@ import (
 
 	"github.com/docker/docker/api/types"
 	imagetypes "github.com/docker/docker/api/types/image"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
 )
 
-// Kept is something that the project keeps on the engine between runs.
-type Kept struct {
-	Name string // of the volume, or the image's tag
-	Kind string // "cache", "tree", "agent", "base", "sealed", "prepared", ...
-	// Size in bytes; what images share is counted in each. -1 when the engine
-	// does not know.
-	Size int64
-	Used time.Time // last, as far as this machine knows
-}
-
-// Usage lists what the project keeps.
-func (e *Engine) Usage(ctx context.Context) ([]Kept, error) {
+// Usage implements [engine.Keeper].
+func (e *Engine) Usage(ctx context.Context) ([]engine.Kept, error) {
 	usage, err := e.cli.DiskUsage(ctx, types.DiskUsageOptions{Types: []types.DiskUsageObject{types.ImageObject, types.VolumeObject}})
 	if err != nil {
 		return nil, fmt.Errorf("ask the engine what it keeps: %w", err)
 	}
 	s := sweeper{e: e}
-	var list []Kept
+	var list []engine.Kept
 	for _, v := range usage.Volumes {
 		if v.Labels[labelProject] != e.opts.Project {
 			continue
 		}
-		k := Kept{Name: v.Name, Kind: v.Labels[labelRole], Size: -1, Used: s.keepsake(v.Name, v.CreatedAt, v.Labels).used}
+		k := engine.Kept{Name: v.Name, Kind: v.Labels[labelRole], Size: -1, Used: s.keepsake(v.Name, v.CreatedAt, v.Labels).used}
 		if v.UsageData != nil {
 			k.Size = v.UsageData.Size
 		}
@@ -46,13 +38,12 @@ func (e *Engine) Usage(ctx context.Context) ([]Kept, error) {
 		}
 		name := names(*i)[0]
 		created := time.Unix(i.Created, 0).Format(time.RFC3339)
-		list = append(list, Kept{Name: name, Kind: i.Labels[labelRole], Size: i.Size, Used: s.keepsake(name, created, i.Labels).used})
+		list = append(list, engine.Kept{Name: name, Kind: i.Labels[labelRole], Size: i.Size, Used: s.keepsake(name, created, i.Labels).used})
 	}
 	return list, nil
 }
 
-// ClearAll removes everything of the project: caches, environments, trees, and
-// what runs left. It refuses while a run of the project lives.
+// ClearAll implements [engine.Keeper].
 func (e *Engine) ClearAll(ctx context.Context) error {
 	if err := e.lock.alone(e.opts.Project); err != nil {
 		return err

@@ -50,7 +50,7 @@ func TestBuilderSettings(t *testing.T) {
 		}
 	}
 	opts := project(t)
-	opts.Builder = BuilderOptions{CA: []byte("a certificate\n"), Mounts: []string{wheels}}
+	opts.Builder = engine.BuilderOptions{CA: []byte("a certificate\n"), Mounts: []string{wheels}}
 	e := open(t, opts)
 	base, tree := mustBase(t, e), mustLoad(t, e, "t1")
 

@@ -58,7 +58,7 @@ func TestClearRefused(t *testing.T) {
 		t.Errorf("cleared under a run that lives: %v", err)
 	}
 	kept, err := other.Usage(t.Context())
-	if err != nil || !slices.ContainsFunc(kept, func(k Kept) bool { return k.Kind == kindTree && k.Size > 0 && !k.Used.IsZero() }) {
+	if err != nil || !slices.ContainsFunc(kept, func(k engine.Kept) bool { return k.Kind == kindTree && k.Size > 0 && !k.Used.IsZero() }) {
 		t.Errorf("kept %+v, %v", kept, err)
 	}
 }

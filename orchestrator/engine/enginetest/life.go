@@ -36,6 +36,9 @@ func testTwoAtOnce(s *suite) {
 		s.FailNow()
 	}
 	one, two := sites[0], sites[1]
+	if one.instance.Host() == "" || two.instance.Host() == "" {
+		s.Errorf("they run on %q and %q", one.instance.Host(), two.instance.Host())
+	}
 	one.sh(`echo 1 > "$HOME/mine"; echo 1 > "$TMPDIR/mine"; echo 1 > mine`)
 	two.expect("no\n", `test -e "$HOME/mine" || test -e "$TMPDIR/mine" || echo no`)
 	if info.Isolated {

@@ -15,8 +15,8 @@
 // path in its text files.
 //
 // Workers of one run therefore see each other's writes to the tree. Each has
-// its own HOME and TMPDIR. The network, limits and the user of a Spec mean
-// nothing here.
+// its own HOME and TMPDIR. The network, limits, capabilities and the user of a
+// Spec mean nothing here; Unhonoured says so.
 //
 // # What stays
 //
@@ -61,6 +61,7 @@ type Options struct {
 // Engine implements engine.Engine with processes of this machine.
 type Engine struct {
 	executable string
+	host       string // this machine's name
 	cache      string // of the project
 	state      string
 	expiry     time.Duration
@@ -92,8 +93,13 @@ func New(o Options) (*Engine, error) {
 			return nil, fmt.Errorf("process engine: find own program: %w", err)
 		}
 	}
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("process engine: name this machine: %w", err)
+	}
 	e := &Engine{
 		executable: executable,
+		host:       host,
 		expiry:     o.Expiry,
 		log:        o.Logger,
 		places:     map[placeKey]*place{},

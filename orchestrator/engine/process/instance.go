@@ -163,6 +163,9 @@ func (i *instance) environ() []string {
 // Stream implements engine.Instance.
 func (i *instance) Stream() io.ReadWriteCloser { return &i.stream }
 
+// Host implements engine.Instance.
+func (i *instance) Host() string { return i.engine.host }
+
 // Layout implements engine.Instance.
 func (i *instance) Layout() engine.Layout {
 	return engine.Layout{

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -256,5 +257,29 @@ func TestSurplus(t *testing.T) {
 	removed, err := e.Sweep(t.Context())
 	if err != nil || !slices.Equal(removed, want) {
 		t.Errorf("removed %q, %v; want %q", removed, err, want)
+	}
+}
+
+// What a process of this user cannot be given is named, and nothing else.
+func TestUnhonoured(t *testing.T) {
+	e, err := open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	me, other := strconv.Itoa(os.Getuid()), strconv.Itoa(os.Getuid()+1)
+	for _, test := range []struct {
+		spec engine.Spec
+		want []string
+	}{
+		{engine.Spec{}, nil},
+		{engine.Spec{User: me}, nil},
+		{engine.Spec{User: me + ":" + strconv.Itoa(os.Getgid())}, nil},
+		{engine.Spec{User: other}, []string{"user"}},
+		{engine.Spec{Limits: engine.Limits{Memory: 1, PIDs: 1}}, []string{"limits.memory", "limits.pids"}},
+		{engine.Spec{Network: "none", Harden: engine.Harden{CapAdd: []string{"NET_ADMIN"}}}, []string{"network", "cap_add"}},
+	} {
+		if got := e.Unhonoured(test.spec); !slices.Equal(got, test.want) {
+			t.Errorf("%+v: got %q, want %q", test.spec, got, test.want)
+		}
 	}
 }

@@ -85,8 +85,7 @@ func (e *Engine) Sweep(ctx context.Context) (removed []string, err error) {
 	return removed, nil
 }
 
-// ClearAll removes everything that the project keeps: layers, trees, slots and
-// the package cache, and what dead runs left. It refuses while a run lives.
+// ClearAll implements engine.Keeper.
 func (e *Engine) ClearAll(ctx context.Context) error {
 	if _, err := e.sweepRuns(ctx); err != nil {
 		return fmt.Errorf("clear: %w", err)

@@ -7,20 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
 )
 
-// Kept is something that the project keeps on this machine between runs.
-type Kept struct {
-	Name string
-	Kind string    // "layer", "tree", "slot" or "packages"
-	Size int64     // bytes; what hard links share is counted in each
-	Used time.Time // last
-}
-
-// Usage lists what the project keeps.
-func (e *Engine) Usage(ctx context.Context) ([]Kept, error) {
-	var list []Kept
+// Usage implements engine.Keeper.
+func (e *Engine) Usage(ctx context.Context) ([]engine.Kept, error) {
+	var list []engine.Kept
 	for _, shelf := range []struct{ kind, dir, mark string }{{"layer", "layers", sealFile}, {"tree", "trees", ""}, {"slot", "slots", ""}} {
 		entries, err := os.ReadDir(e.dir(shelf.dir))
 		if err != nil {
@@ -46,8 +39,8 @@ func (e *Engine) Usage(ctx context.Context) ([]Kept, error) {
 
 // kept measures a directory; the file mark in it, when there is one, is touched
 // whenever it is used. What goes away meanwhile counts nothing.
-func (e *Engine) kept(ctx context.Context, kind, dir, mark string) (Kept, error) {
-	k := Kept{Name: filepath.Base(dir), Kind: kind}
+func (e *Engine) kept(ctx context.Context, kind, dir, mark string) (engine.Kept, error) {
+	k := engine.Kept{Name: filepath.Base(dir), Kind: kind}
 	if info, err := os.Stat(filepath.Join(dir, mark)); err == nil {
 		k.Used = info.ModTime()
 	}
