@@ -31,6 +31,8 @@ func TestImports(t *testing.T) {
 		case from == "orchestrator":
 			return to == "worker" || to == "worker/framework" || to == "cache" ||
 				strings.HasPrefix(to, "orchestrator/") && !strings.HasPrefix(to, "orchestrator/engine/")
+		case from == "orchestrator/census":
+			return to == "worker" || to == "orchestrator/plan" || to == "orchestrator/dispatch" || to == "orchestrator/report"
 		case from == "orchestrator/plan", from == "orchestrator/dispatch", from == "orchestrator/simulate":
 			return to == "worker" || to == "orchestrator/plan" || to == "orchestrator/dispatch"
 		case strings.HasPrefix(from, "orchestrator/engine"):

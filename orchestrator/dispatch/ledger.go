@@ -201,3 +201,13 @@ func (d *Dispatcher) Result(id worker.TestID) (Result, bool) {
 
 // Remaining is the number of tests without a verdict.
 func (d *Dispatcher) Remaining() int { return d.open }
+
+// Last is the attempt that the verdict rests on; false when there is none.
+func (r Result) Last() (Attempt, bool) {
+	for i := len(r.Attempts) - 1; i >= 0; i-- {
+		if a := r.Attempts[i]; a.Void == "" && a.Outcome != "" {
+			return a, true
+		}
+	}
+	return Attempt{}, false
+}

@@ -1,0 +1,288 @@
+package census
+
+import (
+	"encoding/json"
+
+	"github.com/shardyard/shardyard/orchestrator/dispatch"
+	"github.com/shardyard/shardyard/orchestrator/plan"
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// Config is what a census is told at the start.
+type Config struct {
+	// Full makes every session collect the whole suite, as somebody asked for.
+	// So does a trust that rests.
+	Full  bool
+	Trust Trust
+	// Hinted is what the last run found.
+	Hinted []plan.Test
+	// Estimate makes tests of a collection, in the suite's order.
+	Estimate func([]worker.Discovered) []plan.Test
+	// Only says that the suite is to be discovered, and nothing to be run.
+	Only bool
+}
+
+// A Census is what the sessions of a run have said. One goroutine owns it.
+type Census struct {
+	cfg      Config
+	mode     worker.Mode // of sessions that need not collect everything
+	sessions map[dispatch.WorkerID]*session
+
+	full       *collection // nil until known
+	tests      []plan.Test // of it
+	deselected int
+	claims     []claim         // that wait for the full collection
+	unknown    []worker.TestID // likewise, hinted tests that a lazy session did not find
+
+	seen    Sight
+	lazily  bool // a test ran on a lazy worker
+	stopped bool
+	broken  string // files could not be collected, in words: no test counts
+	failed  string // how the last session failed that was to collect everything
+	told    map[string]bool
+}
+
+// A session is what the census knows of one worker's.
+type session struct {
+	exact      bool // it collects the whole suite, or has
+	opened     bool
+	over       bool
+	collecting *collection // not nil while it collects the whole suite
+}
+
+// A claim is what a lazy session found in a file.
+type claim struct {
+	by   dispatch.WorkerID
+	file string
+	list []worker.Item
+}
+
+// New makes a census that knows nothing but the hint.
+func New(cfg Config) *Census {
+	c := &Census{cfg: cfg, mode: worker.Lazy, sessions: map[dispatch.WorkerID]*session{}, told: map[string]bool{}}
+	switch {
+	case cfg.Full:
+		c.mode = worker.Full
+	case cfg.Trust.Rest > 0:
+		c.mode, c.seen = worker.Full, Rested
+	}
+	return c
+}
+
+// Hire says how one more worker collects. Exact asks for one that collects the
+// whole suite; so does one without which nobody would find out what that is.
+func (c *Census) Hire(w dispatch.WorkerID, exact bool) worker.Mode {
+	exact = exact || c.mode == worker.Full || c.orphaned()
+	c.sessions[w] = &session{exact: exact}
+	if exact {
+		return worker.Full
+	}
+	return worker.Lazy
+}
+
+// orphaned reports whether the suite is not known, and no session is left that
+// would tell it.
+func (c *Census) orphaned() bool {
+	if c.full != nil {
+		return false
+	}
+	for _, s := range c.sessions {
+		if s.exact && !s.over {
+			return false
+		}
+	}
+	return true
+}
+
+// Opened takes in that a session takes tests: at once if it is lazy, else when
+// it has collected the suite.
+func (c *Census) Opened(w dispatch.WorkerID, o worker.Opened) (r Ruling) {
+	s := c.session(w)
+	if o.Reason != "" && c.once(o.Reason) {
+		r.note(report.Info, "every worker collects the whole suite: %s", o.Reason)
+	}
+	if s.opened {
+		return r // another process of the same session
+	}
+	s.opened, s.exact = true, o.Mode == worker.Full
+	r.add(Begun{Mode: o.Mode, Detail: o.Detail})
+	if s.exact {
+		s.collecting = newCollection()
+		return r
+	}
+	r.add(Ready{})
+	return r
+}
+
+// Discovered takes in the tests of a file: a part of a full collection, or
+// what a lazy session found when it opened the file.
+func (c *Census) Discovered(w dispatch.WorkerID, d worker.Discovered) Ruling {
+	switch s := c.session(w); {
+	case s.collecting != nil:
+		s.collecting.add(d)
+	case s.exact: // a later process of the session; its ids are looked at one by one
+	case c.full == nil:
+		c.claims = append(c.claims, claim{w, d.File, d.Items})
+	case !c.full.confirms(d.File, d.Items):
+		return c.refute(claim{w, d.File, d.Items})
+	}
+	return nil
+}
+
+// refute voids what a lazy worker ran in a file that it found other tests in.
+func (c *Census) refute(cl claim) (r Ruling) {
+	c.distrust(&r, "%s found other tests in %s than a full collection", report.WorkerName(int(cl.by)), cl.file)
+	var ids []worker.TestID
+	for _, it := range c.full.items(cl.file) {
+		ids = append(ids, it.ID)
+	}
+	r.input(dispatch.TestsRejected{Worker: cl.by, Tests: ids})
+	return r
+}
+
+// Collected takes in the end of a full collection. The first one is the suite;
+// a later one must equal it.
+func (c *Census) Collected(w dispatch.WorkerID, end worker.Collected) (r Ruling) {
+	s := c.session(w)
+	list := s.collecting
+	if list == nil {
+		return nil // a later process of the session
+	}
+	s.collecting = nil
+	if c.full != nil {
+		return c.compare(w, list)
+	}
+	c.full, c.tests, c.deselected = list, c.cfg.Estimate(list.files), end.Deselected
+	r.add(Known{Reports: reports(end, list)})
+	r.tell(report.Discovered{
+		Tests: end.Tests, Deselected: end.Deselected, Errors: end.Errors, Stop: end.Stop, Duration: report.Millis(end.DurationMS),
+	})
+	if end.Stop {
+		c.broken = report.Count(end.Errors, "file", "files") + " could not be collected"
+	}
+	if c.cfg.Only {
+		r.input(dispatch.InventoryComplete{})
+	} else {
+		r = append(r, c.inventory()...)
+	}
+	r.add(Ready{Exact: true})
+	return r
+}
+
+// compare holds a later full collection against the suite.
+func (c *Census) compare(w dispatch.WorkerID, list *collection) (r Ruling) {
+	diff := c.full.difference(list)
+	if diff == "" {
+		r.add(Ready{Exact: true})
+		return r
+	}
+	if c.once("other tests") {
+		r.note(report.Warning, "%s collected other tests than the run's discovery, and does not run any: %s. "+
+			"Do ids depend on time, chance or the machine?", report.WorkerName(int(w)), diff)
+	}
+	c.session(w).over = true
+	r.add(Dismissed{})
+	r.input(dispatch.WorkerLost{Worker: w, Cause: "it collected other tests: " + diff})
+	return r
+}
+
+// inventory says which tests there really are, after the hint, and settles
+// what waited for that.
+func (c *Census) inventory() (r Ruling) {
+	if c.broken != "" { // before the tests are known to the dispatcher, which would hand them out
+		r.add(Stop{c.broken})
+	}
+	if gone := c.vanished(); len(gone) > 0 {
+		r.input(dispatch.TestsDropped{Tests: gone})
+	}
+	r.input(dispatch.TestsAdded{Tests: c.tests})
+	r.input(dispatch.InventoryComplete{})
+	c.lookUp(&r)
+	r.add(Planned{})
+	for _, cl := range c.claims {
+		if !c.full.confirms(cl.file, cl.list) {
+			r = append(r, c.refute(cl)...)
+		}
+	}
+	c.claims, c.full.ids = nil, nil // of a large suite the ids would take much room, and are hardly asked for again
+	return r
+}
+
+// vanished are the hinted tests that the suite does not have.
+func (c *Census) vanished() (gone []worker.TestID) {
+	for _, t := range c.cfg.Hinted {
+		if !c.full.has(t.ID) {
+			gone = append(gone, t.ID)
+		}
+	}
+	return gone
+}
+
+// Unknown takes in tests that a lazy session was handed and did not find.
+func (c *Census) Unknown(w dispatch.WorkerID, ids []worker.TestID) (r Ruling) {
+	c.unknown = append(c.unknown, ids...)
+	c.lookUp(&r)
+	r.input(dispatch.TestsRejected{Worker: w, Tests: ids})
+	return r
+}
+
+// lookUp looks at the tests that lazy sessions did not find. One that the
+// suite has not either was only a hint.
+func (c *Census) lookUp(r *Ruling) {
+	if c.full == nil {
+		return
+	}
+	for _, id := range c.unknown {
+		if c.full.has(id) {
+			c.distrust(r, "a worker that collects lazily did not find %s", id)
+		}
+	}
+	c.unknown = nil
+}
+
+func (c *Census) session(w dispatch.WorkerID) *session {
+	if c.sessions[w] == nil {
+		c.sessions[w] = &session{}
+	}
+	return c.sessions[w]
+}
+
+func (c *Census) once(what string) bool {
+	first := !c.told[what]
+	c.told[what] = true
+	return first
+}
+
+// reports are the collect reports of a full collection.
+func reports(end worker.Collected, list *collection) []json.RawMessage {
+	all := append([]json.RawMessage{}, end.Reports...)
+	for _, f := range list.files {
+		all = append(all, f.Reports...)
+	}
+	return all
+}
+
+// Known reports whether the suite is known.
+func (c *Census) Known() bool { return c.full != nil }
+
+// Tests are the suite's, in its own order; none until they are known.
+func (c *Census) Tests() []plan.Test { return c.tests }
+
+// Files are the suite's, with their tests; none until they are known.
+func (c *Census) Files() []worker.Discovered {
+	if c.full == nil {
+		return nil
+	}
+	return c.full.files
+}
+
+// Deselected counts tests that the selection left out.
+func (c *Census) Deselected() int { return c.deselected }
+
+// Broken says, in words, that files could not be collected, so that as in the
+// framework itself no test counts; "" when they could.
+func (c *Census) Broken() string { return c.broken }
+
+// Exact reports whether the worker collects the whole suite, or has.
+func (c *Census) Exact(w dispatch.WorkerID) bool { return c.session(w).exact }

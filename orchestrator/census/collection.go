@@ -1,0 +1,91 @@
+package census
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/shardyard/shardyard/worker"
+)
+
+// A collection is the ordered list of files that a full session published.
+type collection struct {
+	files  []worker.Discovered
+	byName map[string]int
+	ids    map[worker.TestID]bool // nil until somebody asks
+}
+
+func newCollection() *collection { return &collection{byName: map[string]int{}} }
+
+// add appends a file. A file that comes twice is extended: two nodes of one
+// file, a module and its doctests, may be apart in the suite's order.
+func (c *collection) add(d worker.Discovered) {
+	if i, ok := c.byName[d.File]; ok {
+		c.files[i].Items = append(c.files[i].Items, d.Items...)
+		c.files[i].Reports = append(c.files[i].Reports, d.Reports...)
+		return
+	}
+	c.byName[d.File] = len(c.files)
+	c.files = append(c.files, d)
+}
+
+func (c *collection) items(file string) []worker.Item {
+	if i, ok := c.byName[file]; ok {
+		return c.files[i].Items
+	}
+	return nil
+}
+
+// has reports whether the suite has the test.
+func (c *collection) has(id worker.TestID) bool {
+	if c.ids == nil {
+		c.ids = map[worker.TestID]bool{}
+		for _, f := range c.files {
+			for _, it := range f.Items {
+				c.ids[it.ID] = true
+			}
+		}
+	}
+	return c.ids[id]
+}
+
+// confirms reports whether a lazy session found in the file what this
+// collection has there: the same tests, in the same order, with the same
+// fingerprints.
+func (c *collection) confirms(file string, found []worker.Item) bool {
+	return slices.Equal(found, c.items(file))
+}
+
+// difference says in words where two collections differ first; "" when they do
+// not.
+func (c *collection) difference(other *collection) string {
+	for i, f := range c.files {
+		if i >= len(other.files) {
+			return "it did not find " + f.File
+		}
+		if other.files[i].File != f.File {
+			return fmt.Sprintf("%s where %s was expected", other.files[i].File, f.File)
+		}
+		if diff := differentItem(f.Items, other.files[i].Items); diff != "" {
+			return diff
+		}
+	}
+	if len(other.files) > len(c.files) {
+		return fmt.Sprintf("it found %s besides", other.files[len(c.files)].File)
+	}
+	return ""
+}
+
+func differentItem(items, others []worker.Item) string {
+	for j, it := range items {
+		if j >= len(others) {
+			return fmt.Sprintf("it did not find %s", it.ID)
+		}
+		if others[j].ID != it.ID {
+			return fmt.Sprintf("%s where %s was expected", others[j].ID, it.ID)
+		}
+	}
+	if len(others) > len(items) {
+		return fmt.Sprintf("it found %s besides", others[len(items)].ID)
+	}
+	return ""
+}

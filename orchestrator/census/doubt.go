@@ -1,0 +1,79 @@
+package census
+
+import (
+	"fmt"
+
+	"github.com/shardyard/shardyard/orchestrator/dispatch"
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// Ran takes in that a test has ended on the worker.
+func (c *Census) Ran(w dispatch.WorkerID) {
+	c.lazily = c.lazily || !c.session(w).exact
+}
+
+// Sight is what the run has shown of lazy collection.
+func (c *Census) Sight() Sight {
+	if c.seen == Unseen && c.lazily && !c.stopped {
+		return Held
+	}
+	return c.seen
+}
+
+// distrust takes lazy collection for wrong: later runs collect everything.
+func (c *Census) distrust(r *Ruling, format string, args ...any) {
+	if c.seen != Refuted {
+		c.seen = Refuted
+		r.note(report.Warning, "%s: %s", fmt.Sprintf(format, args...), c.consequence())
+	}
+}
+
+// consequence is what the run's sight means for later ones.
+func (c *Census) consequence() string {
+	return fmt.Sprintf("the next %d runs of this suite collect everything on every worker", c.cfg.Trust.After(c.seen).Rest)
+}
+
+// Disproved takes in, at the end of the run, the tests that failed on a lazy
+// worker and not on one that had collected everything.
+func (c *Census) Disproved(tests []dispatch.Result) (r Ruling) {
+	if len(tests) == 0 {
+		return nil
+	}
+	told := disagreement(tests[0])
+	if n := len(tests) - 1; n > 0 {
+		told += fmt.Sprintf(" (and so for %d more)", n)
+	}
+	if c.seen == Unseen {
+		c.seen = Doubted
+		if c.cfg.Trust.After(Doubted).Rest > 0 {
+			told += "; it is not the first run with such a test: " + c.consequence()
+		}
+	}
+	r.note(report.Warning, "%s", told)
+	return r
+}
+
+// disagreement says what was seen, and no more.
+func disagreement(res dispatch.Result) string {
+	failed := res.Attempts[0]
+	for _, a := range res.Attempts {
+		if a.Tentative && a.Void == "" {
+			failed = a
+			break
+		}
+	}
+	lazy, exact := report.WorkerName(int(failed.Worker)), "another one"
+	if a, ok := res.Last(); ok {
+		exact = report.WorkerName(int(a.Worker))
+	}
+	place := "as the first test"
+	if failed.Before != "" {
+		place = "after " + report.Clean(string(failed.Before))
+	}
+	return fmt.Sprintf("%s failed on %s, %s, and not on %s, which had collected everything: it depends on the order of tests, "+
+		"on their whole list, or on chance; the exact order is in workers/%s.tests", report.Clean(string(res.Test.ID)), lazy, place, exact, lazy)
+}
+
+// Mode is how sessions collect that need not collect everything.
+func (c *Census) Mode() worker.Mode { return c.mode }

@@ -1,0 +1,57 @@
+package census
+
+import (
+	"github.com/shardyard/shardyard/orchestrator/dispatch"
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// Failed takes in that a session could not go on. A mistake of the user's ends
+// the run, and so does what a second worker that collects everything says in
+// the same words: an internal error of the framework's would meet all others
+// too. Anything else costs this worker; those that come after a lazy one
+// collect everything.
+func (c *Census) Failed(w dispatch.WorkerID, f worker.Failed) (r Ruling) {
+	s := c.session(w)
+	again := s.over
+	s.over = true
+	switch {
+	case c.stopped:
+	case f.Usage:
+		r.tell(report.Fault{Kind: report.Usage, Text: f.Error})
+		r.add(Stop{"the suite cannot be run as asked"})
+	case s.exact && !again && f.Error == c.failed:
+		r.tell(report.Fault{Kind: report.Infrastructure, Text: f.Error})
+		r.add(Stop{"two workers failed in the same way"})
+	default:
+		r.tell(report.WorkerLost{Worker: int(w), Cause: f.Error})
+		if s.exact {
+			c.failed = f.Error
+			break
+		}
+		c.mode = worker.Full
+		c.distrust(&r, "%s could not collect lazily", report.WorkerName(int(w)))
+	}
+	r.input(dispatch.WorkerLost{Worker: w, Cause: f.Error})
+	r.add(Dismissed{})
+	return r
+}
+
+// Gone takes in that a worker's session has ended.
+func (c *Census) Gone(w dispatch.WorkerID) { c.session(w).over = true }
+
+// Stopped takes in that nothing is handed out any more.
+func (c *Census) Stopped() { c.stopped = true }
+
+// Orphaned ends the run when the suite is not known and no session is left
+// that would tell it, for this cause. It is asked once whoever was to come for
+// a lost worker has been hired.
+func (c *Census) Orphaned(cause string) (r Ruling) {
+	if c.stopped || !c.orphaned() {
+		return nil
+	}
+	why := "the tests could not be discovered: " + cause
+	r.add(Stop{why})
+	r.tell(report.Fault{Kind: report.Infrastructure, Text: why})
+	return r
+}
