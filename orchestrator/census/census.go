@@ -106,7 +106,7 @@ func (c *Census) Opened(w dispatch.WorkerID, o worker.Opened) (r Ruling) {
 		return r // another process of the same session
 	}
 	s.opened, s.exact = true, o.Mode == worker.Full
-	r.add(Begun{Mode: o.Mode, Detail: o.Detail})
+	r.add(Begun{o})
 	if s.exact {
 		s.collecting = newCollection()
 		return r

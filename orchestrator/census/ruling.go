@@ -24,10 +24,7 @@ type (
 	Input struct{ dispatch.Input }
 	// Begun: the worker's session takes part. It comes once for a worker,
 	// whatever number of processes its session needs.
-	Begun struct {
-		Mode   worker.Mode
-		Detail string
-	}
+	Begun struct{ worker.Opened }
 	// Ready: the worker takes tests. Exact says that it has collected the whole
 	// suite.
 	Ready struct{ Exact bool }
