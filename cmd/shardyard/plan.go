@@ -152,7 +152,7 @@ func (f *planFlags) discover(ctx context.Context, p *project, req orchestrator.R
 	if d == nil {
 		code, reasons := report.ExitCode(rep)
 		for _, r := range reasons {
-			fmt.Fprintln(errs, "shardyard: "+r)
+			fmt.Fprintln(errs, "shardyard: "+r.Text)
 		}
 		return nil, exit(code)
 	}

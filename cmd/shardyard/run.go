@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -76,18 +75,18 @@ func (f *runFlags) run(ctx context.Context, suite string, out io.Writer) error {
 	if all := p.config.SuiteNames(); suite == "" && len(all) > 0 {
 		names = all
 	}
-	var reports []*report.Report
+	var codes []int
 	for _, name := range names {
 		rep, err := f.suite(ctx, p, name, out, logger)
 		if err != nil {
 			return err
 		}
-		reports = append(reports, rep)
+		codes = append(codes, rep.Exit)
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return exit(worst(reports))
+	return exit(report.Worst(codes...))
 }
 
 // suite is one run.
@@ -149,20 +148,6 @@ func (f *runFlags) close(rep *report.Report, out io.Writer) {
 	for _, line := range console.Closing(rep, next(rep), f.colored(out)) {
 		fmt.Fprintln(out, line)
 	}
-}
-
-// worst is the exit code that weighs most: in the order of precedence of run --help.
-func worst(reports []*report.Report) int {
-	order := []int{
-		report.ExitInterrupted, report.ExitTerminated, report.ExitUsage, report.ExitFailed, report.ExitInfrastructure,
-		report.ExitGate, report.ExitEmpty,
-	}
-	for _, code := range order {
-		if slices.ContainsFunc(reports, func(r *report.Report) bool { return r.Exit == code }) {
-			return code
-		}
-	}
-	return report.ExitGreen
 }
 
 func isTerminal(w io.Writer) bool {

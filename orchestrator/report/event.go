@@ -263,7 +263,7 @@ type (
 	// RunFinished closes the log.
 	RunFinished struct {
 		Exit     int      `json:"exit"`
-		Reasons  []string `json:"reasons,omitempty"`
+		Reasons  []Reason `json:"reasons,omitempty"`
 		Duration Duration `json:"duration_ms"`
 	}
 	// Unknown is an event of a later version of shardyard, kept as it was.

@@ -23,38 +23,43 @@ var precedence = []int{ExitTerminated, ExitInterrupted, ExitUsage, ExitFailed, E
 // ExitCode is the exit code of a run, and every reason that it is not green,
 // those of the winning code first. It looks at what happened only, never at
 // the Exit and Reasons that the report may already hold.
-func ExitCode(r *Report) (code int, reasons []string) {
+func ExitCode(r *Report) (code int, reasons []Reason) {
 	var found findings
 	found.stops(r)
 	found.tests(r)
 	found.machinery(r)
 	found.gates(r)
 	for _, c := range precedence {
-		for _, f := range found {
-			if f.code != c {
-				continue
+		for _, reason := range found {
+			if reason.Exit == c {
+				reasons = append(reasons, reason)
 			}
-			if code == ExitGreen {
-				code = c
-			}
-			reasons = append(reasons, f.reason)
 		}
+	}
+	if len(reasons) > 0 {
+		code = reasons[0].Exit
 	}
 	return code, reasons
 }
 
-// Exit is ExitCode of the run as known now.
-func (s *State) Exit() (code int, reasons []string) { return ExitCode(s.Report()) }
-
-type finding struct {
-	code   int
-	reason string
+// Worst is the exit code that weighs most, of several runs.
+func Worst(codes ...int) int {
+	for _, c := range precedence {
+		if slices.Contains(codes, c) {
+			return c
+		}
+	}
+	return ExitGreen
 }
 
-type findings []finding
+// Exit is ExitCode of the run as known now.
+func (s *State) Exit() (code int, reasons []Reason) { return ExitCode(s.Report()) }
 
-func (f *findings) add(code int, format string, args ...any) {
-	*f = append(*f, finding{code, fmt.Sprintf(format, args...)})
+// findings are reasons in the order in which they are found.
+type findings []Reason
+
+func (f *findings) add(exit int, code ReasonCode, format string, args ...any) {
+	*f = append(*f, Reason{Code: code, Exit: exit, Text: fmt.Sprintf(format, args...)})
 }
 
 func (f *findings) stops(r *Report) {
@@ -64,19 +69,19 @@ func (f *findings) stops(r *Report) {
 	switch r.Stopped.Signal {
 	case "":
 	case "terminated":
-		f.add(ExitTerminated, "terminated")
+		f.add(ExitTerminated, ReasonStopped, "terminated")
 	default:
-		f.add(ExitInterrupted, "interrupted")
+		f.add(ExitInterrupted, ReasonStopped, "interrupted")
 	}
 }
 
 func (f *findings) tests(r *Report) {
 	t := r.Totals
 	if t.Failed > 0 {
-		f.add(ExitFailed, "%s failed", Count(t.Failed, "test", "tests"))
+		f.add(ExitFailed, ReasonFailed, "%s failed", Count(t.Failed, "test", "tests"))
 	}
 	if t.CollectErrors > 0 {
-		f.add(ExitFailed, "%s could not be collected", Count(t.CollectErrors, "file", "files"))
+		f.add(ExitFailed, ReasonNotCollected, "%s could not be collected", Count(t.CollectErrors, "file", "files"))
 	}
 	missing := t.NotRun
 	if !t.CollectStop { // else no test was to run
@@ -87,18 +92,18 @@ func (f *findings) tests(r *Report) {
 		if r.Stopped != nil && r.Stopped.Reason != "" {
 			why = ": " + r.Stopped.Reason
 		}
-		f.add(ExitInfrastructure, "%s not run%s", Count(missing, "test", "tests"), why)
+		f.add(ExitInfrastructure, ReasonNotRun, "%s not run%s", Count(missing, "test", "tests"), why)
 	}
 	if s := r.Stopped; s != nil && s.Signal == "" && t.Discovered == 0 && t.CollectErrors == 0 && len(r.Faults) == 0 {
-		f.add(ExitInfrastructure, "no test was discovered: %s", s.Reason)
+		f.add(ExitInfrastructure, ReasonNotRun, "no test was discovered: %s", s.Reason)
 	}
 	switch {
 	case !r.nothing():
 	case t.Deselected > 0:
-		f.add(ExitEmpty, "nothing to test: %s found, and all deselected: look at -k, -m and --deselect, here and in the project's configuration",
+		f.add(ExitEmpty, ReasonNothing, "nothing to test: %s found, and all deselected: look at -k, -m and --deselect, here and in the project's configuration",
 			Count(t.Deselected, "test was", "tests were"))
 	default:
-		f.add(ExitEmpty, "nothing to test: no test was found where the arguments and the project's configuration say to look")
+		f.add(ExitEmpty, ReasonNothing, "nothing to test: no test was found where the arguments and the project's configuration say to look")
 	}
 }
 
@@ -111,9 +116,9 @@ func (r *Report) nothing() bool {
 func (f *findings) machinery(r *Report) {
 	for _, x := range r.Faults {
 		if x.Kind == Usage {
-			f.add(ExitUsage, "%s", x.Text)
+			f.add(ExitUsage, ReasonUsage, "%s", x.Text)
 		} else {
-			f.add(ExitInfrastructure, "%s", x.Text)
+			f.add(ExitInfrastructure, ReasonInfrastructure, "%s", x.Text)
 		}
 	}
 	if c := r.Coverage; c != nil && !c.Complete {
@@ -121,25 +126,25 @@ func (f *findings) machinery(r *Report) {
 		if c.Reason != "" {
 			reason += ": " + c.Reason
 		}
-		f.add(ExitInfrastructure, "%s", reason)
+		f.add(ExitInfrastructure, ReasonCoverage, "%s", reason)
 	}
 	c := r.Concluded
 	switch {
 	case c == nil:
 	case c.Error != "":
-		f.add(ExitInfrastructure, "the run could not be concluded: %s", c.Error)
+		f.add(ExitInfrastructure, ReasonNotConcluded, "the run could not be concluded: %s", c.Error)
 	case c.Code != 0 && len(*f) == 0:
 		// The framework saw every report and is not content, for a reason of
 		// its own (a failed subtest, a plugin's gate).
-		f.add(ExitFailed, "the framework itself ended with status %d", c.Code)
+		f.add(ExitFailed, ReasonFramework, "the framework itself ended with status %d", c.Code)
 	}
 }
 
 func (f *findings) gates(r *Report) {
 	if r.Coverage.Below() {
-		f.add(ExitGate, "coverage %s is under the limit of %s", r.Coverage.RoundedDown(), Percent(r.Coverage.FailUnder))
+		f.add(ExitGate, ReasonUnderLimit, "coverage %s is under the limit of %s", r.Coverage.RoundedDown(), Percent(r.Coverage.FailUnder))
 	}
 	if n := r.Totals.Flaky; n > 0 && slices.Contains(r.FailOn, "flaky") {
-		f.add(ExitGate, "%s flaky, and --fail-on flaky was asked for", Count(n, "test is", "tests are"))
+		f.add(ExitGate, ReasonFlaky, "%s flaky, and --fail-on flaky was asked for", Count(n, "test is", "tests are"))
 	}
 }

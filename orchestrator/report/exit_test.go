@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 
@@ -51,7 +52,11 @@ func TestExitCode(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			code, reasons := ExitCode(&c.r)
+			code, why := ExitCode(&c.r)
+			var reasons []string
+			for _, r := range why {
+				reasons = append(reasons, r.Text)
+			}
 			if diff := cmp.Diff(c.reasons, reasons); code != c.code || diff != "" {
 				t.Errorf("exit %d, want %d\n%s", code, c.code, diff)
 			}
@@ -75,7 +80,7 @@ func TestNeverGreenByMistake(t *testing.T) {
 		}
 		code, reasons := ExitCode(r)
 		if (code == ExitGreen) != (len(reasons) == 0) {
-			t.Fatalf("exit %d with reasons %q", code, reasons)
+			t.Fatalf("exit %d with reasons %v", code, reasons)
 		}
 		if !slices.Contains([]int{0, 1, 2, 3, 4}, code) {
 			t.Fatalf("exit %d", code)
@@ -86,4 +91,30 @@ func TestNeverGreenByMistake(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestWorst(t *testing.T) {
+	for _, c := range []struct {
+		codes []int
+		want  int
+	}{{nil, 0}, {[]int{0, 0}, 0}, {[]int{4, 5, 0}, 5}, {[]int{3, 1, 4}, 1}, {[]int{1, 130}, 130}} {
+		if got := Worst(c.codes...); got != c.want {
+			t.Errorf("%v: %d, want %d", c.codes, got, c.want)
+		}
+	}
+}
+
+// TestReasonsOfFormat1: a run.json of an earlier version has bare texts.
+func TestReasonsOfFormat1(t *testing.T) {
+	var r Report
+	if err := json.Unmarshal([]byte(`{"format":1,"exit":3,"reasons":["1 test not run: lost"]}`), &r); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Reason{{Text: "1 test not run: lost"}}, r.Reasons); diff != "" {
+		t.Error(diff)
+	}
+	b, err := json.Marshal(Reason{ReasonNotRun, ExitInfrastructure, "1 test not run"})
+	if want := `{"code":"not-run","exit":3,"text":"1 test not run"}`; err != nil || string(b) != want {
+		t.Errorf("%s, %v", b, err)
+	}
 }

@@ -13,7 +13,7 @@ import (
 
 // Format is the version of run.json. It grows when a field changes its
 // meaning, not when one is added.
-const Format = 1
+const Format = 2
 
 // A Report is a run as known now: run.json, and all that people see. It
 // shares nothing with the State that it came from. Fields that are not known
@@ -39,7 +39,7 @@ type Report struct {
 
 	Finished bool     `json:"finished"` // the log has its end
 	Exit     int      `json:"exit"`
-	Reasons  []string `json:"reasons,omitempty"`
+	Reasons  []Reason `json:"reasons,omitempty"`
 
 	Totals Totals `json:"totals"`
 	Times  Times  `json:"times"`

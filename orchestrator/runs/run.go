@@ -103,7 +103,9 @@ func (r *Run) replay() (*report.Report, error) {
 	}
 	rep := state.Report()
 	if !rep.Finished && rep.Exit == report.ExitGreen || rep.Exit == report.ExitEmpty {
-		rep.Exit, rep.Reasons = report.ExitInfrastructure, []string{"the run was cut off"}
+		rep.Exit, rep.Reasons = report.ExitInfrastructure, []report.Reason{{
+			Code: report.ReasonCutOff, Exit: report.ExitInfrastructure, Text: "the run was cut off",
+		}}
 	}
 	return rep, nil
 }

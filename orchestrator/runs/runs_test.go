@@ -180,7 +180,7 @@ func TestACutOffRunIsNeverGreen(t *testing.T) {
 		t.Fatal(err)
 	}
 	if rep.Totals.Passed != 1 || rep.Exit != report.ExitInfrastructure {
-		t.Errorf("passed %d, exit %d %q", rep.Totals.Passed, rep.Exit, rep.Reasons)
+		t.Errorf("passed %d, exit %d %v", rep.Totals.Passed, rep.Exit, rep.Reasons)
 	}
 }
 

@@ -140,7 +140,7 @@ func TestOneVerdict(t *testing.T) {
 			x.search.Dirs = []string{"parts"}
 			rep := combine(t, x.search, &x.cov, x.limit)
 			if rep.Exit != x.exit {
-				t.Errorf("exit %d %q, want %d", rep.Exit, rep.Reasons, x.exit)
+				t.Errorf("exit %d %v, want %d", rep.Exit, rep.Reasons, x.exit)
 			}
 			if said := spoken(rep); !strings.Contains(said, x.say) {
 				t.Errorf("it says %q, not %q", said, x.say)

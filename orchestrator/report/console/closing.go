@@ -24,8 +24,8 @@ func Closing(r *report.Report, next []string, color bool) []string {
 	p := paint(color)
 	lines := []string{verdictLine(r, p)}
 	for _, reason := range r.Reasons {
-		if !strings.HasSuffix(reason, " failed") || r.Totals.Failed == 0 {
-			lines = append(lines, p.red(" ! ")+report.Clean(headline(reason)))
+		if reason.Code != report.ReasonFailed {
+			lines = append(lines, p.red(" ! ")+report.Clean(headline(reason.Text)))
 		}
 	}
 	lines = append(lines, failureLines(r, p)...)

@@ -186,7 +186,7 @@ func TestClosing(t *testing.T) {
 // TestClosingAsDesigned is the example of the design, to the letter.
 func TestClosingAsDesigned(t *testing.T) {
 	r := &report.Report{
-		Exit: 1, Reasons: []string{"2 tests failed"},
+		Exit: 1, Reasons: []report.Reason{{Code: report.ReasonFailed, Exit: 1, Text: "2 tests failed"}},
 		Totals: report.Totals{Discovered: 1284, Passed: 1278, Failed: 2, Flaky: 1, Skipped: 3},
 		Times: report.Times{
 			Duration: report.Duration(112 * time.Second), Predicted: report.Duration(107 * time.Second), Serial: report.Duration(580 * time.Second),
@@ -210,7 +210,7 @@ next  shardyard rerun · shardyard report --open`
 }
 
 func TestClosingNamesTenFailures(t *testing.T) {
-	r := &report.Report{Exit: 1, Reasons: []string{"22 tests failed"}, Totals: report.Totals{Discovered: 22, Failed: 22}}
+	r := &report.Report{Exit: 1, Reasons: []report.Reason{{Code: report.ReasonFailed, Exit: 1, Text: "22 tests failed"}}, Totals: report.Totals{Discovered: 22, Failed: 22}}
 	for range 22 {
 		r.Tests = append(r.Tests, report.Test{Test: "t", Verdict: report.Fail})
 	}

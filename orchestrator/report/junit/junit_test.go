@@ -213,8 +213,8 @@ func TestMergedRunHasOneVerdict(t *testing.T) {
 			s := report.NewState()
 			m.Events(c.planned, func(b report.Body) { s.Apply(report.Event{Body: b}) })
 			code, reasons := s.Exit()
-			if code != c.exit || c.reason != "" && !strings.HasPrefix(reasons[0], c.reason) {
-				t.Errorf("exit %d, %q", code, reasons)
+			if code != c.exit || c.reason != "" && !strings.HasPrefix(reasons[0].Text, c.reason) {
+				t.Errorf("exit %d, %v", code, reasons)
 			}
 		})
 	}
