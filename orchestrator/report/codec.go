@@ -58,6 +58,8 @@ var bodies = map[Type]func(json.RawMessage) (Body, error){
 	"planned":        decode[Planned],
 	"test_started":   decode[TestStarted],
 	"test_finished":  decode[TestFinished],
+	"evidence":       decode[Evidence],
+	"dropped":        decode[Dropped],
 	"reported":       decode[Reported],
 	"output":         decode[Output],
 	"verdict":        decode[Judged],

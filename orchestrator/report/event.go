@@ -204,6 +204,23 @@ type (
 		File      string `json:"file,omitempty"`
 		Line      int    `json:"line,omitempty"` // from 1; 0 is unknown
 	}
+	// Evidence is what a worker says of a test without a live lease of it: the
+	// lease was withdrawn meanwhile, or there never was one. It counts for
+	// nothing. Outcome is "" for a start.
+	Evidence struct {
+		Worker   int            `json:"worker"`
+		Test     string         `json:"test"`
+		Outcome  worker.Outcome `json:"outcome,omitempty"`
+		Message  string         `json:"message,omitempty"`
+		Setup    Duration       `json:"setup_ms,omitempty"`
+		Call     Duration       `json:"call_ms,omitempty"`
+		Teardown Duration       `json:"teardown_ms,omitempty"`
+	}
+	// Dropped are tests that there are not: the last run's list had them, and
+	// discovery has not. What ran of them counts for nothing.
+	Dropped struct {
+		Tests []string `json:"tests"`
+	}
 	// Expected is what the plan thought of an attempt, at its worker's speed;
 	// zero is unknown.
 	Expected struct {
@@ -228,7 +245,8 @@ type (
 		Text    string `json:"text"`
 		Dropped int64  `json:"dropped,omitempty"`
 	}
-	// Judged gives a test its verdict.
+	// Judged gives a test its verdict, another one than before, or, with "",
+	// none any more: it runs again.
 	Judged struct {
 		Test     string  `json:"test"`
 		Verdict  Verdict `json:"verdict"`
@@ -311,6 +329,12 @@ func (TestStarted) Type() Type { return "test_started" }
 
 // Type implements Body.
 func (TestFinished) Type() Type { return "test_finished" }
+
+// Type implements Body.
+func (Evidence) Type() Type { return "evidence" }
+
+// Type implements Body.
+func (Dropped) Type() Type { return "dropped" }
 
 // Type implements Body.
 func (Reported) Type() Type { return "reported" }

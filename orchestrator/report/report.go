@@ -183,6 +183,17 @@ func (t *Test) Last() *Attempt {
 	return nil
 }
 
+// counting is the number of attempts that are not tentative.
+func (t *Test) counting() int {
+	n := 0
+	for _, a := range t.Attempts {
+		if !a.Tentative {
+			n++
+		}
+	}
+	return n
+}
+
 // Attempt is one execution of one test on one worker.
 type Attempt struct {
 	Attempt  int            `json:"attempt"`

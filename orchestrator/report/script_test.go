@@ -83,6 +83,8 @@ func failing() *script {
 	s.test(4000, 1000, 4, "tests/b.py::test_lost", worker.Passed, "")
 	s.at(5100, TestStarted{Worker: 4, Test: "tests/b.py::test_flaky", Attempt: 2})
 	s.at(5300, TestFinished{Worker: 4, Test: "tests/b.py::test_flaky", Attempt: 2, Outcome: worker.Passed, Call: 200e6})
+	s.at(5300, Judged{Test: "tests/b.py::test_flaky", Verdict: Flaky, Attempts: 2})
+	s.at(5305, Evidence{Worker: 4, Test: "tests/b.py::test_gone", Outcome: worker.Passed}, Dropped{Tests: []string{"tests/b.py::test_gone"}})
 	s.test(5310, 100, 4, "tests/b.py::test_teardown", worker.Passed, "")
 	s.at(5500, TestFinished{ // amended: a module's fixture fails later
 		Worker: 4, Test: "tests/b.py::test_teardown", Attempt: 1, Outcome: worker.Errored, Message: "OSError in teardown",

@@ -76,6 +76,10 @@ func (s *State) Apply(e Event) {
 		s.startTest(b)
 	case TestFinished:
 		s.finishTest(b, e.At)
+	case Evidence:
+		s.hear(b, e.At)
+	case Dropped:
+		s.drop(b.Tests)
 	case Judged:
 		t := s.test(b.Test)
 		s.judge(t, b.Verdict)
@@ -185,7 +189,43 @@ func (s *State) finishTest(b TestFinished, at time.Duration) {
 		s.outcomes[last.Outcome]++
 	}
 	t.Message = failureOf(t)
-	s.judge(t, provisional(t))
+	if t.counting() == 1 { // whether a later one changes the verdict is the ledger's to say
+		s.judge(t, VerdictOf(t.Last().Outcome))
+	}
+}
+
+// hear follows what a worker does, and no test.
+func (s *State) hear(b Evidence, at time.Duration) {
+	w := s.worker(b.Worker)
+	if b.Outcome == "" {
+		w.Running = b.Test
+		w.Order = append(w.Order, b.Test)
+		return
+	}
+	if w.Running == b.Test && w.Lost == "" {
+		w.Running = ""
+	}
+	a := Attempt{At: Duration(at), Setup: b.Setup, Call: b.Call, Teardown: b.Teardown}
+	w.Busy += Duration(a.Total())
+	w.between.finish(a)
+}
+
+// drop takes tests out that there are not.
+func (s *State) drop(ids []string) {
+	gone := make(map[*Test]bool)
+	for _, id := range ids {
+		t, ok := s.byID[id]
+		if !ok {
+			continue
+		}
+		if last := t.Last(); last != nil {
+			s.outcomes[last.Outcome]--
+		}
+		s.judge(t, "")
+		delete(s.byID, id)
+		gone[t] = true
+	}
+	s.tests = slices.DeleteFunc(s.tests, func(t *Test) bool { return gone[t] })
 }
 
 // failureOf is the message of the last attempt that failed and was not
@@ -197,24 +237,6 @@ func failureOf(t *Test) string {
 		}
 	}
 	return ""
-}
-
-// provisional is what the attempts alone say. It holds until Judged comes.
-func provisional(t *Test) Verdict {
-	last := t.Last()
-	if last == nil {
-		return ""
-	}
-	v := VerdictOf(last.Outcome)
-	if v != Pass {
-		return v
-	}
-	for _, a := range t.Attempts {
-		if !a.Tentative && VerdictOf(a.Outcome) == Fail {
-			return Flaky
-		}
-	}
-	return v
 }
 
 // judge moves a test from its verdict to another.
