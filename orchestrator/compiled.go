@@ -15,6 +15,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/shardyard/shardyard/orchestrator/source"
 	"github.com/shardyard/shardyard/worker"
 )
 
@@ -30,28 +33,49 @@ const (
 	compiledFor = 30 * 24 * time.Hour
 )
 
+// compiled is what a run takes from, and adds to, the suite's archive. Its
+// fields are set when it is made, but for brought.
+type compiled struct {
+	file    string // the suite's archive; "" keeps nothing
+	src     *source.Source
+	scratch string // a directory that lasts as long as the run
+	now     func() time.Time
+	log     hclog.Logger
+	// brought is an archive, in scratch, of what was compiled of these very
+	// sources; "" for none.
+	brought string
+}
+
+func newCompiled(req *Request, deps Deps, at *site, scratch string) *compiled {
+	c := &compiled{src: at.src, scratch: scratch, now: deps.Now, log: deps.Logger}
+	if req.Compiled.Dir != "" {
+		c.file = compiledFile(req, at)
+	}
+	return c
+}
+
 // compiledFile is where the suite's archive is kept, for this environment and
 // these settings.
-func (r *run) compiledFile() string {
-	suite := sha256.Sum256([]byte(r.past.suite))
-	parts := append([]string{r.base.ID, r.envKey}, r.req.Compiled.Settings...)
-	for _, name := range r.req.Compiled.Files {
-		hash, _ := r.src.Hash(name) // "" where there is none
+func compiledFile(req *Request, at *site) string {
+	suite := sha256.Sum256([]byte(suiteKey(req)))
+	parts := append([]string{at.base.ID, at.envKey}, req.Compiled.Settings...)
+	for _, name := range req.Compiled.Files {
+		hash, _ := at.src.Hash(name) // "" where there is none
 		parts = append(parts, hash)
 	}
 	place := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return filepath.Join(r.req.Compiled.Dir, hex.EncodeToString(suite[:8])+"-"+hex.EncodeToString(place[:8])+".tar")
+	return filepath.Join(req.Compiled.Dir, hex.EncodeToString(suite[:8])+"-"+hex.EncodeToString(place[:8])+".tar")
 }
 
-// recallCompiled leaves what workers get in the run's directory.
-func (r *run) recallCompiled() error {
-	if r.req.Compiled.Dir == "" {
+// recall leaves what workers get in scratch.
+func (c *compiled) recall() error {
+	if c.file == "" {
 		return nil
 	}
-	if err := r.expireCompiled(); err != nil {
+	if err := c.expire(); err != nil {
 		return err
 	}
-	from, err := os.Open(r.compiledFile())
+	from, err := os.Open(c.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -59,25 +83,25 @@ func (r *run) recallCompiled() error {
 		return err
 	}
 	defer func() { _ = from.Close() }() // it was only read
-	now := r.Now()
+	now := c.now()
 	_ = os.Chtimes(from.Name(), now, now) // it was used; another run may just have replaced it
-	name := filepath.Join(r.scratch(), "compiled.tar")
+	name := filepath.Join(c.scratch, "compiled.tar")
 	to, err := os.Create(name)
 	if err != nil {
 		return err
 	}
 	w := tar.NewWriter(to)
-	n, err := r.copyCompiled(w, from, map[string]bool{}, maxCompiled)
+	n, err := c.copy(w, from, map[string]bool{}, maxCompiled)
 	if err = errors.Join(err, w.Close(), to.Close()); err == nil && n > 0 {
-		r.compiled = name
+		c.brought = name
 	}
 	return err
 }
 
-// copyCompiled copies the entries of an archive whose sources are the same now
+// copy copies the entries of an archive whose sources are the same now
 // and that are not there yet, up to a number of bytes, and says how many these
 // were.
-func (r *run) copyCompiled(w *tar.Writer, from io.Reader, there map[string]bool, limit int64) (n int64, err error) {
+func (c *compiled) copy(w *tar.Writer, from io.Reader, there map[string]bool, limit int64) (n int64, err error) {
 	for archive := tar.NewReader(from); ; {
 		h, err := archive.Next()
 		if errors.Is(err, io.EOF) {
@@ -86,7 +110,7 @@ func (r *run) copyCompiled(w *tar.Writer, from io.Reader, there map[string]bool,
 		if err != nil {
 			return n, err
 		}
-		now, ok := r.src.Hash(h.PAXRecords[worker.CompiledSource])
+		now, ok := c.src.Hash(h.PAXRecords[worker.CompiledSource])
 		if !ok || now != h.PAXRecords[worker.CompiledHash] || h.Typeflag != tar.TypeReg || !filepath.IsLocal(filepath.FromSlash(h.Name)) {
 			continue
 		}
@@ -104,70 +128,71 @@ func (r *run) copyCompiled(w *tar.Writer, from io.Reader, there map[string]bool,
 	}
 }
 
-// bringCompiled puts the archive where the worker's session will find it. It
-// is worth waiting for, but not failing for.
-func (r *run) bringCompiled(ctx context.Context, m *member, client *worker.Client, dir string) string {
-	if r.compiled == "" {
+// bring puts the archive where the session at a place will find it, and says
+// where that is. It is worth waiting for, but not failing for.
+func (c *compiled) bring(ctx context.Context, p *place) string {
+	if c.brought == "" {
 		return ""
 	}
-	f, err := os.Open(r.compiled)
+	f, err := os.Open(c.brought)
 	if err == nil {
-		to := path.Join(filepath.ToSlash(dir), "compiled.tar")
-		err = errors.Join(client.PutFile(ctx, to, 0o644, f), f.Close())
+		to := path.Join(filepath.ToSlash(p.layout.Temp), "compiled.tar")
+		err = errors.Join(p.client.PutFile(ctx, to, 0o644, f), f.Close())
 		if err == nil {
 			return to
 		}
 	}
-	r.Logger.Debug("bring what was compiled", "worker", m.name(), "error", err)
+	c.log.Debug("bring what was compiled", "worker", p.name, "error", err)
 	return ""
 }
 
-// fetchCompiled takes what a worker compiled anew: an archive, "" for none.
-func (r *run) fetchCompiled(ctx context.Context, m *member, client *worker.Client, closed *worker.Closed) string {
+// fetch takes what a worker compiled anew: an archive, "" for none.
+func (c *compiled) fetch(ctx context.Context, p *place, closed *worker.Closed) string {
 	if closed.Compiled == "" {
 		return ""
 	}
-	local := filepath.Join(r.scratch(), "compiled-by-"+m.name()+".tar")
-	if err := fetchFile(ctx, client, closed.Compiled, local, 2*maxCompiled); err != nil {
-		r.Logger.Debug("fetch what was compiled", "worker", m.name(), "error", err)
+	local := filepath.Join(c.scratch, "compiled-by-"+p.name+".tar")
+	if err := p.fetch(ctx, closed.Compiled, local, 2*maxCompiled); err != nil {
+		c.log.Debug("fetch what was compiled", "worker", p.name, "error", err)
 		return ""
 	}
 	return local
 }
 
-// keepCompiled adds an archive to the suite's.
-func (r *run) keepCompiled(more string) error {
-	if err := os.MkdirAll(r.req.Compiled.Dir, 0o755); err != nil {
+// keep adds an archive to the suite's.
+func (c *compiled) keep(more string) error {
+	dir := filepath.Dir(c.file)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	to, err := os.CreateTemp(r.req.Compiled.Dir, ".new-*")
+	to, err := os.CreateTemp(dir, ".new-*")
 	if err != nil {
 		return err
 	}
 	w := tar.NewWriter(to)
 	there, room := map[string]bool{}, int64(maxCompiled)
-	fresh, err := r.addCompiled(w, more, there, room)
+	fresh, err := c.add(w, more, there, room)
 	if err == nil && fresh > 0 {
-		_, err = r.addCompiled(w, r.compiled, there, room-fresh)
+		_, err = c.add(w, c.brought, there, room-fresh)
 	}
 	if err = errors.Join(err, w.Close(), to.Close()); err == nil && fresh > 0 {
-		return os.Rename(to.Name(), r.compiledFile())
+		return os.Rename(to.Name(), c.file)
 	}
 	return errors.Join(err, os.Remove(to.Name()))
 }
 
-// expireCompiled removes the suite's archives of other environments than the
+// expire removes the suite's archives of other environments than the
 // one kept, and those of any project that no run has used for long.
-func (r *run) expireCompiled() error {
-	name := r.compiledFile()
-	suite, _, _ := strings.Cut(filepath.Base(name), "-")
-	all, err := filepath.Glob(filepath.Join(filepath.Dir(r.req.Compiled.Dir), "*", "*"))
+func (c *compiled) expire() error {
+	dir := filepath.Dir(c.file)
+	suite, _, _ := strings.Cut(filepath.Base(c.file), "-")
+	all, err := filepath.Glob(filepath.Join(filepath.Dir(dir), "*", "*"))
 	for _, other := range all {
-		old := filepath.Dir(other) == r.req.Compiled.Dir && strings.HasPrefix(filepath.Base(other), suite+"-")
-		if info, e := os.Stat(other); e == nil && r.Now().Sub(info.ModTime()) > compiledFor {
+		old := filepath.Dir(other) == dir && strings.HasPrefix(filepath.Base(other), suite+"-")
+		if info, e := os.Stat(other); e == nil && c.now().Sub(info.ModTime()) > compiledFor {
 			old = true
 		}
-		if other == name || !old {
+		if other == c.file || !old {
 			continue
 		}
 		if e := os.Remove(other); e != nil && !errors.Is(e, fs.ErrNotExist) {
@@ -177,7 +202,7 @@ func (r *run) expireCompiled() error {
 	return err
 }
 
-func (r *run) addCompiled(w *tar.Writer, name string, there map[string]bool, limit int64) (int64, error) {
+func (c *compiled) add(w *tar.Writer, name string, there map[string]bool, limit int64) (int64, error) {
 	if name == "" {
 		return 0, nil
 	}
@@ -186,7 +211,7 @@ func (r *run) addCompiled(w *tar.Writer, name string, there map[string]bool, lim
 		return 0, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	n, err := r.copyCompiled(w, f, there, limit)
+	n, err := c.copy(w, f, there, limit)
 	if err != nil {
 		return n, fmt.Errorf("read %s: %w", name, err)
 	}

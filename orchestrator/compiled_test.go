@@ -19,18 +19,25 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// compiling is a run of a tree with the given files.
-func compiling(t *testing.T, kept string, files map[string]string) *run {
+// compiling is what a run of a tree with the given files takes and adds.
+func compiling(t *testing.T, kept string, files map[string]string) *compiled {
 	t.Helper()
-	r := &run{Deps: Deps{Now: time.Now}, req: Request{Out: t.TempDir(), Compiled: Compiled{Dir: kept}}, src: &source.Source{Sub: "sub"}}
-	for name, text := range files {
-		r.src.Files = append(r.src.Files, source.File{Path: "sub/" + name, Mode: 0o644, Hash: sha256.Sum256([]byte(text))})
-	}
-	slices.SortFunc(r.src.Files, func(a, b source.File) int { return strings.Compare(a.Path, b.Path) })
-	if err := errors.Join(os.MkdirAll(r.scratch(), 0o755), r.recallCompiled()); err != nil {
+	c := opening(t, kept, files, "", "")
+	if err := c.recall(); err != nil {
 		t.Fatal(err)
 	}
-	return r
+	return c
+}
+
+func opening(t *testing.T, kept string, files map[string]string, suite, environment string) *compiled {
+	t.Helper()
+	src := &source.Source{Sub: "sub"}
+	for name, text := range files {
+		src.Files = append(src.Files, source.File{Path: "sub/" + name, Mode: 0o644, Hash: sha256.Sum256([]byte(text))})
+	}
+	slices.SortFunc(src.Files, func(a, b source.File) int { return strings.Compare(a.Path, b.Path) })
+	at := &site{ground: &ground{src: src}, envKey: environment}
+	return newCompiled(&Request{Suite: suite, Compiled: Compiled{Dir: kept}}, Deps{Now: time.Now}, at, t.TempDir())
 }
 
 // archive is what a worker has compiled of the sources.
@@ -61,13 +68,13 @@ func archive(t *testing.T, sources map[string]string) string {
 }
 
 // content is what workers of the run would be brought.
-func content(t *testing.T, r *run) map[string]string {
+func content(t *testing.T, c *compiled) map[string]string {
 	t.Helper()
 	got := map[string]string{}
-	if r.compiled == "" {
+	if c.brought == "" {
 		return got
 	}
-	f, err := os.Open(r.compiled)
+	f, err := os.Open(c.brought)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +103,7 @@ func TestOnlyWhatWasCompiledOfTheSameSourcesIsBrought(t *testing.T) {
 		t.Errorf("the first run is brought %v", got)
 	}
 	// What tests wrote, or changed, is not the tree's.
-	err := first.keepCompiled(archive(t, map[string]string{"a.py": "A", "b.py": "B", "c.py": "changed by a test", "made.py": "M", "../out.py": "O"}))
+	err := first.keep(archive(t, map[string]string{"a.py": "A", "b.py": "B", "c.py": "changed by a test", "made.py": "M", "../out.py": "O"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +116,7 @@ func TestOnlyWhatWasCompiledOfTheSameSourcesIsBrought(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"a.pyc": "A"}, content(t, third)); diff != "" {
 		t.Error(diff)
 	}
-	if err := third.keepCompiled(archive(t, map[string]string{"b.py": "b", "c.py": "C"})); err != nil {
+	if err := third.keep(archive(t, map[string]string{"b.py": "b", "c.py": "C"})); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string]string{"a.pyc": "A", "b.pyc": "b", "c.pyc": "C"}, content(t, compiling(t, kept, files))); diff != "" {
@@ -128,9 +135,8 @@ func TestOneArchiveOfASuiteIsKeptAndNoneForever(t *testing.T) {
 	}
 	keep := func(environment, suite string) {
 		t.Helper()
-		r := compiling(t, kept, map[string]string{"a.py": "A"})
-		r.envKey, r.past.suite = environment, suite
-		err := errors.Join(r.keepCompiled(archive(t, map[string]string{"a.py": "A"})), r.expireCompiled())
+		c := opening(t, kept, map[string]string{"a.py": "A"}, suite, environment)
+		err := errors.Join(c.keep(archive(t, map[string]string{"a.py": "A"})), c.expire())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,17 +162,17 @@ func TestOneArchiveOfASuiteIsKeptAndNoneForever(t *testing.T) {
 
 func TestABrokenArchiveCostsNothingButTime(t *testing.T) {
 	kept := filepath.Join(t.TempDir(), "compiled", "project")
-	r := compiling(t, kept, map[string]string{"a.py": "A"})
+	c := compiling(t, kept, map[string]string{"a.py": "A"})
 	if err := os.MkdirAll(kept, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(r.compiledFile(), []byte("no archive at all"), 0o644); err != nil {
+	if err := os.WriteFile(c.file, []byte("no archive at all"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.recallCompiled(); err == nil || r.compiled != "" {
-		t.Errorf("%v, %q", err, r.compiled)
+	if err := c.recall(); err == nil || c.brought != "" {
+		t.Errorf("%v, %q", err, c.brought)
 	}
-	if err := r.keepCompiled(archive(t, map[string]string{"a.py": "A"})); err != nil {
+	if err := c.keep(archive(t, map[string]string{"a.py": "A"})); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string]string{"a.pyc": "A"}, content(t, compiling(t, kept, map[string]string{"a.py": "A"}))); diff != "" {

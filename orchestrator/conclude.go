@@ -7,28 +7,41 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
-	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/report"
-	"github.com/shardyard/shardyard/worker"
 )
 
-// conclude makes one result of all: the framework's own tools do it, in a
-// place like the workers'.
-func (r *run) conclude(ctx context.Context) (err error) {
-	step := r.step("conclude")
+// A conclusion makes one result of all that the workers reported: the
+// framework's own tools do it, in a place like the workers'.
+type conclusion struct {
+	*recorder
+	req      *Request
+	dir      runDir
+	out      *outcome
+	spool    *spool
+	finish   *finisher
+	terminal io.Writer // takes the framework's own closing text
+}
+
+func (l *loop) conclusion(out *outcome, terminal io.Writer) *conclusion {
+	return &conclusion{recorder: l.recorder, req: l.req, dir: l.dir, out: out, spool: l.spool, finish: l.finish, terminal: terminal}
+}
+
+// conclude makes the reports, and tells of them.
+func (c *conclusion) conclude(ctx context.Context) (err error) {
+	step := c.step("conclude")
 	defer func() { step.end(err) }()
-	if r.lists.full == nil {
+	if c.out.found == nil {
 		return nil // nothing was discovered: there is nothing to conclude
 	}
-	f := r.finish
-	f.start(ctx, r)
-	if err := r.writeInput(); err != nil {
+	f := c.finish
+	f.start(ctx, c.spool)
+	if err := c.writeInput(); err != nil {
 		return fmt.Errorf("gather the reports: %w", err)
 	}
 	if <-f.ready; f.err != nil {
@@ -37,81 +50,76 @@ func (r *run) conclude(ctx context.Context) (err error) {
 	if <-f.fed; f.unfed != nil {
 		return fmt.Errorf("hand the reports to the finisher: %w", f.unfed)
 	}
-	if err := putTree(ctx, f.client, r.conclusion(), f.dir); err != nil {
+	if err := f.place.put(ctx, c.dir.conclusion(), f.dir); err != nil {
 		return fmt.Errorf("hand the reports to the finisher: %w", err)
 	}
-	f.text.open(r.Terminal)
-	if err := f.client.PutFile(ctx, path.Join(f.dir, complete), 0o644, strings.NewReader("")); err != nil {
+	f.text.open(c.terminal)
+	if err := f.place.client.PutFile(ctx, path.Join(f.dir, complete), 0o644, strings.NewReader("")); err != nil {
 		return fmt.Errorf("hand the reports to the finisher: %w", err)
 	}
 	if <-f.ended; f.failed != nil {
 		return fmt.Errorf("conclude: %w", f.failed)
 	}
-	return r.collect(ctx, f)
+	return c.collect(ctx)
 }
 
 // collect fetches what the finisher made, and tells of it.
-func (r *run) collect(ctx context.Context, f *finisher) error {
+func (c *conclusion) collect(ctx context.Context) error {
+	f := c.finish
 	for _, name := range f.done.Files {
-		local, err := r.resultPath(name)
+		local, err := c.resultPath(name)
 		if err != nil {
 			return err
 		}
-		if err := fetchFile(ctx, f.client, path.Join(f.dir, name), local, maxFetched); err != nil {
+		if err := f.place.fetch(ctx, path.Join(f.dir, name), local, maxFetched); err != nil {
 			return fmt.Errorf("fetch %s: %w", name, err)
 		}
 	}
-	if err := r.copyJUnit(); err != nil {
+	if err := c.copyJUnit(); err != nil {
 		return err
 	}
-	if err := r.copyReports(f.done.Files); err != nil {
+	if err := c.copyReports(f.done.Files); err != nil {
 		return err
 	}
-	r.emit(report.Concluded{Code: f.done.Code, Files: f.done.Files, Error: f.done.Error})
-	return errors.Join(r.covered(ctx, f.done), f.client.Quit(ctx))
+	c.emit(report.Concluded{Code: f.done.Code, Files: f.done.Files, Error: f.done.Error})
+	return errors.Join(c.covered(ctx, f.done), f.place.client.Quit(ctx))
 }
-
-// conclusion has all that the finisher is given, besides the reports.
-func (r *run) conclusion() string { return filepath.Join(r.req.Out, "conclusion") }
-
-// scratch is what only this machine needs during the run.
-func (r *run) scratch() string { return filepath.Join(r.req.Out, "scratch") }
 
 // writeInput lays the rest of the conclusion's input, besides the reports, out
 // in the run's tmp directory.
-func (r *run) writeInput() error {
-	if err := r.writeOrder(); err != nil {
+func (c *conclusion) writeInput() error {
+	if err := c.writeOrder(); err != nil {
 		return err
 	}
 	meta, err := json.Marshal(map[string]any{
-		"duration_seconds": (r.elapsed() - r.hired).Seconds(),
-		"tests":            len(r.tests), "deselected": r.deselected, "missing_coverage": gathered(r.missing),
+		"duration_seconds": (c.elapsed() - c.out.hired).Seconds(),
+		"tests":            c.out.found.tests(), "deselected": c.out.deselected, "missing_coverage": gathered(c.out.missing),
 	})
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(r.conclusion(), "run.json"), meta, 0o644)
+	return os.WriteFile(filepath.Join(c.dir.conclusion(), "run.json"), meta, 0o644)
 }
 
 // writeOrder writes where the reports are that count: those of no test, then
 // in the order of the suite each test's last attempt. It ends the spool.
-func (r *run) writeOrder() (err error) {
-	f, err := os.Create(filepath.Join(r.conclusion(), "order.jsonl"))
+func (c *conclusion) writeOrder() (err error) {
+	f, err := os.Create(filepath.Join(c.dir.conclusion(), "order.jsonl"))
 	if err != nil {
 		return err
 	}
 	w := bufio.NewWriter(f)
-	defer func() { err = errors.Join(err, w.Flush(), f.Close(), r.spool.finish()) }()
+	defer func() { err = errors.Join(err, w.Flush(), f.Close(), c.spool.finish()) }()
 	lines := json.NewEncoder(w)
-	if err := lines.Encode(append([]extent{}, r.spool.rest...)); err != nil || r.broken != "" {
+	if err := lines.Encode(append([]extent{}, c.out.session...)); err != nil || c.out.broken != "" {
 		return err // where the suite is broken no test counts, as in plain pytest
 	}
-	for _, res := range r.results() {
+	for _, res := range c.out.results {
 		var at []extent
 		if a, ok := final(res); ok {
-			at = r.spool.of[attempt{res.Test.ID, a.Token}]
+			at = c.out.reports[attempt{res.Test.ID, a.Token}]
 		}
-		if len(at) == 0 && r.stopped {
+		if len(at) == 0 && c.out.stopped {
 			continue // as in plain pytest, what a stopped run did not reach is not in its reports
 		}
 		if len(at) == 0 {
@@ -119,7 +127,7 @@ func (r *run) writeOrder() (err error) {
 			if err != nil {
 				return err
 			}
-			if at, err = r.spool.append(nil, record{Test: res.Test.ID, Kind: "died", Data: reason}); err != nil {
+			if at, err = c.spool.append(nil, record{Test: res.Test.ID, Kind: "died", Data: reason}); err != nil {
 				return err
 			}
 		}
@@ -128,44 +136,4 @@ func (r *run) writeOrder() (err error) {
 		}
 	}
 	return nil
-}
-
-// results are the verdicts in the suite's own order.
-func (r *run) results() []dispatch.Result {
-	at := make(map[worker.TestID]int, len(r.tests))
-	for i, t := range r.tests {
-		at[t.ID] = i
-	}
-	all := r.d.Results()
-	slices.SortStableFunc(all, func(a, b dispatch.Result) int { return at[a.Test.ID] - at[b.Test.ID] })
-	return all
-}
-
-// final is the attempt that a test's verdict rests on.
-func final(res dispatch.Result) (dispatch.Attempt, bool) {
-	for i := len(res.Attempts) - 1; i >= 0; i-- {
-		if a := res.Attempts[i]; a.Void == "" && a.Outcome != "" {
-			return a, true
-		}
-	}
-	return dispatch.Attempt{}, false
-}
-
-// putTree copies a directory of this machine into a place of work.
-func putTree(ctx context.Context, client *worker.Client, local, remote string) error {
-	return filepath.WalkDir(local, func(name string, e os.DirEntry, err error) error {
-		if err != nil || !e.Type().IsRegular() {
-			return err
-		}
-		rel, err := filepath.Rel(local, name)
-		if err != nil {
-			return err
-		}
-		f, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		err = client.PutFile(ctx, path.Join(remote, filepath.ToSlash(rel)), 0o644, f)
-		return errors.Join(err, f.Close())
-	})
 }

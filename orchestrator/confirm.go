@@ -33,6 +33,25 @@ func (c *collection) items(file string) []worker.Item {
 	return nil
 }
 
+// tests is how many tests there are.
+func (c *collection) tests() (n int) {
+	for _, f := range c.files {
+		n += len(f.Items)
+	}
+	return n
+}
+
+// order is each test's place in the suite's order.
+func (c *collection) order() map[worker.TestID]int {
+	at := make(map[worker.TestID]int)
+	for _, f := range c.files {
+		for _, it := range f.Items {
+			at[it.ID] = len(at)
+		}
+	}
+	return at
+}
+
 // A confirmation holds lazy discoveries against the full one. A lazy worker's
 // results in a file count only when its list of that file equals the full one.
 type confirmation struct {

@@ -18,7 +18,7 @@ import (
 
 // covered reports the combined coverage, and makes its data file usable in the
 // checkout.
-func (r *run) covered(ctx context.Context, done worker.Concluded) error {
+func (c *conclusion) covered(ctx context.Context, done worker.Concluded) error {
 	var summary struct {
 		Coverage *struct {
 			Percent       float64  `json:"percent"`
@@ -34,19 +34,19 @@ func (r *run) covered(ctx context.Context, done worker.Concluded) error {
 	if err := json.Unmarshal(done.Summary, &summary); err != nil {
 		return fmt.Errorf("read the conclusion's summary: %w", err)
 	}
-	c := summary.Coverage
-	if c == nil {
+	cov := summary.Coverage
+	if cov == nil {
 		return nil
 	}
-	ev := report.Covered{Percent: c.Percent, Complete: c.Complete, Reason: c.Reason}
-	if c.FailUnder != nil {
-		ev.FailUnder = *c.FailUnder
+	ev := report.Covered{Percent: cov.Percent, Complete: cov.Complete, Reason: cov.Reason}
+	if cov.FailUnder != nil {
+		ev.FailUnder = *cov.FailUnder
 	}
-	r.emit(ev)
-	if c.RelativeFiles {
+	c.emit(ev)
+	if cov.RelativeFiles {
 		return nil
 	}
-	return r.rebase(ctx)
+	return c.rebase(ctx)
 }
 
 // gathered says what several workers have in common once: of "worker-1: x" and
@@ -73,8 +73,8 @@ func gathered(missing []string) []string {
 // rebase keeps the data with repository-relative paths as relative.coverage,
 // and makes those of .coverage absolute: without relative_files in its
 // configuration, coverage.py finds nothing in the checkout under relative ones.
-func (r *run) rebase(ctx context.Context) error {
-	dir := filepath.Join(r.req.Out, "coverage")
+func (c *conclusion) rebase(ctx context.Context) error {
+	dir := filepath.Join(c.req.Out, "coverage")
 	data := filepath.Join(dir, ".coverage")
 	if _, err := os.Stat(data); errors.Is(err, os.ErrNotExist) {
 		return nil // nothing was measured
@@ -82,7 +82,7 @@ func (r *run) rebase(ctx context.Context) error {
 	if err := copyFile(data, filepath.Join(dir, "relative.coverage")); err != nil {
 		return fmt.Errorf("keep the coverage data: %w", err)
 	}
-	return coverage.Rebase(ctx, data, r.req.Project)
+	return coverage.Rebase(ctx, data, c.req.Project)
 }
 
 func copyFile(from, to string) (err error) {

@@ -12,42 +12,42 @@ import (
 
 // opened: a session takes tests. A worker that collects everything is ready
 // once it has; a lazy one is ready now.
-func (r *run) opened(ctx context.Context, m *member, o worker.Opened) {
+func (l *loop) opened(ctx context.Context, m *member, o worker.Opened) {
 	again := m.ready // another process of the same session
 	m.mode = o.Mode
-	if o.Reason != "" && !r.told[o.Reason] {
-		r.told[o.Reason] = true
-		r.note(report.Info, "every worker collects the whole suite: %s", o.Reason)
+	if o.Reason != "" && !l.told[o.Reason] {
+		l.told[o.Reason] = true
+		l.note(report.Info, "every worker collects the whole suite: %s", o.Reason)
 	}
 	if again {
 		return
 	}
-	r.emit(report.WorkerStarted{Worker: int(m.id), Mode: string(o.Mode), Framework: o.Framework, Runtime: o.Runtime, Host: r.host})
+	l.emit(report.WorkerStarted{Worker: int(m.id), Mode: string(o.Mode), Framework: o.Framework, Runtime: o.Runtime, Host: l.host})
 	if o.Mode == worker.Full {
 		m.exact = true
 		m.collecting = newCollection()
 		return
 	}
-	r.ready(ctx, m)
+	l.ready(ctx, m)
 }
 
 // ready: a worker takes tests. When the last one does, and everybody is busy
 // with tests, it is time to get ready for the end; before, a finisher would
 // only keep workers from starting.
-func (r *run) ready(ctx context.Context, m *member) {
+func (l *loop) ready(ctx context.Context, m *member) {
 	m.ready = true
-	r.emit(report.WorkerReady{Worker: int(m.id)})
-	r.input(ctx, dispatch.WorkerReady{Worker: m.id, Host: r.host, Exact: m.exact})
-	for _, m := range r.members {
+	l.emit(report.WorkerReady{Worker: int(m.id)})
+	l.input(ctx, dispatch.WorkerReady{Worker: m.id, Host: l.host, Exact: m.exact})
+	for _, m := range l.members {
 		if !m.ready && !m.gone {
 			return
 		}
 	}
-	r.finish.start(context.WithoutCancel(ctx), r)
+	l.finish.start(context.WithoutCancel(ctx), l.spool)
 }
 
 // discovered: a file's tests, from a full collection or a lazy expansion.
-func (r *run) discovered(ctx context.Context, m *member, d worker.Discovered) {
+func (l *loop) discovered(ctx context.Context, m *member, d worker.Discovered) {
 	if m.collecting != nil {
 		m.collecting.add(d)
 		return
@@ -56,108 +56,106 @@ func (r *run) discovered(ctx context.Context, m *member, d worker.Discovered) {
 		return // a later process of the session; its ids are checked one by one
 	}
 	m.collected += report.Millis(d.DurationMS).Std()
-	if !r.lists.claim(m, d) {
-		r.reject(ctx, claim{m, d.File, d.Items})
+	if !l.lists.claim(m, d) {
+		l.reject(ctx, claim{m, d.File, d.Items})
 	}
 }
 
 // reject voids what a lazy worker ran in a file that it found other tests in.
-func (r *run) reject(ctx context.Context, c claim) {
-	r.distrust(fmt.Sprintf("%s found other tests in %s than a full collection", c.by.name(), c.file))
+func (l *loop) reject(ctx context.Context, c claim) {
+	l.distrust(fmt.Sprintf("%s found other tests in %s than a full collection", c.by.name(), c.file))
 	var ids []worker.TestID
-	for _, it := range r.lists.full.items(c.file) {
+	for _, it := range l.lists.full.items(c.file) {
 		ids = append(ids, it.ID)
 	}
-	r.input(ctx, dispatch.TestsRejected{Worker: c.by.id, Tests: ids})
+	l.input(ctx, dispatch.TestsRejected{Worker: c.by.id, Tests: ids})
 }
 
 // collected ends a full collection. The first one is the run's discovery; a
 // later one must equal it.
-func (r *run) collected(ctx context.Context, m *member, c worker.Collected) {
+func (l *loop) collected(ctx context.Context, m *member, c worker.Collected) {
 	mine := m.collecting
 	if mine == nil {
 		return // a later process of the session
 	}
 	m.collecting = nil
-	if r.lists.full != nil {
-		if diff := r.lists.full.difference(mine); diff != "" {
-			if !r.told["other tests"] {
-				r.told["other tests"] = true
-				r.note(report.Warning, "%s collected other tests than the run's discovery, and does not run any: %s. Do ids depend on time, chance or the machine?", m.name(), diff)
+	if l.lists.full != nil {
+		if diff := l.lists.full.difference(mine); diff != "" {
+			if !l.told["other tests"] {
+				l.told["other tests"] = true
+				l.note(report.Warning, "%s collected other tests than the run's discovery, and does not run any: %s. Do ids depend on time, chance or the machine?", m.name(), diff)
 			}
-			r.release(m)
-			r.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: "it collected other tests: " + diff})
+			l.release(m)
+			l.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: "it collected other tests: " + diff})
 			return
 		}
-		r.ready(ctx, m)
+		l.ready(ctx, m)
 		return
 	}
-	r.discovery.end(nil)
-	r.collecting = r.elapsed() - r.discovery.began
+	l.discovering.end(nil)
+	l.collecting = l.elapsed() - l.discovering.began
 	for _, rep := range c.Reports {
-		r.keep(ctx, 0, record{Worker: m.name(), Kind: "collect", Data: rep})
+		l.keep(ctx, 0, record{Worker: m.name(), Kind: "collect", Data: rep})
 	}
 	for _, f := range mine.files {
 		for _, rep := range f.Reports {
-			r.keep(ctx, 0, record{Worker: m.name(), Kind: "collect", Data: rep})
+			l.keep(ctx, 0, record{Worker: m.name(), Kind: "collect", Data: rep})
 		}
 	}
-	r.deselected = c.Deselected
-	r.emit(report.Discovered{
+	l.deselected = c.Deselected
+	l.emit(report.Discovered{
 		Tests: c.Tests, Deselected: c.Deselected, Errors: c.Errors, Stop: c.Stop, Duration: report.Millis(c.DurationMS),
 	})
-	wrong := r.lists.settle(mine)
+	wrong := l.lists.settle(mine)
 	if c.Stop {
-		r.broken = report.Count(c.Errors, "file", "files") + " could not be collected"
+		l.broken = report.Count(c.Errors, "file", "files") + " could not be collected"
 	}
-	if r.req.discoverOnly {
-		r.tests = r.estimated(mine.files)
-		r.input(ctx, dispatch.InventoryComplete{})
-		r.ready(ctx, m)
+	if l.discoverOnly {
+		l.input(ctx, dispatch.InventoryComplete{})
+		l.ready(ctx, m)
 		return
 	}
 	if c.Stop { // before the tests are known to the dispatcher, which would hand them out
-		r.stop(ctx, report.Stopped{Reason: r.broken})
+		l.stop(ctx, report.Stopped{Reason: l.broken})
 	}
-	r.inventory(ctx, mine)
+	l.inventory(ctx, mine)
 	for _, w := range wrong {
-		r.reject(ctx, w)
+		l.reject(ctx, w)
 	}
-	r.ready(ctx, m)
+	l.ready(ctx, m)
 }
 
 // inventory tells the dispatcher what there really is, after the hint.
-func (r *run) inventory(ctx context.Context, c *collection) {
+func (l *loop) inventory(ctx context.Context, c *collection) {
 	var ids []worker.TestID
-	tests := r.estimated(c.files)
+	tests := l.past.tests(c.files)
 	known := map[worker.TestID]bool{}
 	for _, t := range tests {
 		known[t.ID] = true
 	}
-	for _, t := range r.hinted {
+	for _, t := range l.past.hinted {
 		if !known[t.ID] {
 			ids = append(ids, t.ID)
 		}
 	}
-	r.tests = tests
 	if len(ids) > 0 {
-		r.input(ctx, dispatch.TestsDropped{Tests: ids})
+		l.input(ctx, dispatch.TestsDropped{Tests: ids})
 	}
-	r.input(ctx, dispatch.TestsAdded{Tests: tests})
-	r.input(ctx, dispatch.InventoryComplete{})
-	r.settleUnknown()
-	if p, ok := r.d.Plan(); ok {
-		r.planned(p)
+	l.input(ctx, dispatch.TestsAdded{Tests: tests})
+	l.input(ctx, dispatch.InventoryComplete{})
+	l.settleUnknown()
+	if p, ok := l.d.Plan(); ok {
+		l.emit(l.past.planned(p, l.d.PlanWorkers(), len(tests)))
 	}
 }
 
 // recollect: the worker that was to discover the tests is gone.
-func (r *run) recollect(ctx context.Context, cause string) {
-	if r.lists.full != nil || r.stopped {
+func (l *loop) recollect(ctx context.Context, cause string) {
+	if l.lists.full != nil || l.stopped {
 		return
 	}
-	r.stop(ctx, report.Stopped{Reason: "the tests could not be discovered: " + cause})
-	r.emit(report.Fault{Kind: report.Infrastructure, Text: "the tests could not be discovered: " + cause})
+	l.stop(ctx, report.Stopped{Reason: "the tests could not be discovered: " + cause})
+	l.emit(report.Fault{Kind: report.Infrastructure, Text: "the tests could not be discovered: " + cause})
 }
 
 // difference says in words where two collections differ; "" when they do not.
@@ -197,15 +195,15 @@ type settings struct {
 }
 
 // reported keeps one of the framework's reports for the conclusion.
-func (r *run) reported(ctx context.Context, m *member, rep worker.Reported) {
-	r.emit(report.Reported{Worker: int(m.id), Test: string(rep.Test), Kind: rep.Kind, Data: rep.Data})
-	if rep.Kind == "settings" && r.settings == nil {
-		r.settings = &settings{}
-		if err := json.Unmarshal(rep.Data, r.settings); err != nil {
-			r.note(report.Warning, "%s sent settings that cannot be read: %v", m.name(), err)
+func (l *loop) reported(ctx context.Context, m *member, rep worker.Reported) {
+	l.emit(report.Reported{Worker: int(m.id), Test: string(rep.Test), Kind: rep.Kind, Data: rep.Data})
+	if rep.Kind == "settings" && l.settings == nil {
+		l.settings = &settings{}
+		if err := json.Unmarshal(rep.Data, l.settings); err != nil {
+			l.note(report.Warning, "%s sent settings that cannot be read: %v", m.name(), err)
 		}
-		for _, n := range r.settings.Notes {
-			r.note(report.Info, "%s", n)
+		for _, n := range l.settings.Notes {
+			l.note(report.Info, "%s", n)
 		}
 	}
 	rec := record{Worker: m.name(), Test: rep.Test, Kind: rep.Kind, Data: rep.Data}
@@ -219,21 +217,21 @@ func (r *run) reported(ctx context.Context, m *member, rep worker.Reported) {
 			return // of a lease that this worker never had
 		}
 	}
-	r.keep(ctx, token, rec)
+	l.keep(ctx, token, rec)
 }
 
-func (r *run) keep(ctx context.Context, token worker.Token, rec record) {
-	if err := r.spool.add(token, rec); err != nil {
-		r.unkept(ctx, err)
+func (l *loop) keep(ctx context.Context, token worker.Token, rec record) {
+	if err := l.spool.add(token, rec); err != nil {
+		l.unkept(ctx, err)
 	}
 }
 
 // unkept ends a run whose reports cannot be kept.
-func (r *run) unkept(ctx context.Context, err error) {
-	if r.unkeptTold {
+func (l *loop) unkept(ctx context.Context, err error) {
+	if l.unkeptTold {
 		return
 	}
-	r.unkeptTold = true
-	r.emit(report.Fault{Kind: report.Infrastructure, Text: err.Error()})
-	r.stop(ctx, report.Stopped{Reason: err.Error()})
+	l.unkeptTold = true
+	l.emit(report.Fault{Kind: report.Infrastructure, Text: err.Error()})
+	l.stop(ctx, report.Stopped{Reason: err.Error()})
 }

@@ -25,32 +25,45 @@ const workerCost = 200 * time.Millisecond
 // Discover collects the suite on one worker, as a run would, and runs nothing.
 // The report says why when it could not.
 func Discover(ctx context.Context, req Request, deps Deps) (*Discovery, *report.Report, error) {
-	req.Workers, req.discoverOnly = 1, true
-	r, err := newRun(req, deps)
+	req.Workers = 1
+	rec, err := openLog(&req, deps)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := r.discover(ctx); err != nil {
-		r.fault(ctx, err)
+	found, err := discover(ctx, &req, deps, rec)
+	if err != nil {
+		rec.fault(ctx, err)
 	}
-	rep, err := r.end()
-	if err != nil || r.lists.full == nil || r.broken != "" {
+	rep, err := rec.end()
+	if err != nil {
 		return nil, rep, err
 	}
-	return &Discovery{
-		Tests: r.tests, Fixtures: r.past.estimates.Fixtures, Costs: plan.Costs{Start: r.past.overhead, Worker: workerCost},
-		Limit: r.limit(), Serial: r.past.serial,
-	}, rep, nil
+	return found, rep, nil
 }
 
-func (r *run) discover(ctx context.Context) error {
+// discover returns nil when the suite could not be collected.
+func discover(ctx context.Context, req *Request, deps Deps, rec *recorder) (*Discovery, error) {
+	at, err := prepare(ctx, req, deps, rec)
+	if err != nil {
+		return nil, err
+	}
 	late := context.WithoutCancel(ctx)
-	if err := r.prologue(ctx); err != nil {
-		return errors.Join(err, r.clear(late))
+	known := recall(ctx, req, deps.History, rec)
+	l, err := newLoop(req, deps, rec, at, known)
+	if err != nil {
+		return nil, errors.Join(err, at.close())
 	}
-	err := r.dispatch(ctx)
-	if err == nil && r.broken != "" {
-		err = r.conclude(late) // shows why files could not be collected
+	l.discoverOnly = true
+	out := l.dispatch(ctx)
+	if out.broken != "" {
+		err = l.conclusion(out, deps.Terminal).conclude(late) // shows why files could not be collected
 	}
-	return errors.Join(err, r.clear(late))
+	err = errors.Join(err, l.clear(late), at.close())
+	if out.found == nil || out.broken != "" {
+		return nil, err
+	}
+	return &Discovery{
+		Tests: known.tests(out.found.files), Fixtures: known.estimates.Fixtures, Costs: plan.Costs{Start: known.overhead, Worker: workerCost},
+		Limit: workerLimit(at.info, req.Limits), Serial: known.serial,
+	}, err
 }

@@ -17,37 +17,47 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
+// An installer makes the layers of a site.
+type installer struct {
+	*ground
+	req    *Request
+	rec    *recorder
+	facts  facts
+	envKey string
+	built  time.Duration // spent on building layers
+}
+
 // environment gives the layer in which the suite's dependencies are
 // installed: the sealed one with this key, or a new one.
-func (r *run) environment(ctx context.Context) (engine.Layer, error) {
-	if r.req.Setup.empty() && r.req.Prepare.empty() {
+func (i *installer) environment(ctx context.Context) (engine.Layer, error) {
+	if i.req.Setup.empty() && i.req.Prepare.empty() {
 		return "", nil
 	}
-	files, err := r.src.Read(ctx, r.req.Setup.Key)
+	files, err := i.src.Read(ctx, i.req.Setup.Key)
 	if err != nil {
 		return "", err
 	}
-	r.envKey = cache.EnvironmentKey(cache.Environment{
-		Base: r.base.ID, Platform: r.info.Platform, Commands: r.req.Setup.Commands, Ensure: r.req.Setup.Ensure, Files: files,
-		Settings: r.req.Builder.Settings,
+	i.envKey = cache.EnvironmentKey(cache.Environment{
+		Base: i.base.ID, Platform: i.info.Platform, Commands: i.req.Setup.Commands, Ensure: i.req.Setup.Ensure, Files: files,
+		Settings: i.req.Builder.Settings,
 	})
-	return r.layer(ctx, layerStep{
-		name: "environment", key: r.envKey, role: engine.Builder,
-		build: func(ctx context.Context, b *builder) error { return b.setup(ctx, r.req.Setup, files) },
+	return i.layer(ctx, layerStep{
+		name: "environment", key: i.envKey, role: engine.Builder,
+		build: func(ctx context.Context, b *builder) error { return b.setup(ctx, i.req.Setup, files) },
 	})
 }
 
 // prepared gives the layer in which the project itself is installed.
-func (r *run) prepared(ctx context.Context, env engine.Layer, tree engine.Tree) (engine.Layer, error) {
-	if r.req.Prepare.empty() {
+func (i *installer) prepared(ctx context.Context, env engine.Layer, tree engine.Tree) (engine.Layer, error) {
+	if i.req.Prepare.empty() {
 		return env, nil
 	}
 	key := cache.PreparedKey(cache.Prepared{
-		Environment: r.envKey, Tree: r.src.ID, Dir: r.src.Sub, Place: r.info.Name + "/" + r.treeName(), Commands: r.req.Prepare.Commands, Ensure: r.req.Prepare.Ensure,
+		Environment: i.envKey, Tree: i.src.ID, Dir: i.src.Sub, Place: i.info.Name + "/" + i.treeName(), Commands: i.req.Prepare.Commands, Ensure: i.req.Prepare.Ensure,
 	})
-	return r.layer(ctx, layerStep{
+	return i.layer(ctx, layerStep{
 		name: "prepare", key: key, role: engine.Preparer, from: env, tree: tree,
-		build: func(ctx context.Context, b *builder) error { return b.prepare(ctx, r.req.Prepare) },
+		build: func(ctx context.Context, b *builder) error { return b.prepare(ctx, i.req.Prepare) },
 	})
 }
 
@@ -62,26 +72,26 @@ type layerStep struct {
 	build func(context.Context, *builder) error
 }
 
-func (r *run) layer(ctx context.Context, s layerStep) (layer engine.Layer, err error) {
-	step := r.step(s.name)
+func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer, err error) {
+	step := i.rec.step(s.name)
 	defer func() {
-		took := r.elapsed() - step.began
+		took := i.rec.elapsed() - step.began
 		if step.cached {
-			step.saved = max(0, r.fact(ctx, s.name)-took)
+			step.saved = max(0, i.facts.time(ctx, s.name)-took)
 		} else {
-			r.built += took
-			if err == nil && r.History != nil {
-				err = r.rememberTime(ctx, s.name, took)
+			i.built += took
+			if err == nil {
+				err = i.facts.setTime(ctx, s.name, took)
 			}
 		}
 		step.end(err)
 	}()
-	find := func() (engine.Layer, bool, error) { return r.Engine.Find(ctx, s.key) }
+	find := func() (engine.Layer, bool, error) { return i.engine.Find(ctx, s.key) }
 	if layer, ok, err := find(); err != nil || ok {
 		step.cached = ok
 		return layer, err
 	}
-	unlock, err := r.Engine.Lock(ctx, s.key, func() { step.say("another run builds it; waiting") })
+	unlock, err := i.engine.Lock(ctx, s.key, func() { step.say("another run builds it; waiting") })
 	if err != nil {
 		return "", err
 	}
@@ -90,30 +100,35 @@ func (r *run) layer(ctx context.Context, s layerStep) (layer engine.Layer, err e
 		step.cached = ok
 		return layer, err
 	}
-	spec := r.spec(s.role, string(s.role))
-	spec.Layer, spec.Tree = s.from, s.tree
-	inst, err := r.Engine.Start(ctx, spec)
+	p, err := begin(ctx, i.engine, i.spec(s))
 	if err != nil {
-		return "", fmt.Errorf("start %s: %w", s.role, err)
+		return "", err
 	}
-	defer func() { err = errors.Join(err, inst.Remove(context.WithoutCancel(ctx))) }()
-	client, err := dial(ctx, inst, string(s.role))
-	if err != nil {
-		_, cause := r.autopsy(ctx, inst, err)
-		return "", fmt.Errorf("%s: %s", s.role, cause)
-	}
-	defer client.Close()
-	b := &builder{client: client, layout: inst.Layout(), base: r.base, sub: r.src.Sub, env: r.req.Builder.Env(inst.Layout()), say: step.say, note: r.note}
-	for _, why := range r.req.Builder.Why {
+	defer func() { err = errors.Join(err, p.end(ctx)) }()
+	b := &builder{client: p.client, layout: p.layout, base: i.base, sub: i.src.Sub, env: i.req.Builder.Env(p.layout), say: step.say, note: i.rec.note}
+	for _, why := range i.req.Builder.Why {
 		step.say(why)
 	}
 	if err := s.build(ctx, b); err != nil {
 		return "", fmt.Errorf("%s failed, nothing of it is kept: %w", s.name, err)
 	}
-	if err := client.Quit(ctx); err != nil {
+	if err := p.client.Quit(ctx); err != nil {
 		return "", fmt.Errorf("end %s: %w", s.role, err)
 	}
-	return inst.Seal(ctx, s.key)
+	return p.inst.Seal(ctx, s.key)
+}
+
+// spec is the place in which a layer is built. What a preparer writes belongs
+// to whom the tests run as.
+func (i *installer) spec(s layerStep) engine.Spec {
+	spec := engine.Spec{
+		Run: i.req.RunID, Name: string(s.role), Role: s.role, Base: i.base, Layer: s.from, Tree: s.tree, TreeName: i.treeName(),
+		Limits: i.req.Limits,
+	}
+	if s.role == engine.Preparer {
+		spec.User = i.req.User
+	}
+	return spec
 }
 
 // A builder runs the commands of a step inside a place of work.

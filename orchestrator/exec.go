@@ -32,43 +32,31 @@ func Exec(ctx context.Context, req Request, cmd Command, deps Deps) (code int, e
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, rec.log.Close()) }()
-	r := &run{Deps: deps, recorder: rec, req: req}
-	r.emit(report.RunStarted{Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, StartedAt: deps.Now()})
-	if r.info, err = r.Engine.Info(ctx); err != nil {
-		return 0, err
-	}
-	defer func() {
-		if r.src != nil {
-			err = errors.Join(err, r.src.Close())
-		}
-	}()
-	if err := r.survey(ctx); err != nil {
-		return 0, err
-	}
-	if err := r.place(ctx); err != nil {
-		return 0, err
-	}
-	inst, err := r.Engine.Start(ctx, r.spec(engine.Worker, "exec"))
+	rec.emit(report.RunStarted{Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, StartedAt: rec.began})
+	info, err := deps.Engine.Info(ctx)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, inst.Remove(context.WithoutCancel(ctx))) }()
-	client, err := dial(ctx, inst, "exec")
+	at, err := settle(ctx, info, &req, deps, rec)
 	if err != nil {
-		_, cause := r.autopsy(ctx, inst, err)
-		return 0, errors.New(cause)
+		return 0, err
 	}
-	defer client.Close()
-	return r.execute(ctx, client, inst.Layout(), cmd)
+	defer func() { err = errors.Join(err, at.close()) }()
+	p, err := at.begin(ctx, engine.Worker, "exec")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, p.end(ctx)) }()
+	return p.execute(ctx, cmd, at.dir(p.layout), at.testEnv(p.layout))
 }
 
-func (r *run) execute(ctx context.Context, client *worker.Client, l engine.Layout, cmd Command) (int, error) {
-	dir, env := path.Join(l.Source, r.src.Sub), r.testEnv(l)
+// execute runs the command, and fetches what it is to get.
+func (p *place) execute(ctx context.Context, cmd Command, dir string, env map[string]string) (int, error) {
 	for k, v := range cmd.Env {
 		env[k] = v
 	}
 	var writeErr error
-	exited, err := client.Exec(ctx, worker.Exec{Argv: cmd.Argv, Dir: dir, Env: env, Clean: true}, func(o worker.Output) {
+	exited, err := p.client.Exec(ctx, worker.Exec{Argv: cmd.Argv, Dir: dir, Env: env, Clean: true}, func(o worker.Output) {
 		to := cmd.Stdout
 		if o.Stream == "stderr" {
 			to = cmd.Stderr
@@ -87,7 +75,7 @@ func (r *run) execute(ctx context.Context, client *worker.Client, l engine.Layou
 		if !filepath.IsLocal(filepath.FromSlash(name)) {
 			return 0, fmt.Errorf("--get %s: a path below the project's directory", name)
 		}
-		if err := fetchFile(ctx, client, path.Join(dir, name), filepath.Join(cmd.To, filepath.FromSlash(name)), math.MaxInt64); err != nil {
+		if err := p.fetch(ctx, path.Join(dir, name), filepath.Join(cmd.To, filepath.FromSlash(name)), math.MaxInt64); err != nil {
 			return 0, fmt.Errorf("fetch %s: %w", name, err)
 		}
 	}

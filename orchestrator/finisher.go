@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"path"
 	"sync"
@@ -14,12 +13,12 @@ import (
 // A finisher is the place where the run's reports are made. It is started, and
 // gets ready, while the tests run, so that nobody waits for it at the end.
 type finisher struct {
-	once   sync.Once
-	ready  chan struct{} // closed when client and dir, or err, are set
-	inst   engine.Instance
-	client *worker.Client
-	dir    string // of the conclusion, inside
-	err    error
+	site  *site
+	once  sync.Once
+	ready chan struct{} // closed when place and dir, or err, are set
+	place *place
+	dir   string // of the conclusion, inside
+	err   error
 
 	fed   chan struct{} // closed when it has all reports, or unfed is set
 	unfed error
@@ -30,42 +29,39 @@ type finisher struct {
 	failed error
 }
 
-func newFinisher() *finisher {
-	return &finisher{ready: make(chan struct{}), fed: make(chan struct{}), ended: make(chan struct{})}
+func newFinisher(at *site) *finisher {
+	return &finisher{site: at, ready: make(chan struct{}), fed: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // complete is the file that tells the finisher that its input is there.
 const complete = "complete"
 
-func (f *finisher) start(ctx context.Context, r *run) {
+// start begins it, once; it takes the reports from the spool as they come.
+func (f *finisher) start(ctx context.Context, s *spool) {
 	f.once.Do(func() {
 		go func() {
 			defer close(f.ended)
-			f.err = f.open(ctx, r)
+			f.err = f.open(ctx)
 			close(f.ready)
 			if f.err != nil {
 				close(f.fed)
 				return
 			}
-			go f.feed(ctx, r.spool)
-			l := f.inst.Layout()
-			f.done, f.failed = f.client.Conclude(ctx, worker.Conclude{
-				Framework: r.req.Framework, Source: path.Join(l.Source, r.src.Sub), Dir: f.dir, Await: path.Join(f.dir, complete),
-				Args: r.req.Args, Env: r.testEnv(l), Options: r.req.Options(r.interpreter(l)),
+			go f.feed(ctx, s)
+			at, l := f.site, f.place.layout
+			f.done, f.failed = f.place.client.Conclude(ctx, worker.Conclude{
+				Framework: at.req.Framework, Source: at.dir(l), Dir: f.dir, Await: path.Join(f.dir, complete),
+				Args: at.req.Args, Env: at.testEnv(l), Options: at.req.Options(at.interpreter(l)),
 			}, func(o worker.Output) { f.text.write(o.Data) })
 		}()
 	})
 }
 
-func (f *finisher) open(ctx context.Context, r *run) (err error) {
-	if f.inst, err = r.Engine.Start(ctx, r.spec(engine.Finisher, "finisher")); err != nil {
-		return fmt.Errorf("start the finisher: %w", err)
+func (f *finisher) open(ctx context.Context) (err error) {
+	if f.place, err = f.site.begin(ctx, engine.Finisher, "finisher"); err != nil {
+		return err
 	}
-	if f.client, err = dial(ctx, f.inst, "finisher"); err != nil {
-		_, cause := r.autopsy(ctx, f.inst, err)
-		return fmt.Errorf("start the finisher: %s", cause)
-	}
-	f.dir = path.Join(f.inst.Layout().Temp, "conclusion")
+	f.dir = path.Join(f.place.layout.Temp, "conclusion")
 	return nil
 }
 
@@ -73,22 +69,20 @@ func (f *finisher) open(ctx context.Context, r *run) (err error) {
 // brought when the tests end.
 func (f *finisher) feed(ctx context.Context, s *spool) {
 	defer close(f.fed)
-	f.unfed = f.client.PutFile(ctx, path.Join(f.dir, "reports.jsonl"), 0o644, s.follow())
+	f.unfed = f.place.client.PutFile(ctx, path.Join(f.dir, "reports.jsonl"), 0o644, s.follow())
 }
 
 // remove ends it, started or not. The spool, if any, is finished.
 func (f *finisher) remove(ctx context.Context) error {
 	f.once.Do(func() { close(f.ready); close(f.fed); close(f.ended) })
 	<-f.ready
-	if f.client != nil {
-		f.client.Close()
-	}
-	<-f.fed
-	<-f.ended
-	if f.inst == nil {
+	if f.place == nil {
 		return nil
 	}
-	return f.inst.Remove(ctx)
+	f.place.client.Close()
+	<-f.fed
+	<-f.ended
+	return f.place.end(ctx)
 }
 
 // A gate keeps text until it may be shown.

@@ -3,14 +3,18 @@ package orchestrator
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
-	"github.com/shardyard/shardyard/orchestrator/plan"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
 )
@@ -18,31 +22,46 @@ import (
 // grace is how long running tests get to end when the run is stopped.
 const grace = 3 * time.Second
 
-// loopState is what only the loop touches.
-type loopState struct {
-	d        *dispatch.Dispatcher
-	spool    *spool
-	hired    time.Duration // when workers were asked for
-	mode     worker.Mode   // of workers that need not be exact
-	workers  int           // how many were asked for
-	host     string
+// A loop starts the workers of a run, and folds what they tell into the
+// dispatcher and the log until every test has its verdict. It is the only one
+// that touches its fields.
+type loop struct {
+	*recorder
+	req      *Request
+	log      hclog.Logger
+	site     *site
 	past     past
-	hinted   []plan.Test // what the last run discovered
-	started  int         // members that are not gone
-	done     bool
-	stopped  bool
-	killed   bool
-	timer    <-chan time.Time // ends the grace period
-	failures map[worker.TestID]bool
-	settings *settings
+	dir      runDir
+	compiled *compiled
+	spool    *spool
+	finish   *finisher
+	workers  int // how many were asked for
+	host     string
 
+	d       *dispatch.Dispatcher
+	inbox   chan message
+	members map[dispatch.WorkerID]*member
+	started int // members that are not gone
+	// removals are of workers that are gone and not yet removed.
+	removals sync.WaitGroup
+
+	mode    worker.Mode // of workers that need not be exact
+	done    bool
+	stopped bool
+	killed  bool
+	timer   <-chan time.Time // ends the grace period
+	// discoverOnly: once the tests are known, none is handed out.
+	discoverOnly bool
+
+	lists        confirmation
+	failures     map[worker.TestID]bool
+	settings     *settings
 	sessionError string   // of the last exact worker whose session failed
 	unkeptTold   bool     // that reports cannot be kept
 	missing      []string // coverage that is not there, in words
 
-	starting            *stepping
-	discovery           *stepping
-	tests               []plan.Test // discovered, in the suite's order
+	starting            *step
+	discovering         *step
 	deselected          int
 	broken              string                    // files could not be collected, in words: no test counts
 	told                map[string]bool           // notes that were made
@@ -51,71 +70,107 @@ type loopState struct {
 	before              map[attempt]worker.TestID // what ran before a tentative failure
 	unknown             []worker.TestID           // hinted tests that a lazy worker did not find
 	openers             map[attempt]bool          // attempts that were their file's first on their worker
+	hired               time.Duration             // when workers were asked for
 	firstTest, lastTest time.Duration
 	collecting          time.Duration // what discovery took
 }
 
+// newLoop makes what the workers of a run need here. Who gets a loop clears it.
+func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loop, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("name this machine: %w", err)
+	}
+	dir := runDir(req.Out)
+	l := &loop{
+		recorder: rec, req: req, log: deps.Logger, site: at, past: known, dir: dir, host: host, workers: fleet(req, at.info, &known, rec),
+		compiled: newCompiled(req, deps, at, dir.scratch()), finish: newFinisher(at), inbox: make(chan message, 256), members: map[dispatch.WorkerID]*member{},
+		failures: map[worker.TestID]bool{}, told: map[string]bool{}, openers: map[attempt]bool{}, before: map[attempt]worker.TestID{},
+	}
+	l.chooseMode()
+	l.emit(report.RunStarted{Workers: l.workers})
+	l.d = dispatch.New(dispatch.Config{
+		Workers: l.workers, Split: req.Split, Static: req.Static, Retries: req.Retries, MaxReplacements: l.workers,
+		Fixtures: known.estimates.Fixtures, PerTest: known.estimates.PerTest, Speeds: known.samples.Hosts,
+	})
+	if err = dir.make(); err == nil {
+		l.spool, err = newSpool(filepath.Join(dir.scratch(), "reports.jsonl"))
+	}
+	if err != nil {
+		return nil, errors.Join(err, dir.clear())
+	}
+	if err := l.compiled.recall(); err != nil {
+		l.note(report.Warning, "what was compiled of the sources cannot be read, and is compiled again: %v", err)
+	}
+	return l, nil
+}
+
+// clear waits until every place of the run is removed, and removes what only
+// the run needed here.
+func (l *loop) clear(ctx context.Context) error {
+	err := errors.Join(l.spool.finish(), l.finish.remove(ctx))
+	l.removals.Wait()
+	return errors.Join(err, l.spool.remove(), l.dir.clear())
+}
+
 // dispatch starts the workers and runs the loop until every test has its
 // verdict and every worker is gone.
-func (r *run) dispatch(ctx context.Context) (err error) {
+func (l *loop) dispatch(ctx context.Context) *outcome {
 	// Workers outlive ctx for the grace period.
 	hard, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
-	if r.spool, err = newSpool(filepath.Join(r.scratch(), "reports.jsonl")); err != nil {
-		return err
+	l.hired = l.elapsed()
+	l.starting = l.step("start")
+	for i := range l.workers {
+		l.hire(hard, dispatch.WorkerID(i+1), i == 0)
 	}
-	r.hired = r.elapsed()
-	r.starting = r.step("start")
-	for i := range r.workers {
-		r.hire(hard, dispatch.WorkerID(i+1), i == 0)
-	}
-	if len(r.hinted) > 0 {
-		r.input(hard, dispatch.TestsAdded{Tests: r.hinted, Hinted: true})
+	if len(l.past.hinted) > 0 && !l.discoverOnly {
+		l.input(hard, dispatch.TestsAdded{Tests: l.past.hinted, Hinted: true})
 	}
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	var deadline <-chan time.Time
-	if r.req.RunTimeout > 0 {
-		t := time.NewTimer(r.req.RunTimeout)
+	if l.req.RunTimeout > 0 {
+		t := time.NewTimer(l.req.RunTimeout)
 		defer t.Stop()
 		deadline = t.C
 	}
 	interrupt := ctx.Done()
-	for r.started > 0 || !r.done {
+	for l.started > 0 || !l.done {
 		select {
-		case m := <-r.inbox:
-			r.take(hard, m)
+		case m := <-l.inbox:
+			l.take(hard, m)
 		case <-interrupt:
 			interrupt = nil
-			r.stop(hard, report.Stopped{Reason: "interrupted", Signal: signalOf(ctx)})
-			r.hurry()
+			l.stop(hard, report.Stopped{Reason: "interrupted", Signal: signalOf(ctx)})
+			l.hurry()
 		case <-deadline:
 			deadline = nil
-			r.stop(hard, report.Stopped{Reason: fmt.Sprintf("the run took longer than --run-timeout %s", r.req.RunTimeout)})
-			r.hurry()
+			l.stop(hard, report.Stopped{Reason: fmt.Sprintf("the run took longer than --run-timeout %s", l.req.RunTimeout)})
+			l.hurry()
 		case <-second.C:
-			r.input(hard, dispatch.Ticked{})
-			if err := r.spool.flush(); err != nil {
-				r.unkept(hard, err)
+			l.input(hard, dispatch.Ticked{})
+			if err := l.spool.flush(); err != nil {
+				l.unkept(hard, err)
 			}
-		case <-r.timer:
-			r.timer, r.killed = nil, true
+		case <-l.timer:
+			l.timer, l.killed = nil, true
 			kill()
 		}
 	}
-	return nil
+	return l.outcome()
 }
 
 // hurry gives what runs its last seconds.
-func (r *run) hurry() {
-	if r.timer == nil && !r.killed {
-		r.timer = time.After(grace)
+func (l *loop) hurry() {
+	if l.timer == nil && !l.killed {
+		l.timer = time.After(grace)
 	}
 }
 
 // hire starts one more worker.
-func (r *run) hire(ctx context.Context, id dispatch.WorkerID, exact bool) {
-	mode := r.mode
+func (l *loop) hire(ctx context.Context, id dispatch.WorkerID, exact bool) {
+	mode := l.mode
 	if exact {
 		mode = worker.Full
 	}
@@ -124,70 +179,70 @@ func (r *run) hire(ctx context.Context, id dispatch.WorkerID, exact bool) {
 		running: map[worker.TestID]worker.Token{}, leases: map[worker.TestID]lease{}, opened: map[string]bool{},
 	}
 	ctx, m.cancel = context.WithCancel(ctx)
-	r.members[m.id] = m
-	r.started++
-	r.removals.Add(1)
+	l.members[m.id] = m
+	l.started++
+	l.removals.Add(1)
 	// An engine starts only a few at once: first come the ones hired first, of
 	// which the very first discovers the tests.
 	begun := make(chan struct{})
 	go func() {
 		close(begun)
-		r.tend(ctx, m, r.open(mode))
+		l.tend(ctx, m)
 	}()
 	<-begun
 }
 
 // stop ends handing out.
-func (r *run) stop(ctx context.Context, s report.Stopped) {
-	if r.stopped {
+func (l *loop) stop(ctx context.Context, s report.Stopped) {
+	if l.stopped {
 		return
 	}
-	r.stopped = true
-	r.emit(s)
-	r.input(ctx, dispatch.Stopped{Reason: s.Reason})
+	l.stopped = true
+	l.emit(s)
+	l.input(ctx, dispatch.Stopped{Reason: s.Reason})
 }
 
 // input tells the dispatcher what happened and does what it says.
-func (r *run) input(ctx context.Context, in dispatch.Input) {
-	r.apply(ctx, r.d.Handle(r.elapsed(), in).Commands)
+func (l *loop) input(ctx context.Context, in dispatch.Input) {
+	l.apply(ctx, l.d.Handle(l.elapsed(), in).Commands)
 }
 
-func (r *run) apply(ctx context.Context, commands []dispatch.Command) {
+func (l *loop) apply(ctx context.Context, commands []dispatch.Command) {
 	for _, c := range commands {
 		switch c := c.(type) {
 		case dispatch.Hand:
 			for _, t := range c.Tests {
-				r.members[c.Worker].leases[t.ID] = lease{c.Token, t.File}
+				l.members[c.Worker].leases[t.ID] = lease{c.Token, t.File}
 			}
-			r.send(c.Worker, worker.Request{Lease: &worker.Lease{Token: c.Token, Tests: c.Tests}})
+			l.send(c.Worker, worker.Request{Lease: &worker.Lease{Token: c.Token, Tests: c.Tests}})
 		case dispatch.TakeBack:
-			r.send(c.Worker, worker.Request{Revoke: &worker.Revoke{Tests: c.Tests}})
+			l.send(c.Worker, worker.Request{Revoke: &worker.Revoke{Tests: c.Tests}})
 		case dispatch.Release:
-			r.release(r.members[c.Worker])
+			l.release(l.members[c.Worker])
 		case dispatch.Replace:
-			r.hire(ctx, c.Worker, c.Exact || r.lists.full == nil && r.exactLeft() == 0)
+			l.hire(ctx, c.Worker, c.Exact || l.lists.full == nil && l.exactLeft() == 0)
 		case dispatch.Done:
-			r.done = true
-			for _, id := range slices.Sorted(maps.Keys(r.members)) {
-				r.release(r.members[id])
+			l.done = true
+			for _, id := range slices.Sorted(maps.Keys(l.members)) {
+				l.release(l.members[id])
 			}
 		}
 	}
 }
 
 // send talks to a worker. That it fails is told by the worker's departure.
-func (r *run) send(id dispatch.WorkerID, req worker.Request) {
-	m := r.members[id]
+func (l *loop) send(id dispatch.WorkerID, req worker.Request) {
+	m := l.members[id]
 	if m.client == nil || m.gone {
 		return
 	}
 	if err := m.client.Send(req); err != nil {
-		r.Logger.Debug("send", "worker", m.name(), "error", err)
+		l.log.Debug("send", "worker", m.name(), "error", err)
 	}
 }
 
 // release drains a worker; one that is not there yet is given up.
-func (r *run) release(m *member) {
+func (l *loop) release(m *member) {
 	m.released = true
 	switch {
 	case m.gone || m.draining:
@@ -195,40 +250,40 @@ func (r *run) release(m *member) {
 		m.cancel()
 	default:
 		m.draining = true
-		r.send(m.id, worker.Request{Drain: &worker.Drain{}})
+		l.send(m.id, worker.Request{Drain: &worker.Drain{}})
 	}
 }
 
 // take handles a message of a member.
-func (r *run) take(ctx context.Context, msg message) {
+func (l *loop) take(ctx context.Context, msg message) {
 	m := msg.from
 	switch {
 	case msg.attached != nil:
 		m.client = msg.attached
 		if m.released {
-			r.release(m)
+			l.release(m)
 		}
-		if r.discovery == nil {
-			r.starting.end(nil)
-			r.discovery = r.step("discover")
+		if l.discovering == nil {
+			l.starting.end(nil)
+			l.discovering = l.step("discover")
 		}
 	case msg.gone != nil:
-		r.leave(ctx, m, *msg.gone)
+		l.leave(ctx, m, *msg.gone)
 	default:
-		r.event(ctx, m, msg.event)
+		l.event(ctx, m, msg.event)
 	}
 }
 
 // leave ends a member.
-func (r *run) leave(ctx context.Context, m *member, d departure) {
+func (l *loop) leave(ctx context.Context, m *member, d departure) {
 	m.gone = true
 	m.cancel()
-	r.started--
+	l.started--
 	if m.closed != nil {
 		if d.missing != "" || m.died {
-			r.missing = append(r.missing, m.name()+": "+cmp.Or(d.missing, "a process of its session ended before its time"))
+			l.missing = append(l.missing, m.name()+": "+cmp.Or(d.missing, "a process of its session ended before its time"))
 		}
-		r.emit(report.WorkerClosed{Worker: int(m.id), Code: m.closed.Code})
+		l.emit(report.WorkerClosed{Worker: int(m.id), Code: m.closed.Code})
 		return
 	}
 	lost := report.WorkerLost{Worker: int(m.id), Cause: d.cause, Code: d.exit.Code, OOM: d.exit.OOMKilled}
@@ -236,44 +291,44 @@ func (r *run) leave(ctx context.Context, m *member, d departure) {
 		lost.Test = string(t)
 	}
 	if m.client != nil {
-		r.missing = append(r.missing, m.name()+": it was lost: "+d.cause)
+		l.missing = append(l.missing, m.name()+": it was lost: "+d.cause)
 	}
-	if unwanted := m.released && m.client == nil; !unwanted && !r.killed {
-		r.emit(lost)
+	if unwanted := m.released && m.client == nil; !unwanted && !l.killed {
+		l.emit(lost)
 	}
-	r.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: d.cause})
-	if r.lists.full == nil && r.exactLeft() == 0 {
-		r.recollect(ctx, d.cause)
+	l.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: d.cause})
+	if l.lists.full == nil && l.exactLeft() == 0 {
+		l.recollect(ctx, d.cause)
 	}
 }
 
 // event folds one event of a worker.
-func (r *run) event(ctx context.Context, m *member, ev *worker.Event) {
+func (l *loop) event(ctx context.Context, m *member, ev *worker.Event) {
 	switch {
 	case ev.Opened != nil:
-		r.opened(ctx, m, *ev.Opened)
+		l.opened(ctx, m, *ev.Opened)
 	case ev.Discovered != nil:
-		r.discovered(ctx, m, *ev.Discovered)
+		l.discovered(ctx, m, *ev.Discovered)
 	case ev.Collected != nil:
-		r.collected(ctx, m, *ev.Collected)
+		l.collected(ctx, m, *ev.Collected)
 	case ev.Started != nil:
-		r.testStarted(ctx, m, *ev.Started)
+		l.testStarted(ctx, m, *ev.Started)
 	case ev.Reported != nil:
-		r.reported(ctx, m, *ev.Reported)
+		l.reported(ctx, m, *ev.Reported)
 	case ev.Finished != nil:
-		r.testFinished(ctx, m, *ev.Finished)
+		l.testFinished(ctx, m, *ev.Finished)
 	case ev.Returned != nil:
-		r.returned(ctx, m, *ev.Returned)
+		l.returned(ctx, m, *ev.Returned)
 	case ev.Died != nil:
 		m.died = true
-		r.note(report.Warning, "%s: the test process ended before its time (%s, exit status %d)%s", m.name(), ev.Died.Cause, ev.Died.Code,
+		l.note(report.Warning, "%s: the test process ended before its time (%s, exit status %d)%s", m.name(), ev.Died.Cause, ev.Died.Code,
 			map[bool]string{true: "; another one goes on", false: ""}[ev.Died.Again])
 	case ev.Closed != nil:
-		r.sessionClosed(ctx, m, *ev.Closed)
+		l.sessionClosed(ctx, m, *ev.Closed)
 	case ev.Output != nil:
-		r.emit(report.Output{Worker: int(m.id), Text: string(ev.Output.Data), Dropped: ev.Output.Dropped})
+		l.emit(report.Output{Worker: int(m.id), Text: string(ev.Output.Data), Dropped: ev.Output.Dropped})
 	case ev.Failed != nil:
-		r.failed(ctx, m, *ev.Failed)
+		l.failed(ctx, m, *ev.Failed)
 	}
 }
 
@@ -281,38 +336,38 @@ func (r *run) event(ctx context.Context, m *member, ev *worker.Event) {
 // the run, and so does what a second exact worker says in the same words: an
 // internal error of the framework's would meet all others too. Anything else
 // costs this worker; the one that comes for a lazy one collects everything.
-func (r *run) failed(ctx context.Context, m *member, f worker.Failed) {
+func (l *loop) failed(ctx context.Context, m *member, f worker.Failed) {
 	switch {
-	case r.stopped:
-		r.Logger.Debug("failed", "worker", m.name(), "error", f.Error)
+	case l.stopped:
+		l.log.Debug("failed", "worker", m.name(), "error", f.Error)
 	case f.Usage:
-		r.emit(report.Fault{Kind: report.Usage, Text: f.Error})
-		r.stop(ctx, report.Stopped{Reason: "the suite cannot be run as asked"})
-	case m.exact && m.failed == "" && f.Error == r.sessionError:
-		r.emit(report.Fault{Kind: report.Infrastructure, Text: f.Error})
-		r.stop(ctx, report.Stopped{Reason: "two workers failed in the same way"})
+		l.emit(report.Fault{Kind: report.Usage, Text: f.Error})
+		l.stop(ctx, report.Stopped{Reason: "the suite cannot be run as asked"})
+	case m.exact && m.failed == "" && f.Error == l.sessionError:
+		l.emit(report.Fault{Kind: report.Infrastructure, Text: f.Error})
+		l.stop(ctx, report.Stopped{Reason: "two workers failed in the same way"})
 	default:
 		if m.exact {
-			r.sessionError = f.Error
+			l.sessionError = f.Error
 		}
-		r.emit(report.WorkerLost{Worker: int(m.id), Cause: f.Error})
+		l.emit(report.WorkerLost{Worker: int(m.id), Cause: f.Error})
 		if !m.exact {
-			r.mode = worker.Full
-			r.distrust(m.name() + " could not collect lazily")
+			l.mode = worker.Full
+			l.distrust(m.name() + " could not collect lazily")
 		}
 	}
 	m.failed = f.Error
-	r.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: f.Error})
-	r.release(m)
-	if r.lists.full == nil && r.exactLeft() == 0 {
-		r.recollect(ctx, f.Error)
+	l.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: f.Error})
+	l.release(m)
+	if l.lists.full == nil && l.exactLeft() == 0 {
+		l.recollect(ctx, f.Error)
 	}
 }
 
 // exactLeft counts the workers that may still discover the suite.
-func (r *run) exactLeft() int {
+func (l *loop) exactLeft() int {
 	n := 0
-	for _, m := range r.members {
+	for _, m := range l.members {
 		if m.exact && !m.gone && m.failed == "" {
 			n++
 		}

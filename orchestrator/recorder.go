@@ -66,9 +66,9 @@ func (c *recorder) end() (*report.Report, error) {
 	return c.state.Report(), c.err
 }
 
-// A stepping is a step of the line while it runs.
-type stepping struct {
-	r      *run
+// A step is a step of the line while it runs.
+type step struct {
+	rec    *recorder
 	name   string
 	began  time.Duration
 	cached bool
@@ -76,22 +76,22 @@ type stepping struct {
 	detail string
 }
 
-func (r *run) step(name string) *stepping {
-	r.emit(report.StepStarted{Name: name})
-	return &stepping{r: r, name: name, began: r.elapsed()}
+func (c *recorder) step(name string) *step {
+	c.emit(report.StepStarted{Name: name})
+	return &step{rec: c, name: name, began: c.elapsed()}
 }
 
-func (s *stepping) say(text string) { s.r.emit(report.StepProgress{Name: s.name, Text: text}) }
+func (s *step) say(text string) { s.rec.emit(report.StepProgress{Name: s.name, Text: text}) }
 
-func (s *stepping) end(err error) {
+func (s *step) end(err error) {
 	fin := report.StepFinished{
-		Name: s.name, Cached: s.cached, Duration: report.Duration(s.r.elapsed() - s.began),
+		Name: s.name, Cached: s.cached, Duration: report.Duration(s.rec.elapsed() - s.began),
 		Saved: report.Duration(s.saved), Detail: s.detail,
 	}
 	if err != nil {
 		fin.Error = err.Error()
 	}
-	s.r.emit(fin)
+	s.rec.emit(fin)
 }
 
 // A Signal is the cause of a context that ended because somebody asked:

@@ -55,8 +55,6 @@ type Request struct {
 	User        string
 
 	Compiled Compiled
-
-	discoverOnly bool
 }
 
 // Compiled is what is kept between runs of what the framework compiles of the

@@ -13,18 +13,18 @@ import (
 
 // copyJUnit honours the user's own --junitxml: workers wrote elsewhere. The
 // path comes from a worker, so what the user did not type must be a local .xml.
-func (r *run) copyJUnit() error {
-	if r.settings == nil || r.settings.JUnit == "" {
+func (c *conclusion) copyJUnit() error {
+	if c.out.settings == nil || c.out.settings.JUnit == "" {
 		return nil
 	}
-	to := r.settings.JUnit
-	typed := slices.ContainsFunc(r.req.Args, func(a string) bool { return a == to || strings.HasSuffix(a, "="+to) })
+	to := c.out.settings.JUnit
+	typed := slices.ContainsFunc(c.req.Args, func(a string) bool { return a == to || strings.HasSuffix(a, "="+to) })
 	if !typed && (!filepath.IsLocal(to) || filepath.Ext(to) != ".xml") {
-		r.note(report.Warning, "--junitxml %s, from the project's own options, is not a .xml file below the project: left out", to)
+		c.note(report.Warning, "--junitxml %s, from the project's own options, is not a .xml file below the project: left out", to)
 		return nil
 	}
-	if err := r.copyResult("junit.xml", to); err != nil {
-		return fmt.Errorf("write --junitxml %s: %w", r.settings.JUnit, err)
+	if err := c.copyResult("junit.xml", to); err != nil {
+		return fmt.Errorf("write --junitxml %s: %w", c.out.settings.JUnit, err)
 	}
 	return nil
 }
@@ -37,20 +37,20 @@ var reportKinds = []string{".html", ".htm", ".xml", ".json", ".jsonl", ".csv", "
 
 // copyReports puts what plugins wrote where the arguments have it. Everything
 // else stays in the run's directory: its path comes from a worker.
-func (r *run) copyReports(files []string) error {
+func (c *conclusion) copyReports(files []string) error {
 	for _, name := range files {
 		rel, ok := cutDir(name, reportsDir)
 		if !ok {
 			continue
 		}
-		to := r.asked(rel)
+		to := c.asked(rel)
 		if to == "" {
 			if !strings.HasPrefix(rel, "assets/") && !strings.Contains(rel, "/assets/") {
-				r.note(report.Info, "%s is in the run's results, in reports/", rel)
+				c.note(report.Info, "%s is in the run's results, in reports/", rel)
 			}
 			continue
 		}
-		if err := r.copyResult(path.Join("reports", rel), to); err != nil {
+		if err := c.copyResult(path.Join("reports", rel), to); err != nil {
 			return fmt.Errorf("write %s: %w", to, err)
 		}
 	}
@@ -60,12 +60,12 @@ func (r *run) copyReports(files []string) error {
 // asked is the value of an option in the arguments that names a report: its
 // path, or one outside the project with that base name; "" when there is none.
 // A path that chooses tests is no option's value, and is never written to.
-func (r *run) asked(report string) string {
+func (c *conclusion) asked(report string) string {
 	if !slices.Contains(reportKinds, path.Ext(report)) {
 		return ""
 	}
 	option := false // the argument before is one that may have a value
-	for _, a := range r.req.Args {
+	for _, a := range c.req.Args {
 		value, ok := a, option
 		option = strings.HasPrefix(a, "--") && !strings.Contains(a, "=")
 		if strings.HasPrefix(a, "-") {
@@ -79,11 +79,11 @@ func (r *run) asked(report string) string {
 }
 
 // copyResult copies a file of the run's directory to where the user wants it.
-func (r *run) copyResult(name, to string) error {
+func (c *conclusion) copyResult(name, to string) error {
 	if !filepath.IsAbs(to) {
-		to = filepath.Join(r.req.Project, to)
+		to = filepath.Join(c.req.Project, to)
 	}
-	data, err := os.ReadFile(filepath.Join(r.req.Out, filepath.FromSlash(name)))
+	data, err := os.ReadFile(filepath.Join(c.req.Out, filepath.FromSlash(name)))
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (r *run) copyResult(name, to string) error {
 
 // resultPath is where a result file goes: below the run's directory, whatever
 // the finisher calls it.
-func (r *run) resultPath(name string) (string, error) {
+func (c *conclusion) resultPath(name string) (string, error) {
 	rel := filepath.FromSlash(name)
 	if trimmed, ok := cutDir(name, "out"); ok {
 		rel = filepath.FromSlash(trimmed)
@@ -103,7 +103,7 @@ func (r *run) resultPath(name string) (string, error) {
 	if !filepath.IsLocal(rel) {
 		return "", fmt.Errorf("the finisher names a result file %q: not a path below its directory", name)
 	}
-	return filepath.Join(r.req.Out, rel), nil
+	return filepath.Join(c.req.Out, rel), nil
 }
 
 func cutDir(name, dir string) (string, bool) {

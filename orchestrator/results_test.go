@@ -23,8 +23,8 @@ func TestAsked(t *testing.T) {
 		{"tests/test_a.py", []string{"--deselect", "tests/test_a.py"}, ""},
 		{"setup.cfg", []string{"-c=setup.cfg"}, ""},
 	} {
-		r := &run{req: Request{Args: c.args}}
-		if got := r.asked(c.report); got != c.want {
+		made := &conclusion{req: &Request{Args: c.args}}
+		if got := made.asked(c.report); got != c.want {
 			t.Errorf("%s of %q: %q, want %q", c.report, c.args, got, c.want)
 		}
 	}

@@ -9,44 +9,44 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-func (r *run) testStarted(ctx context.Context, m *member, s worker.Started) {
+func (l *loop) testStarted(ctx context.Context, m *member, s worker.Started) {
 	m.running[s.Test] = s.Token
 	m.before, m.last = m.last, s.Test
 	file := m.leases[s.Test].file
 	if !m.opened[file] {
 		m.opened[file] = true
-		r.openers[attempt{s.Test, s.Token}] = true
+		l.openers[attempt{s.Test, s.Token}] = true
 	}
-	if r.firstTest == 0 {
-		r.firstTest = r.elapsed()
+	if l.firstTest == 0 {
+		l.firstTest = l.elapsed()
 	}
-	r.emit(report.TestStarted{
-		Worker: int(m.id), Test: string(s.Test), Attempt: r.attempts(s.Test) + 1, File: file, Collected: report.Duration(m.collected),
+	l.emit(report.TestStarted{
+		Worker: int(m.id), Test: string(s.Test), Attempt: l.attempts(s.Test) + 1, File: file, Collected: report.Duration(m.collected),
 	})
 	m.collected = 0
-	r.input(ctx, dispatch.TestStarted{Worker: m.id, Token: s.Token, Test: s.Test})
+	l.input(ctx, dispatch.TestStarted{Worker: m.id, Token: s.Token, Test: s.Test})
 }
 
 // attempts is how many attempts at a test have ended.
-func (r *run) attempts(id worker.TestID) int {
-	res, ok := r.d.Result(id)
+func (l *loop) attempts(id worker.TestID) int {
+	res, ok := l.d.Result(id)
 	if !ok {
 		return 0
 	}
 	return len(res.Attempts)
 }
 
-func (r *run) testFinished(ctx context.Context, m *member, f worker.Finished) {
+func (l *loop) testFinished(ctx context.Context, m *member, f worker.Finished) {
 	_, first := m.running[f.Test]
 	delete(m.running, f.Test)
-	r.lastTest = r.elapsed()
+	l.lastTest = l.elapsed()
 	bad := f.Outcome == worker.Failing || f.Outcome == worker.Errored
 	tentative := bad && !m.exact && f.Cause == ""
-	r.lazily = r.lazily || !m.exact
+	l.lazily = l.lazily || !m.exact
 	if tentative && first && f.Test == m.last {
-		r.before[attempt{f.Test, f.Token}] = m.before
+		l.before[attempt{f.Test, f.Token}] = m.before
 	}
-	n := r.attempts(f.Test)
+	n := l.attempts(f.Test)
 	if first {
 		n++
 	}
@@ -55,60 +55,62 @@ func (r *run) testFinished(ctx context.Context, m *member, f worker.Finished) {
 		Setup: report.Millis(f.SetupMS), Call: report.Millis(f.CallMS), Teardown: report.Millis(f.TeardownMS),
 		Cause: f.Cause, Code: f.Code, Tentative: tentative, File: f.File, Line: f.Line,
 	}
-	fin.Expected = r.expected(f)
-	r.emit(fin)
-	r.input(ctx, dispatch.TestFinished{
+	if res, ok := l.d.Result(f.Test); ok {
+		fin.Expected = l.past.expected(res.Test, f, l.openers[attempt{f.Test, f.Token}], l.host)
+	}
+	l.emit(fin)
+	l.input(ctx, dispatch.TestFinished{
 		Worker: m.id, Token: f.Token, Test: f.Test, Outcome: f.Outcome, Tentative: tentative,
 		Setup: fin.Setup.Std(), Call: fin.Call.Std(), Teardown: fin.Teardown.Std(),
 	})
 	if bad && !tentative {
-		r.failures[f.Test] = true
-		r.maxfail(ctx)
+		l.failures[f.Test] = true
+		l.maxfail(ctx)
 	}
 }
 
 // maxfail stops the run after so many failures, counted over all workers.
-func (r *run) maxfail(ctx context.Context) {
-	if s := r.settings; s != nil && s.MaxFail > 0 && len(r.failures) >= s.MaxFail {
-		r.stop(ctx, report.Stopped{Reason: fmt.Sprintf("stopping after %d failures", len(r.failures))})
+func (l *loop) maxfail(ctx context.Context) {
+	if s := l.settings; s != nil && s.MaxFail > 0 && len(l.failures) >= s.MaxFail {
+		l.stop(ctx, report.Stopped{Reason: fmt.Sprintf("stopping after %d failures", len(l.failures))})
 	}
 }
 
-func (r *run) returned(ctx context.Context, m *member, ret worker.Returned) {
+func (l *loop) returned(ctx context.Context, m *member, ret worker.Returned) {
 	if len(ret.Tests) > 0 {
-		r.input(ctx, dispatch.TestsReturned{Worker: m.id, Tests: ret.Tests})
+		l.input(ctx, dispatch.TestsReturned{Worker: m.id, Tests: ret.Tests})
 	}
 	if len(ret.Unknown) > 0 {
-		r.unknown = append(r.unknown, ret.Unknown...)
-		r.settleUnknown()
-		r.input(ctx, dispatch.TestsRejected{Worker: m.id, Tests: ret.Unknown})
+		l.unknown = append(l.unknown, ret.Unknown...)
+		l.settleUnknown()
+		l.input(ctx, dispatch.TestsRejected{Worker: m.id, Tests: ret.Unknown})
 	}
 }
 
 // settleUnknown looks at the tests that lazy workers did not find. One that
 // the full collection has not either was only a hint.
-func (r *run) settleUnknown() {
-	if r.lists.full == nil {
+func (l *loop) settleUnknown() {
+	if l.lists.full == nil {
 		return
 	}
-	for _, id := range r.unknown {
-		if _, ok := r.d.Result(id); ok {
-			r.distrust(fmt.Sprintf("a worker that collects lazily did not find %s", id))
+	for _, id := range l.unknown {
+		if _, ok := l.d.Result(id); ok {
+			l.distrust(fmt.Sprintf("a worker that collects lazily did not find %s", id))
 		}
 	}
-	r.unknown = nil
+	l.unknown = nil
 }
 
-func (r *run) sessionClosed(ctx context.Context, m *member, c worker.Closed) {
+func (l *loop) sessionClosed(ctx context.Context, m *member, c worker.Closed) {
 	m.closed = &c
 	if c.Finished < c.Started {
-		r.note(report.Warning, "%s started %d tests and finished %d", m.name(), c.Started, c.Finished)
+		l.note(report.Warning, "%s started %d tests and finished %d", m.name(), c.Started, c.Finished)
 	}
 	if c.Stop != "" {
-		r.stop(ctx, report.Stopped{Reason: c.Stop})
+		l.stop(ctx, report.Stopped{Reason: c.Stop})
 	}
 	if !m.released {
-		r.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: "its session ended by itself" + colon(c.Stop)})
+		l.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: "its session ended by itself" + colon(c.Stop)})
 	}
 }
 
@@ -117,25 +119,4 @@ func colon(s string) string {
 		return ""
 	}
 	return ": " + s
-}
-
-// judge gives every test its verdict in the log.
-func (r *run) judge() {
-	var disproved []dispatch.Result
-	for _, res := range r.results() {
-		verdict := report.Judged{
-			Test: string(res.Test.ID), Verdict: report.Verdict(res.Verdict), Reason: res.Reason, Attempts: len(res.Attempts),
-		}
-		if r.broken != "" { // as in plain pytest no test counts, also not one that a hint had run before
-			verdict.Verdict, verdict.Reason = report.NotRun, r.broken
-		}
-		r.emit(verdict)
-		if r.broken != "" {
-			continue
-		}
-		if res.Disproved {
-			disproved = append(disproved, res)
-		}
-	}
-	r.doubt(disproved)
 }

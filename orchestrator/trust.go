@@ -10,9 +10,6 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// factTrust is a trust, in the history.
-const factTrust = "trust"
-
 // A trust is what earlier runs say of lazy collection of a suite. A test that
 // fails on a lazy worker and not on an exact one may look at the whole list of
 // tests, or depend on their order: one run cannot tell. Either way its verdict
@@ -62,67 +59,72 @@ func (t trust) after(s sight) trust {
 	return t
 }
 
-// recallTrust lets the run collect as earlier ones say.
-func (r *run) recallTrust(ctx context.Context) error {
-	text, ok, err := r.History.Recall(ctx, r.past.suite, factTrust)
-	if err != nil || !ok {
-		return err
+// chooseMode lets the run collect as it is asked to, or as earlier runs say.
+func (l *loop) chooseMode() {
+	l.mode = worker.Lazy
+	switch n := l.past.trust.Rest; {
+	case l.req.FullCollection:
+		l.mode = worker.Full
+	case n > 0:
+		l.mode, l.seen = worker.Full, rested
+		l.note(report.Info, "every worker collects the whole suite, in this run and %d more: earlier runs found that lazy collection may not be the same here", n-1)
 	}
-	if err := json.Unmarshal([]byte(text), &r.past.trust); err != nil {
-		return fmt.Errorf("recall trust: %w", err)
-	}
-	if n := r.past.trust.Rest; n > 0 && !r.req.FullCollection {
-		r.mode, r.seen = worker.Full, rested
-		r.note(report.Info, "every worker collects the whole suite, in this run and %d more: earlier runs found that lazy collection may not be the same here", n-1)
-	}
-	return nil
 }
 
-// rememberTrust leaves to later runs what this one saw.
-func (r *run) rememberTrust(ctx context.Context) error {
-	seen := r.seen
-	if seen == unseen && r.lazily && !r.stopped {
-		seen = held
+// trust is what earlier runs say; the zero trust when there were none.
+func (f facts) trust(ctx context.Context) (t trust, err error) {
+	text, ok, err := f.history.Recall(ctx, f.suite, factTrust)
+	if err != nil || !ok {
+		return t, err
 	}
-	after := r.past.trust.after(seen)
-	if after == r.past.trust {
-		return nil
+	if err := json.Unmarshal([]byte(text), &t); err != nil {
+		return t, fmt.Errorf("recall trust: %w", err)
 	}
-	text, err := json.Marshal(after)
+	return t, nil
+}
+
+func (f facts) setTrust(ctx context.Context, t trust) error {
+	text, err := json.Marshal(t)
 	if err != nil {
 		return err
 	}
-	return r.History.Remember(ctx, r.past.suite, factTrust, string(text))
+	return f.history.Remember(ctx, f.suite, factTrust, string(text))
 }
 
 // distrust takes lazy collection for wrong: later runs collect everything.
-func (r *run) distrust(why string) {
-	if r.seen != refuted {
-		r.seen = refuted
-		r.note(report.Warning, "%s: %s", why, r.consequence())
+func (l *loop) distrust(why string) {
+	if l.seen != refuted {
+		l.seen = refuted
+		l.note(report.Warning, "%s: %s", why, l.past.trust.consequence(refuted))
 	}
 }
 
 // doubt tells of tests that failed on a lazy worker and not on an exact one.
-func (r *run) doubt(disproved []dispatch.Result) {
-	if len(disproved) == 0 {
+func (o *outcome) doubt(rec *recorder, before trust) {
+	var disproved []dispatch.Result
+	for _, res := range o.results {
+		if res.Disproved {
+			disproved = append(disproved, res)
+		}
+	}
+	if len(disproved) == 0 || o.broken != "" {
 		return
 	}
-	told := r.disagreement(disproved[0])
+	told := o.disagreement(disproved[0])
 	if n := len(disproved) - 1; n > 0 {
 		told += fmt.Sprintf(" (and so for %d more)", n)
 	}
-	if r.seen == unseen {
-		r.seen = doubted
-		if after := r.past.trust.after(doubted); after.Rest > 0 {
-			told += "; it is not the first run with such a test: " + r.consequence()
+	if o.seen == unseen {
+		o.seen = doubted
+		if after := before.after(doubted); after.Rest > 0 {
+			told += "; it is not the first run with such a test: " + before.consequence(doubted)
 		}
 	}
-	r.note(report.Warning, "%s", told)
+	rec.note(report.Warning, "%s", told)
 }
 
 // disagreement says what was seen, and no more.
-func (r *run) disagreement(res dispatch.Result) string {
+func (o *outcome) disagreement(res dispatch.Result) string {
 	failed := res.Attempts[0]
 	for _, a := range res.Attempts {
 		if a.Tentative && a.Void == "" {
@@ -135,14 +137,14 @@ func (r *run) disagreement(res dispatch.Result) string {
 		exact = report.WorkerName(int(a.Worker))
 	}
 	place := "as the first test"
-	if before := r.before[attempt{res.Test.ID, failed.Token}]; before != "" {
+	if before := o.before[attempt{res.Test.ID, failed.Token}]; before != "" {
 		place = "after " + report.Clean(string(before))
 	}
 	return fmt.Sprintf("%s failed on %s, %s, and not on %s, which had collected everything: it depends on the order of tests, "+
 		"on their whole list, or on chance; the exact order is in workers/%s.tests", report.Clean(string(res.Test.ID)), lazy, place, exact, lazy)
 }
 
-// consequence is what the run's sight means for later ones.
-func (r *run) consequence() string {
-	return fmt.Sprintf("the next %d runs of this suite collect everything on every worker", r.past.trust.after(r.seen).Rest)
+// consequence is what a run that saw this means for later ones.
+func (t trust) consequence(seen sight) string {
+	return fmt.Sprintf("the next %d runs of this suite collect everything on every worker", t.after(seen).Rest)
 }

@@ -1,0 +1,51 @@
+package orchestrator
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/history"
+)
+
+// What is remembered of a suite besides its tests' durations, each under its
+// name, with what building its layers took ("environment", "prepare").
+const (
+	factOverhead = "overhead_ms" // wall clock less the time in which tests ran
+	factStart    = "start_ms"    // of that, until the first test
+	factSerial   = "serial_ms"   // wall clock of the last run with one worker
+	factTrust    = "trust"       // a trust
+)
+
+// facts are what the history remembers of a suite by name. Without a history
+// there are none, and none is kept.
+type facts struct {
+	history History
+	suite   string
+}
+
+// suiteKey is the suite's name in the history.
+func suiteKey(req *Request) string { return history.Key(req.Project, req.Suite) }
+
+// time is a remembered number of milliseconds; 0 when there is none.
+func (f facts) time(ctx context.Context, name string) time.Duration {
+	if f.history == nil {
+		return 0
+	}
+	s, ok, err := f.history.Recall(ctx, f.suite, name)
+	if err != nil || !ok {
+		return 0
+	}
+	ms, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(ms) * time.Millisecond
+}
+
+func (f facts) setTime(ctx context.Context, name string, d time.Duration) error {
+	if f.history == nil {
+		return nil
+	}
+	return f.history.Remember(ctx, f.suite, name, strconv.FormatInt(d.Milliseconds(), 10))
+}

@@ -1,0 +1,145 @@
+package orchestrator
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/dispatch"
+	"github.com/shardyard/shardyard/orchestrator/history"
+	"github.com/shardyard/shardyard/orchestrator/plan"
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// A past is what earlier runs know of the suite. The zero past knows nothing.
+type past struct {
+	suite     string // in the history
+	selection string // what the arguments choose
+	samples   history.Samples
+	estimates plan.Past
+	hinted    []plan.Test   // what the last run discovered, estimated
+	overhead  time.Duration // 0: unknown
+	start     time.Duration // likewise
+	serial    time.Duration // 0: never measured
+	trust     trust
+}
+
+// recall reads what earlier runs know. Losing the history costs balance, never
+// a verdict.
+func recall(ctx context.Context, req *Request, from History, rec *recorder) past {
+	sum := sha256.Sum256([]byte(strings.Join(req.Args, "\x00")))
+	p := past{suite: suiteKey(req), selection: hex.EncodeToString(sum[:8])}
+	if from == nil {
+		return p
+	}
+	if err := p.read(ctx, from); err != nil {
+		rec.note(report.Warning, "the history cannot be read, the plan will not be balanced by time: %v", err)
+	}
+	return p
+}
+
+func (p *past) read(ctx context.Context, from History) (err error) {
+	if p.samples, err = from.Samples(ctx, p.suite); err != nil {
+		return err
+	}
+	p.estimates = Estimates(p.samples)
+	files, err := from.Inventory(ctx, p.suite, p.selection)
+	if err != nil {
+		return err
+	}
+	p.hinted = p.tests(hintedFiles(files))
+	remembered := facts{from, p.suite}
+	p.overhead = remembered.time(ctx, factOverhead)
+	p.start = min(remembered.time(ctx, factStart), p.overhead)
+	p.serial = remembered.time(ctx, factSerial)
+	p.trust, err = remembered.trust(ctx)
+	return err
+}
+
+// Estimates turns the samples of a history into what the planner takes.
+func Estimates(s history.Samples) plan.Past {
+	fixtures := map[string]time.Duration{}
+	for file, f := range s.Files {
+		fixtures[file] = f.Cost()
+	}
+	return plan.Past{Fixtures: fixtures, PerTest: s.PerTest, Samples: func(id worker.TestID) []plan.Sample {
+		var out []plan.Sample
+		for _, x := range s.Tests[id] {
+			if !x.Tentative {
+				out = append(out, plan.Sample{Setup: x.Setup, Call: x.Call, Teardown: x.Teardown, First: x.First})
+			}
+		}
+		return out
+	}}
+}
+
+func hintedFiles(files []history.File) []worker.Discovered {
+	out := make([]worker.Discovered, len(files))
+	for i, f := range files {
+		out[i].File = f.Path
+		for _, t := range f.Tests {
+			out[i].Items = append(out[i].Items, worker.Item{ID: t.ID, Group: t.Group})
+		}
+	}
+	return out
+}
+
+// tests turns a collection into tests to plan with.
+func (p *past) tests(files []worker.Discovered) []plan.Test {
+	var tests []plan.Test
+	for _, f := range files {
+		for _, it := range f.Items {
+			tests = append(tests, plan.Test{ID: it.ID, File: f.File, Group: it.Group, Index: len(tests)})
+		}
+	}
+	return plan.Estimate(tests, p.estimates)
+}
+
+// planned says what is expected of a plan for so many tests.
+func (p *past) planned(pl plan.Plan, workers []dispatch.WorkerID, tests int) report.Planned {
+	ev := report.Planned{Workers: len(pl.Shards), Unknown: pl.Unknown}
+	if pl.Unknown*10 <= tests { // else they would be made up
+		ev.Makespan, ev.LowerBound = report.Duration(pl.Makespan), report.Duration(pl.Bound.Time)
+		ev.Shards, ev.PerTest = shards(pl, workers), report.Duration(p.estimates.PerTest)
+		if p.overhead > 0 {
+			ev.Predicted, ev.Start = report.Duration(pl.Makespan+p.overhead), report.Duration(p.start)
+			// What tests take besides belongs to workers that run side by side.
+			ev.Serial = report.Duration(pl.Serial - time.Duration(tests)*p.estimates.PerTest + p.overhead)
+		}
+	}
+	if p.serial > 0 {
+		ev.Serial, ev.SerialMeasured = report.Duration(p.serial), true
+	}
+	return ev
+}
+
+func shards(p plan.Plan, workers []dispatch.WorkerID) []report.Shard {
+	out := make([]report.Shard, len(p.Shards))
+	for i, s := range p.Shards {
+		out[i] = report.Shard{Worker: int(workers[i]), Load: report.Duration(s.Load)}
+		for _, u := range s.Units {
+			out[i].Tests += len(u.Tests)
+		}
+	}
+	return out
+}
+
+// expected is what was thought of an attempt at a test, when the history knows
+// the suite. An opener is its file's first test on its worker.
+func (p *past) expected(t plan.Test, f worker.Finished, opener bool, host string) (e report.Expected) {
+	if len(p.samples.Tests) == 0 {
+		return e
+	}
+	speed := cmp.Or(p.samples.Hosts[host], 1)
+	at := func(d time.Duration) report.Duration { return report.Duration(float64(d) / speed) }
+	e.Estimate = at(t.Estimate - p.estimates.PerTest)
+	if file := p.samples.Files[t.File]; opener && file.Cost() > 0 {
+		e.FixturesEstimate = at(file.Cost())
+		e.Fixtures = max(report.Millis(f.SetupMS)-at(file.Other), 0)
+	}
+	return e
+}

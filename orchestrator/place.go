@@ -1,0 +1,155 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// A place is one started agent that has been greeted. Who begins it ends it.
+type place struct {
+	name   string
+	inst   engine.Instance
+	client *worker.Client
+	layout engine.Layout
+}
+
+// begin starts a place and greets its agent. An error is a *beginError, and
+// nothing is left behind.
+func begin(ctx context.Context, starter engine.Starter, spec engine.Spec) (*place, error) {
+	inst, err := starter.Start(ctx, spec)
+	if err != nil {
+		return nil, &beginError{name: spec.Name, ending: ending{cause: err.Error()}, err: err}
+	}
+	p := &place{name: spec.Name, inst: inst, client: worker.NewClient(inst.Stream(), worker.ClientOptions{}), layout: inst.Layout()}
+	if _, err := p.client.Hello(ctx, worker.Greeting{Version: worker.Version, Worker: p.name}); err != nil {
+		failed := &beginError{name: p.name, ending: p.autopsy(ctx, err), err: err}
+		if err := p.end(ctx); err != nil {
+			failed.cause += fmt.Sprintf("; and it could not be removed: %v", err)
+		}
+		return nil, failed
+	}
+	return p, nil
+}
+
+// A beginError says why a place could not be started.
+type beginError struct {
+	name string
+	ending
+	err error
+}
+
+func (e *beginError) Error() string { return fmt.Sprintf("start %s: %s", e.name, e.cause) }
+
+func (e *beginError) Unwrap() error { return e.err }
+
+// An ending is how a place ended before its time.
+type ending struct {
+	exit  engine.Exit
+	cause string // for a person; "" for an ending in order
+}
+
+// autopsy finds out why an agent's stream broke with err: the engine's own
+// state is asked before anything is removed.
+func (p *place) autopsy(ctx context.Context, err error) ending {
+	if ctx.Err() != nil {
+		return ending{cause: "the run was stopped"}
+	}
+	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	exit, waitErr := p.inst.Wait(wait)
+	e := ending{exit: exit}
+	switch {
+	case waitErr != nil:
+		e.cause = fmt.Sprintf("its stream broke: %v%s", err, quoted(p.inst.Stderr()))
+	case exit.OOMKilled:
+		e.cause = "it ran out of memory: raise limits.memory"
+	case exit.Code > 128:
+		e.cause = fmt.Sprintf("it was killed from outside (exit status %d)", exit.Code)
+	default:
+		e.cause = fmt.Sprintf("its agent ended with exit status %d: %v%s", exit.Code, err, quoted(p.inst.Stderr()))
+	}
+	return e
+}
+
+// notStarted is how a place ended that could not be started.
+func notStarted(err error) ending {
+	e := ending{cause: err.Error()}
+	if begun := (*beginError)(nil); errors.As(err, &begun) {
+		e = begun.ending
+	}
+	e.cause = "it could not be started: " + e.cause
+	return e
+}
+
+func quoted(stderr string) string {
+	if stderr == "" {
+		return ""
+	}
+	return "; it said: " + stderr
+}
+
+// put copies the files of a directory of this machine into a place.
+func (p *place) put(ctx context.Context, local, remote string) error {
+	return filepath.WalkDir(local, func(name string, e os.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		rel, err := filepath.Rel(local, name)
+		if err != nil {
+			return err
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		err = p.client.PutFile(ctx, path.Join(remote, filepath.ToSlash(rel)), 0o644, f)
+		return errors.Join(err, f.Close())
+	})
+}
+
+// maxFetched bounds a file that a place sends, in bytes: the place says how
+// long it is.
+const maxFetched = 8 << 30
+
+// fetch copies a file of a place, of at most so many bytes, to this machine.
+func (p *place) fetch(ctx context.Context, remote, local string, most int64) (err error) {
+	if err := os.MkdirAll(filepath.Dir(local), 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(local)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return p.client.GetFile(ctx, remote, &bounded{f, most})
+}
+
+// bounded is a writer that takes so many bytes.
+type bounded struct {
+	io.Writer
+	left int64
+}
+
+// Write implements io.Writer.
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.left -= int64(len(p)); b.left < 0 {
+		return 0, errors.New("it is longer than any such file should be")
+	}
+	return b.Writer.Write(p)
+}
+
+// end closes the agent's stream and removes everything that was made for it,
+// also when ctx has ended.
+func (p *place) end(ctx context.Context) error {
+	p.client.Close()
+	return p.inst.Remove(context.WithoutCancel(ctx))
+}

@@ -1,0 +1,73 @@
+package orchestrator
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/source"
+)
+
+// bare is an engine that gets as far as a site, and starts nothing.
+type bare struct{ engine.Engine }
+
+func (bare) Info(context.Context) (engine.Info, error) {
+	return engine.Info{Name: "bare", CPUs: 1}, nil
+}
+func (bare) Sweep(context.Context) ([]string, error) { return nil, nil }
+func (bare) Load(context.Context, string, func(io.Writer) error) (engine.Tree, error) {
+	return "tree", nil
+}
+
+func (bare) Base(context.Context, string, string, func(string)) (engine.Base, error) {
+	return engine.Base{Image: "host", Host: true}, nil
+}
+
+// A run whose reports cannot be kept leaves neither the commit that it checked
+// out, nor what it made in its own directory.
+func TestClearsWhenReportsCannotBeKept(t *testing.T) {
+	out, checkouts := t.TempDir(), t.TempDir()
+	inTheWay := filepath.Join(out, "scratch", "reports.jsonl")
+	if err := os.MkdirAll(inTheWay, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	req := Request{Project: committed(t), RunID: "r", Out: out, Workers: 1, Source: source.Options{Rev: "HEAD", Temp: checkouts}}
+	rep, err := Run(t.Context(), req, Deps{Engine: bare{}, Logger: hclog.NewNullLogger(), Now: time.Now, Terminal: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep.Exit != report.ExitInfrastructure || len(rep.Faults) != 1 {
+		t.Errorf("exit %d with faults %v", rep.Exit, rep.Faults)
+	}
+	if left, err := os.ReadDir(checkouts); err != nil || len(left) > 0 {
+		t.Errorf("the checkout is left behind: %v, %v", left, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(out, "*")); err != nil || len(left) != 1 || filepath.Base(left[0]) != "events.jsonl" {
+		t.Errorf("left behind besides events.jsonl: %v, %v", left, err)
+	}
+}
+
+// committed is a repository with one commit.
+func committed(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.txt"), []byte("a"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"init", "-q"}, {"add", "."}, {"-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "a"}} {
+		cmd := exec.Command("git", args...)
+		cmd.Dir = dir
+		if said, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v: %s", args, err, said)
+		}
+	}
+	return dir
+}

@@ -1,0 +1,28 @@
+package orchestrator
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// A runDir is the directory that a run leaves its results in.
+type runDir string
+
+// conclusion has all that the finisher is given, besides the reports.
+func (d runDir) conclusion() string { return filepath.Join(string(d), "conclusion") }
+
+// data has the files of workers (coverage), for the finisher.
+func (d runDir) data() string { return filepath.Join(d.conclusion(), "data") }
+
+// scratch is what only this machine needs during the run.
+func (d runDir) scratch() string { return filepath.Join(string(d), "scratch") }
+
+// make makes what clear removes: what is there only during the run.
+func (d runDir) make() error {
+	return errors.Join(os.MkdirAll(d.data(), 0o755), os.MkdirAll(d.scratch(), 0o755))
+}
+
+func (d runDir) clear() error {
+	return errors.Join(os.RemoveAll(d.conclusion()), os.RemoveAll(d.scratch()))
+}

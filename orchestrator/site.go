@@ -1,0 +1,133 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// A site is what every place of a run starts from. It is complete once it is
+// made, and never changes.
+type site struct {
+	*ground
+	req    *Request
+	tree   engine.Tree
+	layer  engine.Layer
+	envKey string        // "" when no environment is made
+	built  time.Duration // spent on building layers, which a warm run does not
+}
+
+// prepare makes the site of a run, after what dead runs left behind is removed.
+func prepare(ctx context.Context, req *Request, deps Deps, rec *recorder) (*site, error) {
+	info, err := deps.Engine.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := sweep(ctx, deps, rec); err != nil {
+		return nil, err
+	}
+	return settle(ctx, info, req, deps, rec)
+}
+
+// settle makes a site: the layer and the tree that every worker starts from.
+// Who gets a site closes it.
+func settle(ctx context.Context, info engine.Info, req *Request, deps Deps, rec *recorder) (*site, error) {
+	g, err := survey(ctx, info, req, deps, rec)
+	if err != nil {
+		return nil, err
+	}
+	at, err := install(ctx, g, req, deps, rec)
+	if err != nil {
+		return nil, errors.Join(err, g.close())
+	}
+	return at, nil
+}
+
+func install(ctx context.Context, g *ground, req *Request, deps Deps, rec *recorder) (*site, error) {
+	i := &installer{ground: g, req: req, rec: rec, facts: facts{deps.History, suiteKey(req)}}
+	env, err := i.environment(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := g.engine.Load(ctx, g.src.ID, func(w io.Writer) error { return g.src.WriteTar(ctx, w) })
+	if err != nil {
+		return nil, fmt.Errorf("load the source: %w", err)
+	}
+	layer, err := i.prepared(ctx, env, tree)
+	if err != nil {
+		return nil, err
+	}
+	return &site{ground: g, req: req, tree: tree, layer: layer, envKey: i.envKey, built: i.built}, nil
+}
+
+// sweep removes what dead runs left behind. It is not worth failing for.
+func sweep(ctx context.Context, deps Deps, rec *recorder) error {
+	removed, err := deps.Engine.Sweep(ctx)
+	if len(removed) > 0 {
+		rec.note(report.Info, "removed %d things that an earlier run left behind", len(removed))
+		deps.Logger.Info("swept", "removed", removed)
+	}
+	if err != nil {
+		rec.note(report.Warning, "what earlier runs left behind could not all be removed: %v", err)
+	}
+	return ctx.Err()
+}
+
+// begin starts a place of this site: a worker, or a finisher.
+func (s *site) begin(ctx context.Context, role engine.Role, name string) (*place, error) {
+	spec := engine.Spec{
+		Run: s.req.RunID, Name: name, Role: role, Base: s.base, Layer: s.layer, Tree: s.tree, TreeName: s.treeName(),
+		Limits: s.req.Limits, Harden: s.req.Harden, User: s.req.User,
+	}
+	if role == engine.Worker {
+		spec.Network = s.req.Network
+	}
+	return begin(ctx, s.engine, spec)
+}
+
+// open is the session of a worker.
+func (s *site) open(mode worker.Mode, l engine.Layout) worker.Open {
+	return worker.Open{
+		Framework: s.req.Framework, Mode: mode, Dir: s.dir(l),
+		Args: s.req.Args, Env: s.testEnv(l), Results: l.Temp + "/results",
+		TestTimeoutMS: s.req.TestTimeout.Milliseconds(), OutputLimit: s.req.OutputLimit,
+		Options: s.req.Options(s.interpreter(l)),
+	}
+}
+
+// dir is the suite's directory inside.
+func (s *site) dir(l engine.Layout) string {
+	return filepath.ToSlash(filepath.Join(l.Source, s.src.Sub))
+}
+
+// interpreter is the environment's own where there is one.
+func (s *site) interpreter(l engine.Layout) string {
+	if s.layer == "" {
+		return s.base.Python
+	}
+	return l.Env + "/bin/python"
+}
+
+// testEnv is the whole environment that tests see.
+func (s *site) testEnv(l engine.Layout) map[string]string {
+	env := map[string]string{
+		"HOME": l.Home, "TMPDIR": l.Temp, "LANG": "C.UTF-8", "PATH": l.Path,
+		// Ids may depend on the hash seed, and must not differ between workers.
+		"PYTHONHASHSEED": "0",
+	}
+	if s.layer != "" {
+		env["PATH"] = l.Env + "/bin:" + l.Path
+		env["VIRTUAL_ENV"] = l.Env
+	}
+	for k, v := range s.req.Env {
+		env[k] = v
+	}
+	return env
+}
