@@ -22,16 +22,16 @@ type place struct {
 	layout engine.Layout
 }
 
-// begin starts a place and greets its agent. An error is a *beginError, and
-// nothing is left behind.
+// begin starts a place and greets its agent. When it fails, nothing is left
+// behind.
 func begin(ctx context.Context, starter engine.Starter, spec engine.Spec) (*place, error) {
 	inst, err := starter.Start(ctx, spec)
 	if err != nil {
-		return nil, &beginError{name: spec.Name, ending: ending{cause: err.Error()}, err: err}
+		return nil, err // an engine says what it could not start
 	}
 	p := &place{name: spec.Name, inst: inst, client: worker.NewClient(inst.Stream(), worker.ClientOptions{}), layout: inst.Layout()}
 	if _, err := p.client.Hello(ctx, worker.Greeting{Version: worker.Version, Worker: p.name}); err != nil {
-		failed := &beginError{name: p.name, ending: p.autopsy(ctx, err), err: err}
+		failed := &greetError{p.name, p.autopsy(ctx, err)}
 		if err := p.end(ctx); err != nil {
 			failed.cause += fmt.Sprintf("; and it could not be removed: %v", err)
 		}
@@ -40,16 +40,13 @@ func begin(ctx context.Context, starter engine.Starter, spec engine.Spec) (*plac
 	return p, nil
 }
 
-// A beginError says why a place could not be started.
-type beginError struct {
+// A greetError says how a place ended whose agent gave no greeting.
+type greetError struct {
 	name string
 	ending
-	err error
 }
 
-func (e *beginError) Error() string { return fmt.Sprintf("start %s: %s", e.name, e.cause) }
-
-func (e *beginError) Unwrap() error { return e.err }
+func (e *greetError) Error() string { return fmt.Sprintf("start %s: %s", e.name, e.cause) }
 
 // An ending is how a place ended before its time.
 type ending struct {
@@ -83,8 +80,8 @@ func (p *place) autopsy(ctx context.Context, err error) ending {
 // notStarted is how a place ended that could not be started.
 func notStarted(err error) ending {
 	e := ending{cause: err.Error()}
-	if begun := (*beginError)(nil); errors.As(err, &begun) {
-		e = begun.ending
+	if mute := (*greetError)(nil); errors.As(err, &mute) {
+		e = mute.ending
 	}
 	e.cause = "it could not be started: " + e.cause
 	return e
