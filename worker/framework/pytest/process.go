@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/shardyard/shardyard/worker"
+	"github.com/shardyard/shardyard/worker/framework/output"
 )
 
 // linger is how long what a process wrote is still read after it has ended.
@@ -23,7 +24,7 @@ type process struct {
 	cmd    *exec.Cmd
 	socket *os.File // the agent's end
 	pipes  [2]*os.File
-	output *output
+	output *output.Output
 	copies sync.WaitGroup
 	ended  chan struct{} // closed when it has ended
 	code   int           // valid then: exit status, or 128 + signal
@@ -41,7 +42,7 @@ func start(ctx context.Context, open worker.Open, options Options, py string, em
 	cmd := exec.CommandContext(ctx, interpreter, filepath.Join(py, entry))
 	cmd.Dir, cmd.Env = open.Dir, env
 	worker.Group(cmd)
-	p := &process{cmd: cmd, output: newOutput(open.OutputLimit, emit), ended: make(chan struct{})}
+	p := &process{cmd: cmd, output: output.New(open.OutputLimit, emit), ended: make(chan struct{})}
 
 	var theirs []*os.File
 	defer func() {
@@ -70,7 +71,7 @@ func start(ctx context.Context, open worker.Open, options Options, py string, em
 		return nil, fmt.Errorf("start %s: %w", interpreter, err)
 	}
 	for i, stream := range [2]string{"stdout", "stderr"} {
-		p.copies.Go(func() { p.output.copy(stream, p.pipes[i]) })
+		p.copies.Go(func() { p.output.Copy(stream, p.pipes[i]) })
 	}
 	go p.wait()
 	return p, nil
@@ -99,7 +100,7 @@ func (p *process) close() error {
 	p.kill()
 	<-p.ended
 	p.copies.Wait()
-	p.output.close()
+	p.output.Close()
 	return p.closeFiles()
 }
 

@@ -234,7 +234,7 @@ func (s *session) expire() {
 		return
 	}
 	s.watch.fire()
-	s.output.allow(64 << 10)
+	s.output.Allow(64 << 10)
 	if s.dump == 0 || nudge(s.cmd.Process, s.dump) != nil {
 		s.kill()
 	}
@@ -255,11 +255,11 @@ func (s *session) fault(exit worker.Exit) error {
 	case s.ending == nil && s.track.collecting != "":
 		return fmt.Errorf("pytest's process ended while it collected %s: %s", s.track.collecting, endOf(exit))
 	case s.ending == nil:
-		return fmt.Errorf("pytest's process ended before it collected tests: %s%s", endOf(exit), quoted(s.output.stderr()))
+		return fmt.Errorf("pytest's process ended before it collected tests: %s%s", endOf(exit), quoted(s.output.Stderr()))
 	case s.ending.Code == exitUsage:
-		return usageError(advised(strings.TrimSpace(s.output.stderr())))
+		return usageError(advised(strings.TrimSpace(s.output.Stderr())))
 	default:
-		return usageError(fmt.Sprintf("pytest ended before it had collected tests, with status %d%s", s.ending.Code, quoted(s.output.stderr())) + seeMore)
+		return usageError(fmt.Sprintf("pytest ended before it had collected tests, with status %d%s", s.ending.Code, quoted(s.output.Stderr())) + seeMore)
 	}
 }
 
