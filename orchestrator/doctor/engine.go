@@ -1,0 +1,114 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
+)
+
+// Workers says where and on what workers would run.
+type Workers struct {
+	// Open opens the engine. Note is what was passed over to get there.
+	Open func(context.Context) (e engine.Engine, note string, err error)
+	// Advice is how to get an engine that answers, Better how to get the one
+	// that was passed over.
+	Advice, Better string
+	// Image is the workers' image: a name, "auto" or "host"; Version is the
+	// toolchain's that is wanted, or "".
+	Image, Version string
+	// Tools checks what tests need inside; nil for nothing.
+	Tools Tools
+}
+
+// A Checker is an engine that can say more of itself.
+type Checker interface {
+	Check(ctx context.Context, info engine.Info) []Check
+}
+
+// Tools checks what a framework's tests need in an image.
+type Tools interface {
+	Check(ctx context.Context, base engine.Base) []Check
+}
+
+// Examine opens the engine, and checks it, the image, and what is in the image.
+func (w Workers) Examine(ctx context.Context) (checks []Check) {
+	e, note, err := w.Open(ctx)
+	if err != nil {
+		return []Check{Fail("engine", w.Advice, "%v", err)}
+	}
+	defer func() {
+		if err := e.Close(); err != nil {
+			checks = append(checks, Warn("engine", w.Advice, "its connection could not be closed: %v", err))
+		}
+	}()
+	if note != "" {
+		checks = append(checks, Warn("engine", w.Better, "%s", note))
+	}
+	info, err := e.Info(ctx)
+	if err != nil {
+		return append(checks, Fail("engine", w.Advice, "%v", err))
+	}
+	if note == "" {
+		checks = append(checks, describe(info))
+	}
+	if more, ok := e.(Checker); ok {
+		checks = append(checks, more.Check(ctx, info)...)
+	}
+	return append(checks, w.image(ctx, e)...)
+}
+
+func describe(info engine.Info) Check {
+	text := fmt.Sprintf("%s %s, %s, %d CPUs, %.1f GB", info.Name, info.Version, info.Platform, info.CPUs, float64(info.Memory)/1e9)
+	if !info.Isolated {
+		text += "; workers are not isolated from each other"
+	}
+	return Good("engine", "%s", text)
+}
+
+func (w Workers) image(ctx context.Context, e engine.Engine) []Check {
+	image := cmp.Or(w.Image, "auto")
+	base, err := e.Base(ctx, image, w.Version, func(string) {})
+	if err != nil {
+		return []Check{Fail("image", "write another image: to shardyard.yaml (host needs no registry), or use --engine process", "%s: %v", image, err)}
+	}
+	found := base.Image
+	if base.Note != "" {
+		found += " (" + base.Note + ")"
+	}
+	checks := []Check{Good("image", "%s, with the interpreter %s", found, base.Python)}
+	if w.Tools == nil {
+		return checks
+	}
+	return append(checks, w.Tools.Check(ctx, base)...)
+}
+
+// Package is what tests need to be there: one package of the toolchain.
+type Package struct {
+	Name string // "pytest"
+	// Installs are the commands that install it; none when nothing does.
+	Installs []string
+	// Version is a command, after the toolchain's program, that prints its
+	// version; Install is one that installs it.
+	Version, Install []string
+}
+
+// Check looks for the package on this machine. What an image has inside is
+// seen by the first run.
+func (p Package) Check(ctx context.Context, base engine.Base) []Check {
+	if len(p.Installs) > 0 {
+		return []Check{Good(p.Name, "installed by %s", strings.Join(p.Installs, ", "))}
+	}
+	if !base.Host {
+		return []Check{Good(p.Name, "nothing is installed: the image must have it")}
+	}
+	out, err := exec.CommandContext(ctx, base.Python, p.Version...).Output()
+	if err != nil {
+		fix := strings.Join(append([]string{base.Python}, p.Install...), " ") + ", or let setup in shardyard.yaml install it"
+		return []Check{Fail(p.Name, fix, "nothing is installed for the tests, and %s has no %s", base.Python, p.Name)}
+	}
+	return []Check{Good(p.Name, "%s of %s", strings.TrimSpace(string(out)), base.Python)}
+}
