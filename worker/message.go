@@ -154,6 +154,10 @@ type Open struct {
 	OutputLimit int64 `json:"output_limit,omitempty"`
 	// Options are the framework's own, made by its description.
 	Options json.RawMessage `json:"options,omitempty"`
+	// Program is the program of the framework's toolchain (an interpreter), of
+	// the environment where there is one: absolute, or a name on the PATH; "" is
+	// unknown.
+	Program string `json:"program,omitempty"`
 	// Compiled is an archive of what earlier sessions compiled of sources that
 	// are the same here, put before; "" is none. Compile asks for one of what
 	// this session compiles. See CompiledSource.
@@ -318,12 +322,17 @@ type Closed struct {
 // combines coverage. The layout of Dir is the framework's, and documented
 // there.
 type Conclude struct {
-	Framework string            `json:"framework"`
-	Source    string            `json:"source"` // working directory, absolute
-	Dir       string            `json:"dir"`    // what to conclude, and where the results go
-	Args      []string          `json:"args"`
-	Env       map[string]string `json:"env,omitempty"`
-	Options   json.RawMessage   `json:"options,omitempty"`
+	Framework string `json:"framework"`
+	Source    string `json:"source"` // working directory, absolute
+	Dir       string `json:"dir"`    // what to conclude, and where the results go
+	// Project is the directory on the user's own machine that Source is a copy
+	// of; "" when the results are not for it.
+	Project string `json:"project,omitempty"`
+	// Program is as Open.Program.
+	Program string            `json:"program,omitempty"`
+	Args    []string          `json:"args"`
+	Env     map[string]string `json:"env,omitempty"`
+	Options json.RawMessage   `json:"options,omitempty"`
 	// Await, when set, is a file that the coordinator puts last: Dir is
 	// complete once it is there. The framework gets ready meanwhile.
 	Await string `json:"await,omitempty"`

@@ -36,6 +36,7 @@ type CoverageOptions struct {
 type ConcludeOptions struct {
 	Python   string           `json:"python,omitempty"`
 	HashSeed string           `json:"hash_seed,omitempty"`
+	Seed     int64            `json:"seed,omitempty"`     // as the sessions'
 	Coverage *CoverageOptions `json:"coverage,omitempty"` // nil: nothing was measured
 	Color    string           `json:"color,omitempty"`    // "yes", "no", or "": as pytest finds fit
 }
@@ -46,12 +47,16 @@ type Summary struct {
 	Tests    map[string]int   `json:"tests"`
 	Coverage *CoverageSummary `json:"coverage,omitempty"` // nil: nothing was measured
 	Exit     int              `json:"exit"`               // pytest's exit status, without a coverage limit
+	// JUnitXML is --junitxml, of the arguments or the project's own options.
+	JUnitXML string `json:"junitxml,omitempty"`
 }
 
 // CoverageSummary is the combined coverage; out/coverage/total.json has it too.
 type CoverageSummary struct {
 	Percent   float64  `json:"percent"` // of lines and branches, not rounded
+	Shown     string   `json:"shown"`   // the same as coverage.py shows it; "" when nothing was measured
 	FailUnder *float64 `json:"fail_under"`
+	Under     bool     `json:"under"`     // coverage.py, or pytest-cov where that measures, says that FailUnder is missed
 	Precision int      `json:"precision"` // decimals that count for FailUnder
 	Lines     Counts   `json:"lines"`
 	Branches  Counts   `json:"branches"`
@@ -91,6 +96,8 @@ type Counts struct {
 //
 //	junit.xml
 //	coverage/.coverage, coverage/coverage.xml, coverage/total.json
+//	coverage/relative.coverage    the data as it was, where .coverage was made
+//	                  one of Conclude.Project
 //	coverage/html, coverage.json, coverage.lcov    when pytest-cov was asked
 //	reports/<path>    what an option of a plugin has written, as --html does
 //
@@ -123,7 +130,7 @@ func (*Framework) Conclude(ctx context.Context, c worker.Conclude, emit func(wor
 	var table []byte
 	var replayErr, combineErr error
 	var both sync.WaitGroup // each is busy on one core
-	both.Go(func() { summary.Tests, summary.Exit, replayErr = f.replay(ctx) })
+	both.Go(func() { summary.Tests, summary.Exit, summary.JUnitXML, replayErr = f.replay(ctx) })
 	if options.Coverage != nil {
 		both.Go(func() { summary.Coverage, table, combineErr = f.combine(ctx) })
 	}

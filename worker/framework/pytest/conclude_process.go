@@ -30,35 +30,36 @@ type finish struct {
 
 // replay runs one pytest over all reports. It is told apart from a pytest that
 // died by the file that it leaves: an exit status says nothing.
-func (f finish) replay(ctx context.Context) (tests map[string]int, exit int, err error) {
+func (f finish) replay(ctx context.Context) (tests map[string]int, exit int, junit string, err error) {
 	args := f.Args
 	if args == nil {
 		args = []string{}
 	}
-	request := map[string]any{"args": args, "dir": f.Dir, "color": f.options.Color}
+	request := map[string]any{"args": args, "dir": f.Dir, "color": f.options.Color, "seed": f.options.Seed}
 	ended, err := f.python(ctx, "replay.py", request, writer(func(p []byte) { f.print("stdout", p) }))
 	if err != nil {
-		return nil, -1, fmt.Errorf("replay the reports: %w", err)
+		return nil, -1, "", fmt.Errorf("replay the reports: %w", err)
 	}
 	var result struct {
 		Exit  int            `json:"exit"`
 		Tests map[string]int `json:"tests"`
 		Error string         `json:"error"`
+		JUnit string         `json:"junitxml"`
 	}
 	if err := readJSON(filepath.Join(f.Dir, "out", replayFile), &result); err != nil {
-		return nil, -1, fmt.Errorf("replay the reports: pytest ended before its end, %s (%w)", ended, err)
+		return nil, -1, "", fmt.Errorf("replay the reports: pytest ended before its end, %s (%w)", ended, err)
 	}
 	if result.Error != "" {
-		return result.Tests, result.Exit, fmt.Errorf("replay the reports: %s", result.Error)
+		return result.Tests, result.Exit, result.JUnit, fmt.Errorf("replay the reports: %s", result.Error)
 	}
-	return result.Tests, result.Exit, nil
+	return result.Tests, result.Exit, result.JUnit, nil
 }
 
 // combine makes one coverage of all; table is what there is to print of it.
 // Data that is missing or broken is no error: the result says so.
 func (f finish) combine(ctx context.Context) (_ *CoverageSummary, table []byte, err error) {
 	var text bytes.Buffer
-	request := map[string]any{"dir": f.Dir, "coverage": f.options.Coverage}
+	request := map[string]any{"dir": f.Dir, "coverage": f.options.Coverage, "project": f.Project}
 	ended, err := f.python(ctx, "combine.py", request, &text)
 	if err != nil {
 		return nil, nil, fmt.Errorf("combine coverage: %w", err)
@@ -74,7 +75,7 @@ func (f finish) combine(ctx context.Context) (_ *CoverageSummary, table []byte, 
 // python runs one of our files to its end, which is described; an error means
 // that it could not be run.
 func (f finish) python(ctx context.Context, file string, request any, stdout io.Writer) (ended string, err error) {
-	options, err := parseOptions(worker.Raw(Options{Python: f.options.Python, HashSeed: f.options.HashSeed}))
+	options, err := parseOptions(worker.Raw(Options{Python: f.options.Python, HashSeed: f.options.HashSeed}), f.Program)
 	if err != nil {
 		return "", err
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 //go:embed py/*.py
-var python embed.FS
+var scripts embed.FS
 
 // entry is the file that the interpreter is started on.
 const entry = "shardyard_run.py"
@@ -29,8 +29,8 @@ func (*Framework) Name() string { return "pytest" }
 
 // Options are what Open.Options holds for pytest.
 type Options struct {
-	// Python is the interpreter of the environment: absolute, or a name on
-	// the session's PATH. "" means python3.
+	// Python is the interpreter: absolute, or a name on the session's PATH. ""
+	// means Open.Program, and python3 where there is none.
 	Python string `json:"python,omitempty"`
 	// HashSeed is PYTHONHASHSEED, the same on all workers. "" means "0";
 	// a value in Open.Env comes first.
@@ -56,14 +56,14 @@ type Settings struct {
 	Python       string   `json:"python"`
 }
 
-func parseOptions(raw json.RawMessage) (Options, error) {
+func parseOptions(raw json.RawMessage, program string) (Options, error) {
 	var o Options
 	if len(raw) > 0 {
 		if err := json.Unmarshal(raw, &o); err != nil {
 			return o, fmt.Errorf("read the options of pytest: %w", err)
 		}
 	}
-	o.Python = cmp.Or(o.Python, "python3")
+	o.Python = cmp.Or(o.Python, program, "python3")
 	o.HashSeed = cmp.Or(o.HashSeed, "0")
 	return o, nil
 }
@@ -71,7 +71,7 @@ func parseOptions(raw json.RawMessage) (Options, error) {
 // unpack writes the Python files to a new directory below dir.
 func unpack(dir string) (string, error) {
 	to := filepath.Join(dir, "py")
-	from, err := fs.Sub(python, "py")
+	from, err := fs.Sub(scripts, "py")
 	if err != nil {
 		return "", fmt.Errorf("unpack the pytest plugin: %w", err)
 	}

@@ -14,7 +14,7 @@ import (
 // Run implements [worker.Framework]: it runs one pytest process, or a second
 // one when the suite turns out not to be one that can be collected lazily.
 func (*Framework) Run(ctx context.Context, open worker.Open, s worker.Stream) (exit worker.Exit, err error) {
-	options, err := parseOptions(open.Options)
+	options, err := parseOptions(open.Options, open.Program)
 	if err != nil {
 		return worker.Exit{}, err
 	}

@@ -97,3 +97,27 @@ func TestExit(t *testing.T) {
 		}
 	}
 }
+
+// TestSeed: a plugin that orders tests by chance gets the run's seed, unless the
+// user has said another one in the plugin's own words.
+func TestSeed(t *testing.T) {
+	p := load(t, "settings", "8")
+	p.seed = 4711
+	for _, test := range []struct {
+		args, want string
+	}{
+		{"-p randomly", "the order of tests is random: every worker uses the seed 4711"},
+		{"-p randomly --randomly-seed=7", "the order of tests is random: every worker uses the seed 7"},
+		{"-p no:randomly", ""},
+	} {
+		r := p.session(t, newFeed(), worker.Full, 0, append(strings.Fields(test.args), "test_a.py")...)
+		if r.err != nil {
+			t.Fatalf("%s: %v", test.args, r.err)
+		}
+		notes := settingsOf(t, r).Notes
+		notes = slices.DeleteFunc(notes, func(note string) bool { return !strings.Contains(note, "order of tests") })
+		if got := strings.Join(notes, "\n"); got != test.want {
+			t.Errorf("%s: %q, want %q", test.args, got, test.want)
+		}
+	}
+}

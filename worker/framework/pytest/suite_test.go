@@ -27,6 +27,7 @@ type project struct {
 	args    []string // from the archive's comment, "args: ..."; a + is a space
 	only    []string // for plain pytest only: "plain: ..."
 	python  string
+	seed    int64 // of sessions
 }
 
 func load(t *testing.T, name, release string) *project {
@@ -123,7 +124,7 @@ func (p *project) session(t *testing.T, f *feed, mode worker.Mode, limit time.Du
 		Framework: "pytest", Mode: mode, Dir: dir, Args: slices.Concat(p.args, args), Results: t.TempDir(),
 		Env:           map[string]string{"LOG": log, "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
 		TestTimeoutMS: limit.Milliseconds(),
-		Options:       worker.Raw(Options{Python: p.python}),
+		Options:       worker.Raw(Options{Python: p.python, Seed: p.seed}),
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()

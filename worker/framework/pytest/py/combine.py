@@ -1,8 +1,8 @@
 """Combines the workers' coverage, and reports it, with the project's coverage.py.
 
 Started as `python combine.py` in the working directory of the suite, with one
-line of JSON on stdin: dir (worker.Conclude.Dir), coverage (CoverageOptions). A
-second line says that dir is complete.
+line of JSON on stdin: dir (worker.Conclude.Dir), coverage (CoverageOptions),
+project (worker.Conclude.Project). A second line says that dir is complete.
 The files go to dir/out/coverage, what there is to say to stdout, and the
 result to dir/out/coverage/total.json.
 """
@@ -12,6 +12,7 @@ import io
 import json
 import os
 import platform
+import shutil
 import sys
 import types
 import xml.etree.ElementTree as ElementTree
@@ -53,6 +54,7 @@ class Combination:
         self._out = out
         self._reasons = reasons
         self._data = os.path.join(request["dir"], "data")
+        self._project = request.get("project") or ""
         self._options = request.get("coverage") or {}
 
     def run(self):
@@ -77,9 +79,31 @@ class Combination:
             cov.combine(files, strict=True, keep=True)
             cov.save()
             total.update(self._report(cov, how, total["precision"]))
+            total.update(self._judge(total, bool(how.get("exact"))))
+            if self._project and not total["relative_files"]:
+                self._rebase()
         except self._coverage.CoverageException as error:
             self._reasons.append("coverage.py: %s" % error)
         return total
+
+    def _judge(self, total, exact):
+        """What is shown of the total, and whether it misses the limit."""
+        from _shardyard.limit import missed, shown
+
+        percent, limit = total["percent"], total["fail_under"]
+        return {
+            "shown": shown(percent, total["precision"]),
+            "under": bool(limit) and missed(percent, limit, total["precision"], exact),
+        }
+
+    def _rebase(self):
+        """Makes the data one of the user's checkout, and keeps what it was as
+        relative.coverage."""
+        from _shardyard.measure_data import rebase
+
+        data = os.path.join(self._out, ".coverage")
+        shutil.copyfile(data, os.path.join(self._out, "relative.coverage"))
+        rebase(data, self._project)
 
     def _how(self):
         for path in sorted(glob.glob(os.path.join(glob.escape(self._data), "*", "*.json"))):

@@ -29,6 +29,23 @@ def gather(main, parts, whole, root):
     _forget(whole, HERE)
 
 
+def rebase(path, root):
+    """Makes the relative paths of a data file absolute, below root. Without
+    relative_files in its configuration, coverage.py looks for absolute paths in
+    its data: `coverage report` in a checkout then finds nothing under relative
+    ones."""
+    db = sqlite3.connect(path)
+    try:
+        with db:
+            db.execute(
+                "update file set path = ? || path where path not like '/%' and path not like '\\%' "
+                "and path not like '_:%' and path not like '<%'",
+                [root.rstrip("/") + "/"],
+            )
+    finally:
+        db.close()
+
+
 class Broken(Exception):
     """A file that holds no sound coverage data."""
 

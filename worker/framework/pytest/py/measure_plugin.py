@@ -33,6 +33,7 @@ class GiveWay:
             if before is not None:
                 os.environ["COVERAGE_FILE"] = before
         plugin = early_config.pluginmanager.getplugin("_cov")
+        how["exact"] = "should_fail_under" not in type(plugin).pytest_runtestloop.__code__.co_names
         if how["fail_under"] is None:
             how["fail_under"] = plugin.cov_controller.cov.get_option("report:fail_under") or None
         plugin.options.cov_report = {}

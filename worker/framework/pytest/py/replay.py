@@ -1,7 +1,7 @@
 """Entry of the conclusion: one pytest process that sees every report of the run.
 
 Started as `python replay.py` with one line of JSON on stdin: args (the user's),
-dir (worker.Conclude.Dir), color ("yes", "no" or ""), as documented in
+dir (worker.Conclude.Dir), color ("yes", "no" or "") and seed, as documented in
 conclude.go. A second line says that dir is complete: until then pytest gets
 ready, so that nobody waits for that when the tests end. pytest's own text goes
 to stdout, its JUnit file to dir/out/junit.xml, what was counted to
@@ -42,11 +42,11 @@ def main():
         if not ready:
             raise pytest.exit.Exception("the run was given up")
 
-    replay = Replay(request["dir"])
+    replay = Replay(request["dir"], request.get("seed") or 0)
     code = int(pytest.main(args, plugins=[Gate(wait), replay]))
     replay.copy_written()
     with open(os.path.join(request["dir"], "out", "replay.json"), "w", encoding="ascii") as f:
-        json.dump({"exit": code, "tests": replay.counts(), "error": replay.error}, f)
+        json.dump({"exit": code, "tests": replay.counts(), "error": replay.error, "junitxml": replay.junitxml}, f)
     leave(0)
 
 

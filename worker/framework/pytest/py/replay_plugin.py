@@ -13,6 +13,7 @@ from _pytest import junitxml
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 
 from .replay_records import Once, Paths, Records, in_order, report_of, warning_of
+from .settings import settle_seed
 from .written import Written
 
 
@@ -52,10 +53,13 @@ class Gate:
 
 
 class Replay:
-    """Registered with pytest.main. dir is worker.Conclude.Dir."""
+    """Registered with pytest.main. dir is worker.Conclude.Dir, seed the one that
+    the sessions had."""
 
-    def __init__(self, dir):
+    def __init__(self, dir, seed):
         self._dir = dir
+        self._seed = seed
+        self.junitxml = None  # where the user wants the JUnit file
         self._run = None
         self.error = ""
         self._config = None
@@ -88,6 +92,8 @@ class Replay:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_cmdline_main(self, config):
+        self.junitxml = getattr(config.option, "xmlpath", None)
+        settle_seed(config.option, self._seed)
         neutral = {
             "numprocesses": None, "maxprocesses": None, "dist": "no", "tx": [], "looponfail": False,
             "maxfail": 0, "lf": False, "failedfirst": False, "newfirst": False, "stepwise": False,

@@ -72,16 +72,9 @@ class Settings:
             self._note("--store-durations is left out: `shardyard history export` writes that file")
 
     def _randomness(self, config):
-        option = config.option
-        for name, default in (("randomly_seed", "default"), ("random_order_seed", "default_")):
-            value = getattr(option, name, None)
-            if value is None or not str(value).startswith(default):
-                continue
-            if name == "randomly_seed":
-                option.randomly_seed = self._seed
-            else:
-                option.random_order_seed = default + str(self._seed)
-            self._note("the order of tests is random: every worker uses the seed %d" % self._seed)
+        seed = settle_seed(config.option, self._seed)
+        if seed is not None:
+            self._note("the order of tests is random: every worker uses the seed %s" % seed)
 
     def _history(self, option):
         for name, spelt in (("lf", "--lf"), ("failedfirst", "--ff"), ("newfirst", "--nf"), ("stepwise", "--sw")):
@@ -124,3 +117,19 @@ class Settings:
     def _note(self, sentence):
         if sentence not in self._notes:
             self._notes.append(sentence)
+
+
+def settle_seed(option, seed):
+    """Gives plugins that order tests by chance the run's seed, unless the user
+    has given one. Returns the seed that is used; None where there is no such
+    plugin."""
+    used = None
+    for name, default in (("randomly_seed", "default"), ("random_order_seed", "default_")):
+        value = getattr(option, name, None)
+        if value is None:
+            continue
+        if str(value).startswith(default):
+            value = seed if name == "randomly_seed" else default + str(seed)
+            setattr(option, name, value)
+        used = str(value).replace("default_", "")
+    return used
