@@ -1,6 +1,11 @@
 package configs
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/shardyard/shardyard/worker/framework"
+)
 
 // FileName is what a project's configuration is called.
 const FileName = "shardyard.yaml"
@@ -39,7 +44,8 @@ type Config struct {
 	// File is where it was read from; "" for none.
 	File string `yaml:"-"`
 
-	origins map[string]Origin
+	origins   map[string]Origin
+	framework string // of a project without named suites
 }
 
 // Suites are the named suites of a project.
@@ -49,17 +55,19 @@ type Suites []Suite
 // means that the value of the whole file holds.
 type Suite struct {
 	Name      string   `yaml:"-"`
-	Framework string   `yaml:"framework,pytest"`
+	Framework string   `yaml:"framework,the frameworks"`
 	Args      []string `yaml:"args"`
 	// Paths are what the framework is told to test, relative to the project.
-	Paths    []string  `yaml:"paths"`
-	Workers  *Workers  `yaml:"workers"`
-	Schedule string    `yaml:"schedule,dynamic|static"`
-	SplitBy  string    `yaml:"split_by,time|file|directory"`
-	Retries  *int      `yaml:"retries"`
-	Coverage *Coverage `yaml:"coverage"`
-	Env      *Env      `yaml:"env"`
-	Limits   *Limits   `yaml:"limits"`
+	Paths   []string `yaml:"paths"`
+	Workers *Workers `yaml:"workers"`
+	// Keys are the values of the framework's own keys, as JSON.
+	Keys     map[string]json.RawMessage `yaml:"-"`
+	Schedule string                     `yaml:"schedule,dynamic|static"`
+	SplitBy  string                     `yaml:"split_by,time|file|directory"`
+	Retries  *int                       `yaml:"retries"`
+	Coverage *Coverage                  `yaml:"coverage"`
+	Env      *Env                       `yaml:"env"`
+	Limits   *Limits                    `yaml:"limits"`
 }
 
 // Workers is a number of workers; 0 is "auto".
@@ -124,9 +132,12 @@ const (
 	DefaultOutput = 1 << 20
 )
 
-// Default is the configuration of an empty file.
-func Default() *Config {
+// Default is the configuration of an empty file. A suite that names no framework
+// has the first one.
+func Default(frameworks []framework.Description) *Config {
 	return &Config{
+		framework: (&reader{frameworks: frameworks}).first(),
+
 		Version: 1, Image: "auto", Schedule: "dynamic", SplitBy: "time",
 		Builder: Builder{CA: "host"},
 		Limits: Limits{

@@ -1,14 +1,17 @@
 package configs
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // Fill adds what was detected for what the file left open.
-func (c *Config) Fill(d Detection) {
+func (c *Config) Fill(d *framework.Detected) {
 	because := Origin("detected")
 	if len(d.Evidence) > 0 {
 		because = Origin("detected: " + d.Evidence[0].String())
@@ -28,10 +31,26 @@ func (c *Config) Fill(d Detection) {
 		because = "detected; setup is yours: check that these are what it reads"
 	}
 	fill("key", &c.Key, d.Key)
+	c.fillFramework(d.Framework)
 	if c.Source.Git == nil && d.AsksGit {
 		yes := true
 		c.Source.Git = &yes
 		c.origins["source.git"] = "detected: the version comes from git"
+	}
+}
+
+// fillFramework gives suites that name no framework, and have no keys of one,
+// the detected one.
+func (c *Config) fillFramework(name string) {
+	if name == "" || name == c.framework {
+		return
+	}
+	c.framework = name
+	for i := range c.Suites {
+		at := "suites." + c.Suites[i].Name + ".framework"
+		if c.origins[at] == "" && len(c.Suites[i].Keys) == 0 {
+			c.Suites[i].Framework, c.origins[at] = name, "detected"
+		}
 	}
 }
 
@@ -47,23 +66,25 @@ func (c *Config) SuiteNames() []string {
 // Effective is one suite with everything that it takes from the whole file.
 type Effective struct {
 	Name      string // "" for a project without named suites
-	Framework string
+	Framework string // "" for a project without named suites: the detected one's
 	Args      []string
 	Paths     []string
-	Workers   Workers
-	Schedule  string
-	SplitBy   string
-	Retries   int
-	Coverage  Coverage
-	Env       Env
-	Limits    Limits
+	// Keys are the values of the framework's own keys, as JSON.
+	Keys     map[string]json.RawMessage
+	Workers  Workers
+	Schedule string
+	SplitBy  string
+	Retries  int
+	Coverage Coverage
+	Env      Env
+	Limits   Limits
 }
 
 // Suite gives a suite by its name. The name may be empty when there is one
 // suite or none. The error names those that there are.
 func (c *Config) Suite(name string) (Effective, error) {
 	e := Effective{
-		Framework: "pytest", Workers: c.Workers, Schedule: c.Schedule, SplitBy: c.SplitBy, Retries: c.Retries,
+		Framework: c.framework, Workers: c.Workers, Schedule: c.Schedule, SplitBy: c.SplitBy, Retries: c.Retries,
 		Coverage: c.Coverage, Env: c.Env, Limits: c.Limits,
 	}
 	if len(c.Suites) == 0 && name == "" {
@@ -73,7 +94,7 @@ func (c *Config) Suite(name string) (Effective, error) {
 	if err != nil {
 		return Effective{}, err
 	}
-	e.Name, e.Framework, e.Args, e.Paths = s.Name, s.Framework, s.Args, s.Paths
+	e.Name, e.Framework, e.Args, e.Paths, e.Keys = s.Name, s.Framework, s.Args, s.Paths, s.Keys
 	if s.Workers != nil {
 		e.Workers = *s.Workers
 	}

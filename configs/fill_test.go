@@ -7,11 +7,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 func parsed(t *testing.T, text string) *Config {
 	t.Helper()
-	c, err := Parse("shardyard.yaml", []byte(text))
+	c, err := Parse("shardyard.yaml", []byte(text), known)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,8 +81,8 @@ suites:
 }
 
 func TestFillAndShow(t *testing.T) {
-	d := Detection{
-		Kind: "uv", Evidence: []Evidence{{"uv.lock", 0, "uv has locked the dependencies"}}, AsksGit: true,
+	d := &framework.Detected{
+		Kind: "uv", Evidence: []framework.Evidence{framework.Because("uv.lock", 0, "uv has locked the dependencies")}, AsksGit: true,
 		Setup: []string{"uv sync --frozen"}, Prepare: []string{"uv sync"}, Key: []string{"uv.lock"},
 	}
 	for name, test := range map[string]struct{ text, want string }{
@@ -155,15 +157,15 @@ source:
 }
 
 func TestInitCanBeLoaded(t *testing.T) {
-	for name, d := range map[string]Detection{
+	for name, d := range map[string]*framework.Detected{
 		"nothing": {},
 		"detected": {
-			Evidence: []Evidence{{"pyproject.toml", 3, "why: because"}}, Notes: []string{"a note"},
-			Setup: []string{installGit, `grep -vE '^[[:space:]]*(-e|[.])' r.txt | uv pip install -r -`}, Prepare: []string{`uv pip install -e '.[a]'`}, Key: []string{"é.txt"},
+			Evidence: []framework.Evidence{framework.Because("pyproject.toml", 3, "why: because")}, Notes: []string{"a note"},
+			Setup: []string{"command -v git >/dev/null || { apt-get install -qq -y git; } || apk add git", `grep -vE '^[[:space:]]*(-e|[.])' r.txt | uv pip install -r -`}, Prepare: []string{`uv pip install -e '.[a]'`}, Key: []string{"é.txt"},
 		},
-		"unsupported": {Unsupported: &Unsupported{Tool: "pdm", File: "pdm.lock", Config: []string{"setup:", "  - a", "key: [pdm.lock]"}}},
+		"unsupported": {Unsupported: &framework.Unsupported{Tool: "pdm", File: "pdm.lock", Config: []string{"setup:", "  - a", "key: [pdm.lock]"}}},
 	} {
-		c, err := Parse("init", []byte(Init(d)))
+		c, err := Parse("init", []byte(Init(d)), known)
 		if err != nil {
 			t.Errorf("%s: %v\n%s", name, err, Init(d))
 			continue
@@ -174,10 +176,10 @@ func TestInitCanBeLoaded(t *testing.T) {
 			}
 		}
 		// The commented part is right as well.
-		if _, err := Parse("init", []byte(strings.ReplaceAll(Init(d), "\n# ", "\n"))); err != nil && name == "nothing" {
+		if _, err := Parse("init", []byte(strings.ReplaceAll(Init(d), "\n# ", "\n")), known); err != nil && name == "nothing" {
 			text := Init(d)
 			text = text[strings.Index(text, "# suites:"):]
-			if _, err := Parse("init", []byte(strings.ReplaceAll("\n"+text, "\n# ", "\n"))); err != nil {
+			if _, err := Parse("init", []byte(strings.ReplaceAll("\n"+text, "\n# ", "\n")), known); err != nil {
 				t.Errorf("the comments: %v", err)
 			}
 		}

@@ -3,11 +3,13 @@ package configs
 import (
 	"fmt"
 	"strings"
+
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // Init is the text of a shardyard.yaml for a project: what was detected,
 // written out, and the rest of the screen as comments.
-func Init(d Detection) string {
+func Init(d *framework.Detected) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# shardyard: every line is optional; see docs/config.md of shardyard.")

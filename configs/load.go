@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // Find looks for shardyard.yaml in dir and upwards, as far as the root of the
@@ -44,8 +46,9 @@ func Find(dir string) (path string, ok bool, err error) {
 // maxFile is more than any configuration needs, and little enough to parse.
 const maxFile = 1 << 20
 
-// Load reads a file over the defaults. Mistakes in it are Errors, all of them.
-func Load(path string) (*Config, error) {
+// Load reads a file over the defaults. Mistakes in it are Errors, all of them. A
+// suite's framework is one of those given, and has the keys that it says.
+func Load(path string, frameworks []framework.Description) (*Config, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read config: %w", err)
@@ -58,7 +61,7 @@ func Load(path string) (*Config, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("read config %s: larger than 1 MiB", path)
 	}
-	c, err := Parse(path, data)
+	c, err := Parse(path, data, frameworks)
 	if err != nil {
 		return nil, err
 	}
@@ -67,9 +70,9 @@ func Load(path string) (*Config, error) {
 }
 
 // Parse is Load for a file's content. name is how errors call the file.
-func Parse(name string, data []byte) (*Config, error) {
-	r := &reader{file: name}
-	c := Default()
+func Parse(name string, data []byte, frameworks []framework.Description) (*Config, error) {
+	r := &reader{file: name, frameworks: frameworks}
+	c := Default(frameworks)
 	r.document(c, data)
 	if len(r.errs) > 0 {
 		r.errs.sort()

@@ -42,7 +42,7 @@ network: none
 user: 1000
 cap_add: [NET_ADMIN]
 services: {}
-`))
+`), known)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,12 +74,12 @@ services: {}
 
 func TestAnEmptyFileIsTheDefault(t *testing.T) {
 	for _, text := range []string{"", "# nothing\n", "---\n", "{}", "version: 1\n"} {
-		c, err := Parse("shardyard.yaml", []byte(text))
+		c, err := Parse("shardyard.yaml", []byte(text), known)
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 			continue
 		}
-		if diff := cmp.Diff(Default(), c, cmpopts.IgnoreUnexported(Config{})); diff != "" {
+		if diff := cmp.Diff(Default(known), c, cmpopts.IgnoreUnexported(Config{})); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
 		}
 	}
@@ -104,7 +104,7 @@ func TestMistakes(t *testing.T) {
 		"nothing in a list":      {"setup: [a, ~]", "f:1:12: setup[1] has no value"},
 		"one of":                 {"schedule: sttic", `f:1:11: schedule: "sttic" is not known: did you mean static?`},
 		"one of, far":            {"schedule: lpt", `f:1:11: schedule: "lpt" is not known: write dynamic or static`},
-		"framework":              {"suites: {u: {framework: jest}}", `f:1:25: suites.u.framework: "jest" is not known: write pytest`},
+		"framework":              {"suites: {u: {framework: jest}}", `f:1:25: suites.u.framework: "jest" is not known: write pytest or shell`},
 		"number":                 {"retries: many", `f:1:10: retries must be a whole number from 0 up, not "many"`},
 		"negative":               {"retries: -1", `f:1:10: retries must be a whole number from 0 up, not "-1"`},
 		"workers":                {"workers: 0", `f:1:10: workers: "0" is no number of workers: write auto, or a number from 1 up`},
@@ -132,7 +132,7 @@ func TestMistakes(t *testing.T) {
 			"f:3:16: limits.test: \"5\" has no unit: write 5s for seconds or 5m for minutes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Parse("f", []byte(test.text))
+			_, err := Parse("f", []byte(test.text), known)
 			if err == nil || err.Error() != test.want {
 				t.Errorf("%q\n got %v\nwant %s", test.text, err, test.want)
 			}
@@ -142,7 +142,7 @@ func TestMistakes(t *testing.T) {
 
 func TestNotYAML(t *testing.T) {
 	for text, place := range map[string]string{"a: [1": "f:", "version: 1\n  image: x": "f:2:", "a: b: c": "f:1:", "\tx: 1": "f:1:", "image: \x00": "f:"} {
-		_, err := Parse("f", []byte(text))
+		_, err := Parse("f", []byte(text), known)
 		if err == nil || !strings.HasPrefix(err.Error(), place) || !strings.Contains(err.Error(), "not YAML") {
 			t.Errorf("%q: %v, want %s...", text, err, place)
 		}
@@ -150,7 +150,7 @@ func TestNotYAML(t *testing.T) {
 }
 
 func TestAliasesAreFollowed(t *testing.T) {
-	c, err := Parse("f", []byte("env: &e {set: {A: b}}\nbuilder: {env: *e}\nsetup: [&c echo, *c]"))
+	c, err := Parse("f", []byte("env: &e {set: {A: b}}\nbuilder: {env: *e}\nsetup: [&c echo, *c]"), known)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,14 +202,14 @@ func TestSamples(t *testing.T) {
 		t.Fatalf("samples: %q, %v", samples, err)
 	}
 	for _, file := range samples {
-		c, err := Load(file)
+		c, err := Load(file, known)
 		if err != nil {
 			t.Errorf("%v", err)
 			continue
 		}
 		roundTrip(t, c)
 	}
-	if _, err := Load("samples/missing.yaml"); err == nil {
+	if _, err := Load("samples/missing.yaml", known); err == nil {
 		t.Error("a missing file was loaded")
 	}
 }
@@ -221,7 +221,7 @@ func roundTrip(t *testing.T, c *Config) {
 	if err := c.Show(&b); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Parse("shown", []byte(b.String()))
+	again, err := Parse("shown", []byte(b.String()), known)
 	if err != nil {
 		t.Fatalf("what Show wrote cannot be loaded: %v\n%s", err, b.String())
 	}
@@ -243,9 +243,10 @@ func FuzzParse(f *testing.F) {
 		f.Add(string(data))
 	}
 	f.Add("env: &e {set: {A: b}}\nbuilder: {env: *e}")
+	f.Add("suites: {u: {framework: shell, run: a, junit: b, vars: {\"x y\": 1}, extra: true}}")
 	f.Add("limits: {memory: 1e3k, test: 1h1ms}\nuser: 'é\\n'")
 	f.Fuzz(func(t *testing.T, text string) {
-		c, err := Parse("f", []byte(text))
+		c, err := Parse("f", []byte(text), known)
 		if err != nil {
 			var errs Errors
 			if !errors.As(err, &errs) || len(errs) == 0 || errs[0].Line < 1 || errs[0].Column < 1 {

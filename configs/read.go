@@ -4,19 +4,23 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // A reader turns a YAML tree into a Config, collects every mistake with its
 // place, and notes where each value was.
 type reader struct {
-	file    string
-	errs    Errors
-	origins map[string]Origin
-	depth   int // of aliases followed
+	file       string
+	frameworks []framework.Description
+	errs       Errors
+	origins    map[string]Origin
+	depth      int // of aliases followed
 }
 
 func (r *reader) fail(n *yaml.Node, format string, args ...any) {
@@ -25,7 +29,7 @@ func (r *reader) fail(n *yaml.Node, format string, args ...any) {
 
 // config reads the whole file, and checks what one value alone cannot show.
 func (r *reader) config(c *Config, n *yaml.Node) {
-	r.structure(reflect.ValueOf(c).Elem(), n, "")
+	r.structure(c, n, "", nil)
 	if len(r.errs) == 0 {
 		r.check(c, n)
 	}
@@ -69,30 +73,43 @@ func (r *reader) resolve(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// structure reads a mapping into a struct by its field tags.
-func (r *reader) structure(v reflect.Value, n *yaml.Node, path string) {
+// anyFramework is what the tag of a field says that must be one of the frameworks.
+const anyFramework = "the frameworks"
+
+// structure reads a mapping into a struct by its field tags. own are keys
+// besides, or nil.
+func (r *reader) structure(into any, n *yaml.Node, path string, own *ownKeys) {
+	v := reflect.ValueOf(into).Elem()
 	type field struct {
 		value reflect.Value
 		oneOf string
 	}
-	fields, known := map[string]field{}, []string{}
+	if own == nil {
+		own = &ownKeys{read: func(_, _ *yaml.Node) bool { return false }}
+	}
+	fields, known := map[string]field{}, slices.Clone(own.names)
 	for i := range v.NumField() {
 		name, oneOf, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
 		if name == "" || name == "-" {
 			continue
 		}
+		if oneOf == anyFramework {
+			oneOf = strings.Join(r.names(), "|")
+		}
 		fields[name] = field{value: v.Field(i), oneOf: oneOf}
 		known = append(known, name)
 	}
 	r.pairs(n, path, func(key, value *yaml.Node) {
+		at := join(path, key.Value)
 		f, ok := fields[key.Value]
-		if !ok {
+		switch {
+		case ok:
+			r.value(f.value, value, at, f.oneOf)
+		case !own.read(key, value):
 			r.unknown(key, path, known)
 			return
 		}
-		at := join(path, key.Value)
 		r.origins[at] = Origin(fmt.Sprintf("%s:%d", r.file, key.Line))
-		r.value(f.value, value, at, f.oneOf)
 	})
 }
 
@@ -156,17 +173,13 @@ func (r *reader) plain(v reflect.Value, n *yaml.Node, path, oneOf string) {
 		v.Set(reflect.New(v.Type().Elem()))
 		r.value(v.Elem(), n, path, oneOf)
 	case reflect.Struct:
-		r.structure(v, n, path)
+		r.structure(v.Addr().Interface(), n, path, nil)
 	case reflect.Slice:
-		v.Set(reflect.ValueOf(r.list(n, path)))
+		v.Set(reflect.ValueOf(r.list(n, path, "")))
 	case reflect.String:
 		v.SetString(r.text(n, path, oneOf))
 	case reflect.Bool:
-		if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
-			r.fail(n, "%s must be true or false, not %s", path, describe(n))
-			return
-		}
-		v.SetBool(n.Value == "true" || n.Value == "True" || n.Value == "TRUE")
+		v.SetBool(r.flag(n, path))
 	case reflect.Int:
 		i, err := strconv.Atoi(n.Value)
 		if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil || i < 0 {
@@ -213,8 +226,16 @@ func (r *reader) text(n *yaml.Node, path, oneOf string) string {
 	return ""
 }
 
+func (r *reader) flag(n *yaml.Node, path string) bool {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
+		r.fail(n, "%s must be true or false, not %s", path, describe(n))
+		return false
+	}
+	return n.Value == "true" || n.Value == "True" || n.Value == "TRUE"
+}
+
 // list reads a list of words; an empty list is not nil.
-func (r *reader) list(n *yaml.Node, path string) []string {
+func (r *reader) list(n *yaml.Node, path, oneOf string) []string {
 	if n.Kind == yaml.ScalarNode {
 		r.fail(n, "%s must be a list, not %s: write [%s]", path, describe(n), quoted(n.Value))
 		return nil
@@ -233,7 +254,7 @@ func (r *reader) list(n *yaml.Node, path string) []string {
 			r.fail(item, "%s has no value", at)
 			continue
 		}
-		items = append(items, r.text(item, at, ""))
+		items = append(items, r.text(item, at, oneOf))
 	}
 	return items
 }
@@ -261,7 +282,7 @@ func (r *reader) variables(into *map[string]string, n *yaml.Node, path string) {
 // suites reads the named suites in their order.
 func (r *reader) suites(into *Suites, n *yaml.Node, path string) {
 	r.pairs(n, path, func(key, value *yaml.Node) {
-		s := Suite{Name: key.Value, Framework: "pytest"}
+		s := Suite{Name: key.Value, Framework: r.first()}
 		at := join(path, key.Value)
 		r.origins[at] = Origin(fmt.Sprintf("%s:%d", r.file, key.Line))
 		if value = r.resolve(value); value == nil {
@@ -269,7 +290,7 @@ func (r *reader) suites(into *Suites, n *yaml.Node, path string) {
 		}
 		// "unit:" alone is a suite with nothing special.
 		if value.Kind != yaml.ScalarNode || value.Tag != "!!null" {
-			r.structure(reflect.ValueOf(&s).Elem(), value, at)
+			r.suite(&s, value, at)
 		}
 		*into = append(*into, s)
 	})

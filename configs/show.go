@@ -111,6 +111,7 @@ func (p *printer) suite(s *Suite) {
 	p.value(at, "framework", s.Framework)
 	p.list(at, "paths", s.Paths)
 	p.list(at, "args", s.Args)
+	p.ownKeys(at, s.Keys)
 	if s.Workers != nil {
 		p.value(at, "workers", s.Workers.String())
 	}
@@ -152,18 +153,26 @@ func (p *printer) env(path, key string, e *Env) {
 	at := join(path, key)
 	p.open(key)
 	if len(e.Set) > 0 {
-		p.line("%-40s # %s", "set:", p.origin(at+".set"))
-		names := make([]string, 0, len(e.Set))
-		for name := range e.Set {
-			names = append(names, name)
-		}
-		sort.Strings(names)
-		for _, name := range names {
-			p.line("  %s: %s", name, strconv.Quote(e.Set[name]))
-		}
+		p.variables(at, "set", e.Set)
 	}
 	p.list(at, "pass", e.Pass)
 	p.shut()
+}
+
+func (p *printer) variables(path, key string, values map[string]string) {
+	if len(values) == 0 {
+		p.value(path, key, "{}")
+		return
+	}
+	p.line("%-40s # %s", key+":", p.origin(join(path, key)))
+	names := make([]string, 0, len(values))
+	for name := range values {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		p.line("  %s: %s", scalar(name), yamlEscape(values[name]))
+	}
 }
 
 // limits writes all, or only those that were given.

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shardyard/shardyard/worker"
-	"github.com/shardyard/shardyard/worker/framework/pytest"
 )
 
 // newAgentCommand makes the hidden subcommand that runs inside a worker. Its
@@ -21,7 +20,7 @@ func newAgentCommand() *cobra.Command {
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return worker.Serve(cmd.Context(), os.Stdin, os.Stdout, worker.Options{
-				Frameworks: []worker.Framework{pytest.New()},
+				Frameworks: agents(),
 				Logger: hclog.New(&hclog.LoggerOptions{
 					Name: "agent", Output: os.Stderr, Level: hclog.LevelFromString(level), Color: hclog.ColorOff,
 				}),

@@ -128,7 +128,7 @@ func (f *combineFlags) project() (dir string, limit *float64, err error) {
 		}
 	}
 	if found {
-		config, err := configs.Load(file)
+		config, err := configs.Load(file, descriptions())
 		if err != nil {
 			return "", nil, err
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -61,6 +62,9 @@ func settingsOf(c *configs.Config) []setting {
 	w.walk(nil, reflect.ValueOf(*c))
 	for i := range c.Suites {
 		w.walk([]string{"suites", c.Suites[i].Name}, reflect.ValueOf(c.Suites[i]))
+		for _, key := range slices.Sorted(maps.Keys(c.Suites[i].Keys)) {
+			w.setting([]string{"suites", c.Suites[i].Name, key}, c.Suites[i].Keys[key])
+		}
 	}
 	return all
 }

@@ -106,8 +106,8 @@ func projectChecks(p *project, err error) []doctor.Check {
 		}
 	}
 	checks := []doctor.Check{doctor.Good("project", "%s", found)}
-	if p.detection.Python != "" {
-		checks = append(checks, doctor.Good("python", "%s is wanted", p.detection.Python))
+	if p.detection.Toolchain.Version != "" {
+		checks = append(checks, doctor.Good("python", "%s is wanted", p.detection.Toolchain.Version))
 	}
 	return checks
 }
@@ -126,7 +126,7 @@ func (f *placeFlags) workers(p *project, dir string, logger hclog.Logger) doctor
 			return doctor.Func(func(context.Context) []doctor.Check { return nil }) // indexChecks says so
 		}
 		reach = builder(s)
-		w.Image, w.Version = cmp.Or(f.image, p.config.Image), p.detection.Python
+		w.Image, w.Version = cmp.Or(f.image, p.config.Image), p.detection.Toolchain.Version
 		w.Tools = doctor.Package{
 			Name: "pytest", Installs: slices.Concat(p.config.Setup, p.config.Prepare),
 			Version: []string{"-c", "import pytest; print(pytest.__version__)"}, Install: []string{"-m", "pip", "install", "pytest"},

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -20,7 +22,8 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/plan"
 	"github.com/shardyard/shardyard/orchestrator/report/console"
 	"github.com/shardyard/shardyard/orchestrator/source"
-	"github.com/shardyard/shardyard/worker/framework/pytest"
+	"github.com/shardyard/shardyard/worker"
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // commonFlags are those of every command that looks at a project.
@@ -132,7 +135,7 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		Source: source.Options{
 			Rev: f.rev, Include: p.config.Source.Include, Git: p.config.Source.Git != nil && *p.config.Source.Git,
 		},
-		Image: cmp.Or(f.image, p.config.Image), Python: p.detection.Python,
+		Image: cmp.Or(f.image, p.config.Image), Python: p.detection.Toolchain.Version,
 		Setup:     orchestrator.Step{Commands: p.config.Setup, Key: p.config.Key},
 		Prepare:   orchestrator.Step{Commands: p.config.Prepare},
 		Framework: s.Framework, Env: env,
@@ -143,45 +146,49 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		Harden:  engine.Harden{CapAdd: p.config.CapAdd},
 		Network: p.config.Network, User: p.config.User,
 	}
-	if f.keepsBytecode() {
+	how, err := f.session(p, s, env)
+	if err != nil {
+		return req, err
+	}
+	req.Args, req.Options = how.Args, withProgram(how.Options)
+	if f.keepsBytecode() && how.Compiled != nil {
 		req.Compiled.Dir = compiledDir(p.dir)
+		req.Compiled.Files, req.Compiled.Settings = how.Compiled.Files, how.Compiled.Settings
 	}
-	req.Args = append(append(append([]string{}, s.Args...), f.selection()...), f.args...)
-	if !hasPaths(f.args) {
-		req.Args = append(req.Args, s.Paths...)
-	}
-	req.Compiled.Files, req.Compiled.Settings = pytest.Compiling(req.Args, env)
 	if err := f.override(&req, s); err != nil {
 		return req, err
 	}
-	cover := f.coverage(p, s, &req)
-	if len(req.Setup.Commands)+len(req.Prepare.Commands) > 0 {
-		ensure := &req.Setup.Ensure
-		if len(req.Prepare.Commands) > 0 {
-			ensure = &req.Prepare.Ensure
-		}
-		*ensure = append(*ensure, p.detection.Ensure...)
-		if cover != nil {
-			*ensure = append(*ensure, "coverage")
-		}
-	}
-	color := "no"
-	if f.colored(os.Stdout) {
-		color = "yes"
-	}
-	req.Options = func(python string) json.RawMessage {
-		o := struct {
-			pytest.Options
-			Coverage *pytest.CoverageOptions `json:"coverage,omitempty"`
-			Color    string                  `json:"color"`
-		}{pytest.Options{Python: python}, cover, color}
-		b, err := json.Marshal(o)
-		if err != nil {
-			panic(err) // plain data
-		}
-		return b
+	switch {
+	case len(req.Prepare.Commands) > 0:
+		req.Prepare.Ensure = how.Ensure
+	case len(req.Setup.Commands) > 0:
+		req.Setup.Ensure = how.Ensure
 	}
 	return req, nil
+}
+
+// session asks the suite's framework how it is run.
+func (f *runFlags) session(p *project, s configs.Effective, env map[string]string) (framework.Suite, error) {
+	ask := framework.Ask{
+		Args: s.Args, Paths: s.Paths, User: f.args, Keys: s.Keys, Env: env, Markers: f.markers, Keyword: f.keyword,
+		Coverage: f.coverage(s), Color: f.colored(os.Stdout), Seed: rand.Uint32(),
+	}
+	if p.detection.Framework == s.Framework {
+		ask.Detected = p.detection
+	}
+	return description(s.Framework).Suite(ask)
+}
+
+// withProgram puts the interpreter into the options.
+func withProgram(options json.RawMessage) func(string) json.RawMessage {
+	return func(program string) json.RawMessage {
+		all := map[string]json.RawMessage{}
+		if err := json.Unmarshal(options, &all); err != nil {
+			panic(err) // a description made them
+		}
+		all["python"] = worker.Raw(program)
+		return worker.Raw(all)
+	}
 }
 
 // pids is the limit of processes that an engine is told: nothing where the
@@ -201,17 +208,6 @@ func (f *runFlags) keepsBytecode() bool {
 		return f.bytecode
 	}
 	return os.Getenv("CI") == "" && f.rev == ""
-}
-
-func (f *placeFlags) selection() []string {
-	var args []string
-	if f.markers != "" {
-		args = append(args, "-m", f.markers)
-	}
-	if f.keyword != "" {
-		args = append(args, "-k", f.keyword)
-	}
-	return args
 }
 
 // override puts flags above the config.
@@ -275,16 +271,13 @@ func parseWorkers(s string) (int, error) {
 	return n, nil
 }
 
-// coverage says how coverage is measured; nil for not at all.
-func (f *runFlags) coverage(p *project, s configs.Effective, req *orchestrator.Request) *pytest.CoverageOptions {
-	on := f.changed("cov") || p.detection.Coverage || asksForCoverage(req.Args)
-	if !f.changed("cov") && s.Coverage.Enabled != nil {
-		on = *s.Coverage.Enabled
+// coverage is what the user asks of it: flags above the config.
+func (f *runFlags) coverage(s configs.Effective) framework.Coverage {
+	c := framework.Coverage{Enabled: s.Coverage.Enabled, Sources: slices.Clone(s.Coverage.Sources), FailUnder: s.Coverage.FailUnder}
+	if f.changed("cov") {
+		yes := true
+		c.Enabled = &yes
 	}
-	if !on {
-		return nil
-	}
-	c := &pytest.CoverageOptions{Sources: s.Coverage.Sources, FailUnder: s.Coverage.FailUnder}
 	for _, src := range f.cov {
 		if src != allSources {
 			c.Sources = append(c.Sources, src)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shardyard/shardyard/configs"
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 func newInitCommand() *cobra.Command {
@@ -30,15 +31,15 @@ A detected project runs without the file too: write it to change something, or t
 			if err != nil {
 				return err
 			}
-			d, err := configs.Detect(dir)
+			d, err := configs.Detect(dir, descriptions())
 			if err != nil {
 				return err
 			}
 			if d.Kind == "" && d.Unsupported == nil {
-				return fmt.Errorf("nothing to test was found in %s: no Python project and no test_*.py; run init in the project's directory (-C DIR)", dir)
+				return fmt.Errorf("nothing to test was found in %s: %s; run init in the project's directory (-C DIR)", dir, d.Nothing)
 			}
 			text := []byte(configs.Init(d))
-			if _, err := configs.Parse(configs.FileName, text); err != nil {
+			if _, err := configs.Parse(configs.FileName, text, descriptions()); err != nil {
 				return fmt.Errorf("what was detected makes no valid config, which is a bug of shardyard's: %w", err)
 			}
 			if stdout {
@@ -67,7 +68,7 @@ func existing(dir string) (string, error) {
 }
 
 // writeConfig writes the file, and shows the evidence for what is in it.
-func writeConfig(dir string, d configs.Detection, text []byte, force bool, out io.Writer) (err error) {
+func writeConfig(dir string, d *framework.Detected, text []byte, force bool, out io.Writer) (err error) {
 	path := filepath.Join(dir, configs.FileName)
 	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	if force {
@@ -93,7 +94,7 @@ func writeConfig(dir string, d configs.Detection, text []byte, force bool, out i
 	next := "shardyard run"
 	if d.Unsupported != nil {
 		fmt.Fprintf(out, "%s is not known: check setup, prepare and key\n", d.Unsupported.Tool)
-		next = "shardyard config verify · shardyard exec -- python -m pytest --version"
+		next = "shardyard config verify · shardyard run"
 	}
 	fmt.Fprintf(out, "wrote %s\nnext  %s\n", path, next)
 	return nil

@@ -14,13 +14,14 @@ import (
 	"github.com/shardyard/shardyard/configs"
 	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // A project is what one invocation works on.
 type project struct {
 	dir       string
 	config    *configs.Config
-	detection configs.Detection
+	detection *framework.Detected
 	told      []string
 }
 
@@ -43,16 +44,16 @@ func loadProject(dir, file string) (*project, error) {
 			return nil, err
 		}
 	}
-	p := &project{dir: dir, config: configs.Default()}
+	p := &project{dir: dir, config: configs.Default(descriptions())}
 	if found {
-		if p.config, err = configs.Load(file); err != nil {
+		if p.config, err = configs.Load(file, descriptions()); err != nil {
 			return nil, err
 		}
 		if p.dir, err = filepath.Abs(filepath.Dir(file)); err != nil {
 			return nil, err
 		}
 	}
-	if p.detection, err = configs.Detect(p.dir); err != nil {
+	if p.detection, err = configs.Detect(p.dir, descriptions()); err != nil {
 		return nil, err
 	}
 	if err := p.complete(); err != nil {
@@ -71,21 +72,20 @@ func (p *project) complete() error {
 	case d.Unsupported != nil:
 		return d.Unsupported
 	case d.Kind == "":
-		return emptyError{errors.New("nothing to test was found in " + p.dir + ": no Python project and no test_*.py. " +
+		return emptyError{errors.New("nothing to test was found in " + p.dir + ": " + d.Nothing + ". " +
 			"Run shardyard in the project's directory, or write a " + configs.FileName + " (shardyard init)")}
 	}
 	return nil
 }
 
-// collectable is an error where pytest is sure to find nothing: that is known
-// before minutes are spent on an environment. What a config, arguments or
-// another commit say is pytest's to judge.
+// collectable is an error where the framework is sure to find nothing: that is
+// known before minutes are spent on an environment. What a config, arguments or
+// another commit say is the framework's to judge.
 func (p *project) collectable(f *placeFlags, args []string) error {
-	if !p.detection.Empty || p.config.File != "" || f.rev != "" || len(args) > 0 {
+	if p.detection.Nothing == "" || p.config.File != "" || f.rev != "" || len(args) > 0 {
 		return nil
 	}
-	return emptyError{errors.New("nothing to test was found in " + p.dir + ": no test_*.py, *_test.py or conftest.py, and pytest is not " +
-		"configured. Where tests have other names, say so: python_files in pytest's configuration, or `-- FILE...`")}
+	return emptyError{errors.New("nothing to test was found in " + p.dir + ": " + p.detection.Nothing)}
 }
 
 // say keeps a note for the start of the run.

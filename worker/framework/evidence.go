@@ -12,6 +12,11 @@ type Evidence struct {
 	Why  string // "dependencies are locked by uv"
 }
 
+// Because makes an Evidence of its parts.
+func Because(file string, line int, why string) Evidence {
+	return Evidence{File: file, Line: line, Why: why}
+}
+
 // String is "pyproject.toml:12: why".
 func (e Evidence) String() string {
 	switch {

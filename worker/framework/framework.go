@@ -19,14 +19,14 @@ type Description interface {
 	// Keys are the keys of a suite in the config that only this framework has.
 	Keys() []Key
 	// Detect looks at a project's files and says how it is installed and
-	// tested. It returns nil when the project does not use this framework. An
+	// tested. It returns nil when this framework cannot be told from files. An
 	// error means that a file could not be read or parsed.
 	Detect(dir string) (*Detected, error)
 	// Suite vets what a user asks for. The error is the user's to mend.
 	Suite(Ask) (Suite, error)
-	// Deliver says what the result files are that a conclusion made, and what
-	// it says of coverage.
-	Deliver(worker.Concluded) (Delivery, error)
+	// Deliver says what the result files are that a conclusion of a suite made,
+	// and what it says of coverage.
+	Deliver(Suite, worker.Concluded) (Delivery, error)
 }
 
 // A Key is a key of a suite in the config.
@@ -55,10 +55,15 @@ type Ask struct {
 	User  []string                   // what followed -- on the command line
 	Keys  map[string]json.RawMessage // the suite's values of Keys, checked
 	Env   map[string]string          // what the user has tests see
+	// Detected is what Detect of this framework has found; nil for nothing.
+	Detected *Detected
 	// Markers and Keyword are -m and -k; "" for none.
 	Markers, Keyword string
 	Coverage         Coverage
 	Color            bool // what the framework prints goes to a terminal with colours
+	// Seed is another one for each run, of 32 bits: for a framework that puts
+	// tests into a random order, which must be the same on all workers.
+	Seed uint32
 }
 
 // Coverage is what a user asks of coverage.
@@ -66,7 +71,6 @@ type Coverage struct {
 	Enabled   *bool    // nil: the project's own settings decide
 	Sources   []string // packages or directories to measure
 	FailUnder *float64 // percent; nil: the project's own limit
-	Detected  bool     // the project measures by itself: Detected.Coverage
 }
 
 // A Suite is how a suite is run, as plain data: it can be stored and read by
@@ -75,7 +79,7 @@ type Suite struct {
 	Framework string            `json:"framework"`
 	Args      []string          `json:"args,omitempty"`    // what sessions and the conclusion get
 	Notes     []string          `json:"notes,omitempty"`   // what became of the other arguments, for the user
-	Options   json.RawMessage   `json:"options,omitempty"` // of sessions and of the conclusion; Program is filled in by the run
+	Options   json.RawMessage   `json:"options,omitempty"` // of sessions and of the conclusion
 	Env       map[string]string `json:"env,omitempty"`     // variables of tests; {env}, {source}, {cache}, {home} stand for where things are inside
 	Toolchain Toolchain         `json:"toolchain"`
 	// Ensure are packages that must be in the environment in the end. Those
@@ -171,16 +175,18 @@ type Found struct {
 
 // Detected is what a project's files say about how to test it.
 type Detected struct {
+	// Framework is the name of the description that detected it: see
+	// configs.Detect.
+	Framework string
 	// Kind names the rule that matched: "uv", "requirements", "plain"; "" when
 	// there is nothing to test here, or Unsupported says why not.
 	Kind string
+	// Tests says that tests, or settings of the framework, were seen.
+	Tests bool
 	// Evidence is what it was concluded from, in order.
 	Evidence []Evidence
-	// Framework is the name of the description that detected it; "" when no
-	// tests were found.
-	Framework string
-	// Version is the toolchain's, as wanted: "3.12"; "" for any.
-	Version string
+	// Toolchain is what Setup and Prepare are run with.
+	Toolchain Toolchain
 	// Setup, Prepare and Key are the config's.
 	Setup, Prepare, Key []string
 	// Ensure are packages that tests need beside what setup and prepare install.
@@ -192,8 +198,9 @@ type Detected struct {
 	// AsksGit says that the build asks git for the version: the source tree
 	// must then carry what git needs to answer.
 	AsksGit bool
-	// Nothing says, in a sentence for the user, that the framework is sure to
-	// find no test here unless it is told where; "" when it may find some.
+	// Nothing says why the framework, left to itself, is sure to find no test
+	// here, as the end of a sentence for the user: "no test_*.py". "" when it
+	// may find some.
 	Nothing string
 	// Notes are for the user: what was guessed, what may be missing.
 	Notes []string
@@ -205,13 +212,18 @@ type Detected struct {
 // Delivery is what a conclusion means to the user.
 type Delivery struct {
 	Files    []File
+	Notes    []string // sentences for the user
+	Warnings []string // likewise: something was not done that was asked for
 	Coverage *Covered // nil when nothing was measured
 }
 
 // A File is a result file of the conclusion.
 type File struct {
-	Name string // as the conclusion calls it
-	To   string // where the user's own arguments want it; "" for the run's directory only
+	Name string // as worker.Concluded.Files calls it
+	As   string // where it is kept below the run's directory, with slashes
+	// To is where the user's own arguments want a copy, absolute or relative to
+	// the project; "" for nowhere.
+	To string
 }
 
 // Covered is combined coverage.
@@ -221,7 +233,4 @@ type Covered struct {
 	Under     bool    // the framework's own tool says that the limit is missed
 	Complete  bool
 	Reason    string // why it is not complete
-	// Rebase says that the paths of the data file are relative, and must be
-	// made the checkout's for the framework's own tool to find the sources.
-	Rebase bool
 }

@@ -48,11 +48,11 @@ func noBytecode(env []string) bool {
 	return set != ""
 }
 
-// Compiling is what governs the bytecode of a session: files of the project,
+// compiling is what governs the bytecode of a session: files of the project,
 // and of the arguments and the environment what matters. Warnings and errors of
 // the compiler come only when something is compiled: bytecode is of use only
 // where they would be treated in the same way.
-func Compiling(args []string, env map[string]string) (files, settings []string) {
+func compiling(args []string, env map[string]string) (files, settings []string) {
 	files = []string{"pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"}
 	follows := false
 	for _, a := range args {

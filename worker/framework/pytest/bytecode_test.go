@@ -129,7 +129,7 @@ func packedIn(t *testing.T, archive string) (names, sources []string) {
 }
 
 func TestCompiling(t *testing.T) {
-	files, settings := Compiling(
+	files, settings := compiling(
 		[]string{"tests/api", "-W", "error", "-Wignore::UserWarning", "-k", "slow", "-o", "xfail_strict=1", "--assert=plain", "-c", "ci.ini"},
 		map[string]string{"PYTHONWARNINGS": "error", "HOME": "/home"})
 	if !slices.Contains(files, "pyproject.toml") || !slices.Contains(files, "ci.ini") {

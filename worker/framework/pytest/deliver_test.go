@@ -1,0 +1,84 @@
+package pytest
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/shardyard/shardyard/worker"
+	"github.com/shardyard/shardyard/worker/framework"
+)
+
+// A worker's report goes to where an option says, and to no other file that the
+// arguments name.
+func TestReportPlace(t *testing.T) {
+	for _, c := range []struct {
+		report string
+		args   []string
+		want   string
+	}{
+		{"out/r.html", []string{"-v", "--html=out/r.html"}, "out/r.html"},
+		{"out/r.html", []string{"--html", "./out/r.html", "tests"}, "./out/r.html"},
+		{"r.json", []string{"--json-report-file", "/elsewhere/r.json"}, "/elsewhere/r.json"},
+		{"r.json", []string{"--json-report-file", "../r.json"}, "../r.json"},
+		{"out/r.json", []string{"--json-report-file", "/elsewhere/r.json"}, ""},
+		{"r.html", nil, ""},
+		{"docs/usage.txt", []string{"-v", "docs/usage.txt"}, ""},
+		{"docs/usage.txt", []string{"--html=r.html", "docs/usage.txt"}, ""},
+		{"tests/test_a.py", []string{"--deselect", "tests/test_a.py"}, ""},
+		{"setup.cfg", []string{"-c=setup.cfg"}, ""},
+	} {
+		if got := reportPlace(c.report, c.args); got != c.want {
+			t.Errorf("%s of %q: %q, want %q", c.report, c.args, got, c.want)
+		}
+	}
+}
+
+func TestDeliver(t *testing.T) {
+	limit := 85.0
+	for name, test := range map[string]struct {
+		summary Summary
+		args    []string
+		files   []string
+		want    framework.Delivery
+	}{
+		"the user's --junitxml": {
+			Summary{JUnitXML: "/reports/j.xml"}, []string{"--junitxml=/reports/j.xml"}, []string{"out/junit.xml"},
+			framework.Delivery{Files: []framework.File{{Name: "out/junit.xml", As: "junit.xml", To: "/reports/j.xml"}}},
+		},
+		"the project's": {
+			Summary{JUnitXML: "j.xml"}, nil, []string{"out/junit.xml"},
+			framework.Delivery{Files: []framework.File{{Name: "out/junit.xml", As: "junit.xml", To: "j.xml"}}},
+		},
+		"the project's, which leads out": {
+			Summary{JUnitXML: "../../.bashrc"}, nil, []string{"out/junit.xml"},
+			framework.Delivery{
+				Files:    []framework.File{{Name: "out/junit.xml", As: "junit.xml"}},
+				Warnings: []string{"--junitxml ../../.bashrc, from the project's own options, is not a .xml file below the project: left out"},
+			},
+		},
+		"plugins' reports": {
+			Summary{}, []string{"--html=r.html"}, []string{"out/reports/r.html", "out/reports/assets/style.css", "out/reports/log.txt"},
+			framework.Delivery{
+				Files: []framework.File{
+					{Name: "out/reports/r.html", As: "reports/r.html", To: "r.html"}, {Name: "out/reports/assets/style.css", As: "reports/assets/style.css"},
+					{Name: "out/reports/log.txt", As: "reports/log.txt"},
+				},
+				Notes: []string{"log.txt is in the run's results, in reports/"},
+			},
+		},
+		"coverage as coverage.py shows it": {
+			Summary{Coverage: &CoverageSummary{Percent: 66.6666, Shown: "66.7", FailUnder: &limit, Under: true, Complete: true}}, nil, nil,
+			framework.Delivery{Coverage: &framework.Covered{Percent: 66.7, FailUnder: 85, Under: true, Complete: true}},
+		},
+		"coverage that is not there": {
+			Summary{Coverage: &CoverageSummary{Reason: "no worker wrote coverage data"}}, nil, nil,
+			framework.Delivery{Coverage: &framework.Covered{Reason: "no worker wrote coverage data"}},
+		},
+	} {
+		got, err := Description{}.Deliver(framework.Suite{Args: test.args}, worker.Concluded{Files: test.files, Summary: worker.Raw(test.summary)})
+		if diff := cmp.Diff(test.want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package pytest
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/shardyard/shardyard/worker"
+	"github.com/shardyard/shardyard/worker/framework"
+	"github.com/shardyard/shardyard/worker/framework/python"
+)
+
+// suiteOptions are the options of a suite's sessions and of its conclusion:
+// [Options] and [ConcludeOptions] in one.
+type suiteOptions struct {
+	Seed     int64            `json:"seed,omitempty"`
+	Coverage *CoverageOptions `json:"coverage,omitempty"`
+	Color    string           `json:"color"`
+}
+
+// Suite implements [framework.Description].
+func (Description) Suite(ask framework.Ask) (framework.Suite, error) {
+	if err := refuse(ask.User); err != nil {
+		return framework.Suite{}, err
+	}
+	args := arguments(ask)
+	cover := measuring(ask, args)
+	options := suiteOptions{Seed: int64(ask.Seed), Coverage: cover, Color: "no"}
+	if ask.Color {
+		options.Color = "yes"
+	}
+	tools, ensure := python.Toolchain(""), []string{Name}
+	if d := ask.Detected; d != nil {
+		tools, ensure = d.Toolchain, slices.Clone(d.Ensure)
+	}
+	if cover != nil {
+		ensure = append(ensure, "coverage")
+	}
+	files, settings := compiling(args, ask.Env)
+	return framework.Suite{
+		Framework: Name, Args: args, Options: worker.Raw(options),
+		// Ids may depend on the hash seed, and must not differ between workers.
+		Env:       map[string]string{"PYTHONHASHSEED": "0"},
+		Toolchain: tools, Ensure: ensure, Lazy: true,
+		Compiled: &framework.Compiled{Files: files, Settings: settings},
+	}, nil
+}
+
+// refuse is an error for options with which pytest runs no test. A session would
+// say so too, but only after minutes that an environment may take.
+func refuse(args []string) error {
+	for _, a := range args {
+		switch a {
+		case "--collect-only", "--co", "--setup-plan", "--setup-only", "--fixtures", "--fixtures-per-test", "--markers", "--help", "--version":
+			return usageError(a + " runs no test: use pytest itself, as in `shardyard exec -- pytest " + a + "`")
+		}
+	}
+	return nil
+}
+
+// arguments are the suite's, then the user's. Where these do not say what to
+// test, the suite's paths do.
+func arguments(ask framework.Ask) []string {
+	args := slices.Clone(ask.Args)
+	if ask.Markers != "" {
+		args = append(args, "-m", ask.Markers)
+	}
+	if ask.Keyword != "" {
+		args = append(args, "-k", ask.Keyword)
+	}
+	args = append(args, ask.User...)
+	if !hasPaths(ask.User) {
+		args = append(args, ask.Paths...)
+	}
+	return args
+}
+
+// hasPaths reports whether arguments of pytest name what to test.
+func hasPaths(args []string) bool {
+	for i, a := range args {
+		if !strings.HasPrefix(a, "-") && (i == 0 || !takesValue(args[i-1])) {
+			return true
+		}
+	}
+	return false
+}
+
+// takesValue says that an option's value is the next argument. Only those that
+// people give in this form are known; a value that is taken for a path makes
+// pytest say so.
+func takesValue(option string) bool {
+	switch option {
+	case "-m", "-k", "-p", "-c", "-o", "-n", "-W", "-r", "--tb", "--maxfail", "--ignore", "--deselect", "--junitxml",
+		"--rootdir", "--confcutdir", "--durations", "--cov-config", "--cov-report", "--cov-fail-under", "--timeout",
+		"--reruns", "--dist", "--import-mode", "--ignore-glob", "--color", "--log-level", "--log-cli-level":
+		return true
+	}
+	return false
+}
+
+// measuring says how coverage is measured; nil for not at all.
+func measuring(ask framework.Ask, args []string) *CoverageOptions {
+	on := ask.Detected != nil && ask.Detected.Coverage || asksForCoverage(args)
+	if c := ask.Coverage.Enabled; c != nil {
+		on = *c
+	}
+	if !on {
+		return nil
+	}
+	return &CoverageOptions{Sources: ask.Coverage.Sources, FailUnder: ask.Coverage.FailUnder}
+}
+
+// asksForCoverage reports whether pytest-cov is asked for.
+func asksForCoverage(args []string) bool {
+	return slices.ContainsFunc(args, func(a string) bool { return a == "--cov" || strings.HasPrefix(a, "--cov=") })
+}

@@ -1,0 +1,48 @@
+package python
+
+import (
+	"github.com/shardyard/shardyard/worker/framework"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestPython(t *testing.T) {
+	for spec, want := range map[string]string{
+		">=3.8": "", ">=3.8,<3.12": "3.11", "<3.12.3": "3.12", "==3.10.*": "3.10", "~=3.9": "", "~=3.9.0": "3.9", "~=3.9.2": "3.9",
+		"^3.9": "", "~3.10": "3.10", "!=3.14.*": "3.13", ">=3.11,!=3.14.1": "", "<4": "", ">=3.9,<4.0": "", "<=3.11": "3.11", "3.12": "3.12",
+		">=2.7, !=3.0.*": "", "nonsense": "", ">3.10": "", "==3": "",
+	} {
+		dir := t.TempDir()
+		text := "[project]\nname = 'a'\nrequires-python = '" + spec + "'\n"
+		if err := os.WriteFile(filepath.Join(dir, "pyproject.toml"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		d, err := detect(dir)
+		if err != nil || d.Toolchain.Version != want {
+			t.Errorf("requires-python %q: %q, %v, want %q", spec, d.Toolchain.Version, err, want)
+		}
+	}
+}
+
+func TestPoetryVersions(t *testing.T) {
+	for constraint, want := range map[string]string{
+		"*": "", "^1.2.3": ">=1.2.3,<2", "^0.3": ">=0.3,<0.4", "^0.0.3": ">=0.0.3,<0.0.4", "^0": ">=0,<1", "^7": ">=7,<8", "~1.2.3": ">=1.2.3,<1.3",
+		"~1.2": ">=1.2,<1.3", "~1": ">=1,<2", "1.2.3": "==1.2.3", ">= 1.2, < 2": ">=1.2,<2", "~=1.2": "~=1.2", "^1.0, !=1.5": ">=1.0,<2,!=1.5", "1.*": "==1.*",
+	} {
+		if got := poetryVersion(constraint); got != want {
+			t.Errorf("%s: %q, want %q", constraint, got, want)
+		}
+	}
+}
+
+func detect(dir string) (*framework.Detected, error) {
+	p, err := Look(dir, "runner")
+	if err != nil {
+		return nil, err
+	}
+	d := &framework.Detected{}
+	p.Install(d)
+	p.Complete(d)
+	return d, p.Err()
+}

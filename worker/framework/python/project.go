@@ -1,0 +1,144 @@
+package python
+
+import (
+	"errors"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/shardyard/shardyard/worker/framework"
+)
+
+// A Project is the directory that is looked at. Reading what is not there gives
+// nothing, and no error.
+type Project struct {
+	Dir string // absolute
+	// Runner is the package that runs the tests: suggestions install it.
+	Runner string
+
+	toml *pyproject
+	errs []error
+}
+
+// Look reads a directory's pyproject.toml, if it has one. An error means that it
+// cannot be parsed.
+func Look(dir, runner string) (*Project, error) {
+	p := &Project{Dir: dir, Runner: runner, toml: &pyproject{}}
+	f, err := p.pyproject()
+	if err != nil {
+		return nil, err
+	}
+	p.toml = f
+	return p, nil
+}
+
+// Above is the directory above, where that is still in the project's git
+// repository: ok is false where it is not. A pyproject.toml there that cannot be
+// parsed is taken for empty.
+func (p *Project) Above() (above *Project, ok bool) {
+	parent := filepath.Dir(p.Dir)
+	if !p.inGit() || p.hasAny(".git") || parent == p.Dir {
+		return nil, false
+	}
+	above = &Project{Dir: parent, Runner: p.Runner, toml: &pyproject{}}
+	if f, err := above.pyproject(); err == nil {
+		above.toml = f
+	}
+	return above, true
+}
+
+// Err is what could not be read so far.
+func (p *Project) Err() error { return errors.Join(p.errs...) }
+
+// Install says how the project's dependencies and the project itself are
+// installed. The first rule that matches is taken: uv.lock, poetry.lock,
+// requirements files, pyproject.toml, setup.py or setup.cfg. Where none matches,
+// d.Kind stays "".
+func (p *Project) Install(d *framework.Detected) {
+	f := p.toml
+	switch {
+	case p.uv(f, d):
+	case p.workspace(f, d):
+	case p.Has("poetry.lock"):
+		p.poetry(f, d)
+	case p.unsupported(f, d):
+	default:
+		p.pip(f, d)
+	}
+}
+
+// Complete adds what holds however the project is installed: the wanted Python,
+// and whether the build asks git for the version. It comes last.
+func (p *Project) Complete(d *framework.Detected) {
+	version, why := p.python(p.toml)
+	d.Toolchain = Toolchain(version)
+	d.Evidence = append(d.Evidence, why...)
+	p.version(p.toml, d)
+	slices.Sort(d.Key)
+	d.Key = slices.Compact(d.Key)
+}
+
+// askGit are the build backends and scripts that derive a version from git.
+var askGit = regexp.MustCompile(`setuptools[-_]scm|hatch[-_]vcs|vcs[-_]versioning|versioningit|versioneer|\bpbr\b|dunamai|` +
+	`dynamic[-_]versioning|setuptools[-_]git[-_]versioning|flit[-_]scm|git describe|["']git["']\s*,|rev-parse|source\s*=\s*"scm"`)
+
+// version finds out whether the project asks git for its version. Outside a
+// repository its archive says the version.
+func (p *Project) version(f *pyproject, d *framework.Detected) {
+	if !p.inGit() {
+		return
+	}
+	for _, file := range []struct{ name, text string }{
+		{"pyproject.toml", f.text}, {"setup.py", p.Read("setup.py")}, {"setup.cfg", p.Read("setup.cfg")}, {"_custom_build.py", p.Read("_custom_build.py")},
+	} {
+		m := askGit.FindStringIndex(file.text)
+		if m == nil {
+			continue
+		}
+		d.AsksGit = true
+		d.Evidence = append(d.Evidence, framework.Because(file.name, strings.Count(file.text[:m[0]], "\n")+1, "the version comes from git"))
+		d.Setup = append([]string{installGit}, d.Setup...)
+		return
+	}
+}
+
+func (p *Project) inGit() bool {
+	for dir := p.Dir; ; dir = filepath.Dir(dir) {
+		if (&Project{Dir: dir}).hasAny(".git") {
+			return true
+		}
+		if filepath.Dir(dir) == dir {
+			return false
+		}
+	}
+}
+
+// installGit puts git into a builder whose image has none.
+const installGit = "command -v git >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends git; } || apk add --no-cache git"
+
+// Tool is the table [tool.a.b] of pyproject.toml, and the first line that holds
+// its header; nil when there is none.
+func (p *Project) Tool(path ...string) (table map[string]any, line int) {
+	return p.toml.tool(path...), lineOf(p.toml.text, "[tool."+strings.Join(path, "."))
+}
+
+// Coverage is the file with the project's own settings of coverage.py, in its
+// own order, and the line; "" for none.
+func (p *Project) Coverage() (file string, line int) {
+	if p.Has(".coveragerc") {
+		return ".coveragerc", 0
+	}
+	for _, file := range []string{"setup.cfg", "tox.ini"} {
+		text := p.Read(file)
+		for section := range ParseINI(text) {
+			if strings.HasPrefix(section, "coverage:") {
+				return file, lineOf(text, "[coverage:")
+			}
+		}
+	}
+	if table, line := p.Tool("coverage"); table != nil {
+		return "pyproject.toml", line
+	}
+	return "", 0
+}
