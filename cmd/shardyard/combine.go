@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/shardyard/shardyard/configs"
 	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/report/ci"
 	"github.com/shardyard/shardyard/orchestrator/report/console"
 	"github.com/shardyard/shardyard/orchestrator/runs"
 	"github.com/shardyard/shardyard/orchestrator/shards"
@@ -26,6 +28,7 @@ type combineFlags struct {
 	python    string
 	failUnder float64
 	json      bool
+	ci        string
 
 	limited bool // --cov-fail-under is given
 }
@@ -67,6 +70,7 @@ to combine, 5 coverage under its limit.`,
 	flags.StringVarP(&f.out, "out", "o", "", "where the combined results go (default: a new run in .shardyard/runs)")
 	flags.StringVar(&f.python, "python", "", "an interpreter with coverage.py (default: $VIRTUAL_ENV's, or python3)")
 	flags.Float64Var(&f.failUnder, "cov-fail-under", 0, "fail when the combined coverage is below so many percent")
+	flags.StringVar(&f.ci, "ci", "auto", ciUsage)
 	flags.BoolVar(&f.json, "json", false, "print run.json instead of the closing lines")
 	return cmd
 }
@@ -98,6 +102,15 @@ func (f *combineFlags) combine(ctx context.Context, dirs []string, out, errOut i
 	if err != nil {
 		return infraError{err}
 	}
+	log := out
+	if f.json { // which only run.json may stand in
+		log = errOut
+	}
+	job, err := ci.Open(f.ci, os.Getenv, log)
+	if err != nil {
+		return err
+	}
+	defer job.Close()
 	rep, err := found.Combine(ctx, shards.Job{
 		Started: report.RunStarted{
 			Run: id, Version: version, Project: project, Workers: len(found.JUnit), StartedAt: time.Now(), Framework: "pytest",
@@ -107,6 +120,7 @@ func (f *combineFlags) combine(ctx context.Context, dirs []string, out, errOut i
 	if err != nil {
 		return infraError{err}
 	}
+	tell(job, errOut, rep)
 	if f.json {
 		err = rep.WriteJSON(out)
 	} else {

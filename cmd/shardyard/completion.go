@@ -36,7 +36,7 @@ func complete(root *cobra.Command) {
 func completeFlags(cmd *cobra.Command) {
 	for flag, values := range map[string]string{
 		"engine": strings.Join(engines.Names(), " "), "schedule": "dynamic static", "split-by": "time file directory",
-		"progress": "auto tty plain quiet json", "fail-on": "flaky", "image": "auto host", "workers": "auto",
+		"progress": "auto tty plain quiet json", "ci": "auto none github gitlab", "fail-on": "flaky", "image": "auto host", "workers": "auto",
 		"color": "auto always never", "log-level": "trace debug info warn error",
 	} {
 		if _, done := cmd.GetFlagCompletionFunc(flag); cmd.Flags().Lookup(flag) != nil && !done {

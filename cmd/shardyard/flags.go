@@ -93,6 +93,7 @@ type runFlags struct {
 	full        bool
 	bytecode    bool
 	progress    string
+	ci          string
 
 	changed func(string) bool
 }
@@ -114,8 +115,12 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.full, "full-collection", false, "let every worker collect the whole suite")
 	flags.BoolVar(&f.bytecode, "bytecode", true, "keep the bytecode of files between runs, and use it while they are the same; unless said, not in CI and not with --rev")
 	flags.StringVar(&f.progress, "progress", "auto", "auto, tty, plain, quiet or json")
+	flags.StringVar(&f.ci, "ci", "auto", ciUsage)
 	f.changed = func(name string) bool { return flags.Changed(name) }
 }
+
+// ciUsage says what --ci is for.
+const ciUsage = "the CI system to tell of failures, in its own words: auto, none, github or gitlab"
 
 // allSources is what --cov says without a value.
 const allSources = "*"

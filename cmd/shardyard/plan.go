@@ -55,7 +55,7 @@ the matrix that plans from the same tests and durations gets the same plan.`,
 		},
 	}
 	f.register(cmd)
-	for _, name := range []string{"retries", "fail-on", "run-timeout", "test-timeout", "full-collection", "cov", "cov-fail-under", "schedule", "progress"} {
+	for _, name := range []string{"retries", "fail-on", "run-timeout", "test-timeout", "full-collection", "cov", "cov-fail-under", "schedule", "progress", "ci"} {
 		cmd.Flags().Lookup(name).Hidden = true
 	}
 	flags := cmd.Flags()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/report/ci"
 	"github.com/shardyard/shardyard/orchestrator/report/console"
 	"github.com/shardyard/shardyard/orchestrator/runs"
 )
@@ -39,7 +40,7 @@ Exit status: 0 green, 1 tests failed, 2 usage or config, 3 infrastructure, not-r
 				return err
 			}
 			f.args = rest
-			return f.run(cmd.Context(), suite, cmd.OutOrStdout())
+			return f.run(cmd.Context(), suite, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f.register(cmd)
@@ -62,7 +63,8 @@ func splitArgs(cmd *cobra.Command, args []string) (suite string, rest []string, 
 }
 
 // run runs one suite, or all of them, and gives the exit code that weighs most.
-func (f *runFlags) run(ctx context.Context, suite string, out io.Writer) error {
+// The last lines of the last run are the last of all.
+func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer) error {
 	logger, err := f.logger()
 	if err != nil {
 		return err
@@ -75,22 +77,43 @@ func (f *runFlags) run(ctx context.Context, suite string, out io.Writer) error {
 	if all := p.config.SuiteNames(); suite == "" && len(all) > 0 {
 		names = all
 	}
-	var codes []int
+	log := out
+	if f.progress == "json" { // which only events may stand in
+		log = errOut
+	}
+	job, err := ci.Open(f.ci, os.Getenv, log)
+	if err != nil {
+		return err
+	}
+	defer job.Close()
+	var reports []*report.Report
 	for _, name := range names {
-		rep, err := f.suite(ctx, p, name, out, logger)
-		if err != nil {
-			return err
+		f.close(reports, out)
+		var rep *report.Report
+		if rep, err = f.suite(ctx, p, name, out, logger); rep != nil {
+			reports = append(reports, rep)
 		}
-		codes = append(codes, rep.Exit)
-		if ctx.Err() != nil {
+		if err != nil || ctx.Err() != nil {
 			break
 		}
 	}
-	return exit(report.Worst(codes...))
+	tell(job, errOut, reports...)
+	f.close(reports, out)
+	if err != nil {
+		return err
+	}
+	return exit(report.Worst(reports...))
+}
+
+// tell tells the CI system of runs. That it could not be told fails no run.
+func tell(job *ci.Job, errOut io.Writer, reports ...*report.Report) {
+	if err := job.Tell(reports...); err != nil {
+		fmt.Fprintln(errOut, "shardyard: "+err.Error())
+	}
 }
 
 // suite is one run.
-func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Writer, logger hclog.Logger) (_ *report.Report, err error) {
+func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Writer, logger hclog.Logger) (rep *report.Report, err error) {
 	req, err := f.request(p, name)
 	if err != nil {
 		return nil, err
@@ -127,7 +150,7 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 	if db != nil {
 		deps.History = db
 	}
-	rep, err := orchestrator.Run(ctx, req, deps)
+	rep, err = orchestrator.Run(ctx, req, deps)
 	stop()
 	if err != nil {
 		return nil, infraError{err}
@@ -136,15 +159,15 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 		return nil, infraError{err}
 	}
 	expire(store, logger)
-	f.close(rep, out)
 	return rep, nil
 }
 
-// close prints the last lines of a run.
-func (f *runFlags) close(rep *report.Report, out io.Writer) {
-	if f.progress == "json" {
+// close prints the last lines of the latest run, if there is one.
+func (f *runFlags) close(reports []*report.Report, out io.Writer) {
+	if f.progress == "json" || len(reports) == 0 {
 		return
 	}
+	rep := reports[len(reports)-1]
 	for _, line := range console.Closing(rep, next(rep), f.colored(out)) {
 		fmt.Fprintln(out, line)
 	}

@@ -200,9 +200,11 @@ type (
 		Cause string `json:"cause,omitempty"`
 		Code  int    `json:"code,omitempty"`
 		// Tentative attempts are evidence, not a verdict.
-		Tentative bool   `json:"tentative,omitempty"`
-		File      string `json:"file,omitempty"`
-		Line      int    `json:"line,omitempty"` // from 1; 0 is unknown
+		Tentative bool `json:"tentative,omitempty"`
+		// File and Line, from 1, are where to look for a failure, relative to
+		// the suite's directory; Line is 0 when that is not known.
+		File string `json:"file,omitempty"`
+		Line int    `json:"line,omitempty"`
 	}
 	// Evidence is what a worker says of a test without a live lease of it: the
 	// lease was withdrawn meanwhile, or there never was one. It counts for

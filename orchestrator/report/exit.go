@@ -43,9 +43,9 @@ func ExitCode(r *Report) (code int, reasons []Reason) {
 }
 
 // Worst is the exit code that weighs most, of several runs.
-func Worst(codes ...int) int {
+func Worst(runs ...*Report) int {
 	for _, c := range precedence {
-		if slices.Contains(codes, c) {
+		if slices.ContainsFunc(runs, func(r *Report) bool { return r.Exit == c }) {
 			return c
 		}
 	}

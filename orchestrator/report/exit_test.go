@@ -98,7 +98,11 @@ func TestWorst(t *testing.T) {
 		codes []int
 		want  int
 	}{{nil, 0}, {[]int{0, 0}, 0}, {[]int{4, 5, 0}, 5}, {[]int{3, 1, 4}, 1}, {[]int{1, 130}, 130}} {
-		if got := Worst(c.codes...); got != c.want {
+		var runs []*Report
+		for _, code := range c.codes {
+			runs = append(runs, &Report{Exit: code})
+		}
+		if got := Worst(runs...); got != c.want {
 			t.Errorf("%v: %d, want %d", c.codes, got, c.want)
 		}
 	}

@@ -165,10 +165,10 @@ func (s *State) finishTest(b TestFinished, at time.Duration) {
 		Setup: b.Setup, Call: b.Call, Teardown: b.Teardown, Cause: b.Cause, Code: b.Code, Tentative: b.Tentative, Expected: b.Expected,
 	}
 	t := s.test(b.Test)
-	keep(&t.File, b.File)
-	if b.Line > 0 {
-		t.Line = b.Line
+	if b.Line > 0 && b.File != "" {
+		t.File, t.Line = b.File, b.Line
 	}
+	keep(&t.File, b.File)
 	w := s.worker(b.Worker)
 	if w.Running == b.Test && w.Lost == "" {
 		w.Running = ""

@@ -22,14 +22,14 @@ const MaxFailures = 10
 // next are the commands that exist and fit.
 func Closing(r *report.Report, next []string, color bool) []string {
 	p := paint(color)
-	lines := []string{verdictLine(r, p)}
+	lines := []string{Verdict(r, color)}
 	for _, reason := range r.Reasons {
 		if reason.Code != report.ReasonFailed {
 			lines = append(lines, p.red(" ! ")+report.Clean(headline(reason.Text)))
 		}
 	}
 	lines = append(lines, failureLines(r, p)...)
-	if l := measureLine(r, p); l != "" {
+	if l := Measures(r, color); l != "" {
 		lines = append(lines, l)
 	}
 	if len(next) > 0 {
@@ -47,7 +47,9 @@ func headline(text string) string {
 	return first
 }
 
-func verdictLine(r *report.Report, p paint) string {
+// Verdict is the first of the closing lines.
+func Verdict(r *report.Report, color bool) string {
+	p := paint(color)
 	t := r.Totals
 	word := p.green("PASS")
 	if r.Exit != report.ExitGreen {
@@ -108,14 +110,7 @@ func failureLines(r *report.Report, p paint) []string {
 			rest++
 			continue
 		}
-		worker, cause := 0, t.Reason
-		if a := t.Last(); a != nil {
-			worker = a.Worker
-			if a.Cause != "" {
-				cause = a.Cause
-			}
-		}
-		lines = append(lines, p.red(" ✗ ")+FailureLine(t.Test, worker, t.Message, cause))
+		lines = append(lines, p.red(" ✗ ")+FailureLine(t))
 	}
 	if rest > 0 {
 		lines = append(lines, fmt.Sprintf("   ... and %s more", report.Number(rest)))
@@ -123,7 +118,10 @@ func failureLines(r *report.Report, p paint) []string {
 	return lines
 }
 
-func measureLine(r *report.Report, p paint) string {
+// Measures are the coverage, the balance and the cache in one line; "" when
+// nothing of it is known.
+func Measures(r *report.Report, color bool) string {
+	p := paint(color)
 	var parts []string
 	if c := r.Coverage; c != nil {
 		switch {

@@ -22,6 +22,7 @@ type Console struct {
 	state report.State
 	now   func() time.Time
 	start time.Time // of the run; zero until the first event
+	open  bool      // the framework's text stopped in the middle of a line
 }
 
 // A view is one way to show a run.
@@ -42,6 +43,10 @@ func (c *Console) Handle(e report.Event) {
 		c.start = c.now().Add(-e.At)
 	}
 	c.state.Apply(e)
+	if _, over := e.Body.(report.RunFinished); over && c.open {
+		c.open = false
+		c.view.text([]byte("\n"))
+	}
 	c.view.event(&c.state, e)
 }
 
@@ -50,6 +55,9 @@ func (c *Console) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.view.text(p)
+	if len(p) > 0 {
+		c.open = p[len(p)-1] != '\n'
+	}
 	return len(p), nil
 }
 

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -106,7 +107,7 @@ func eventLines(s *report.State, e report.Event, p paint) []string {
 		return list(plannedLine(b))
 	case report.TestFinished:
 		if !b.Tentative && report.VerdictOf(b.Outcome) == report.Fail {
-			return []string{p.red(" ✗ ") + FailureLine(b.Test, b.Worker, b.Message, b.Cause)}
+			return []string{p.red(" ✗ ") + failureLine(b.Test, b.Worker, cmp.Or(b.Message, b.Cause))}
 		}
 	case report.Stopped:
 		return []string{p.yellow("stopping: " + report.Clean(b.Reason))}
@@ -213,11 +214,17 @@ func approx(measured bool) string {
 	return "~"
 }
 
-// FailureLine is "test  worker-3   message".
-func FailureLine(test string, worker int, message, cause string) string {
-	if message == "" {
-		message = cause
+// FailureLine says which test failed, on which worker and why:
+// "test  worker-3   message".
+func FailureLine(t *report.Test) string {
+	worker, cause := 0, t.Reason
+	if a := t.Last(); a != nil {
+		worker, cause = a.Worker, cmp.Or(a.Cause, cause)
 	}
+	return failureLine(t.Test, worker, cmp.Or(t.Message, cause))
+}
+
+func failureLine(test string, worker int, message string) string {
 	line := report.Clean(test)
 	if worker > 0 {
 		line += "  " + report.WorkerName(worker)

@@ -341,3 +341,32 @@ func TestPytestIDs(t *testing.T) {
 		}
 	}
 }
+
+// TestWhereAFailureIs: a failure's text says where; the test's own file counts
+// before others, and what lies outside of the project never does.
+func TestWhereAFailureIs(t *testing.T) {
+	const text = `def test_b():
+&gt;       helper(1)
+
+tests/test_a.py:12:
+src/helper.py:3: AssertionError
+/usr/lib/python3/x.py:7: ValueError
+../outside.py:8: ValueError
+12:30: no place`
+	for name, c := range map[string]struct {
+		attributes string
+		text       string
+		want       Place
+	}{
+		"by its class":     {`classname="tests.test_a.TestX" name="t"`, text, Place{"tests/test_a.py", 12}},
+		"by its file":      {`classname="x" name="t" file="./src/helper.py"`, text, Place{"src/helper.py", 3}},
+		"of another class": {`classname="tests.test_abc" name="t"`, text, Place{"src/helper.py", 3}},
+		"without any":      {`classname="a" name="t"`, "assert 0", Place{}},
+	} {
+		var got Place
+		file := "<testsuite><testcase " + c.attributes + "><system-out>a.py:1: x</system-out><failure message='m'>" + c.text + "</failure></testcase></testsuite>"
+		if err := Read(strings.NewReader(file), func(c Case) error { got = c.At; return nil }); err != nil || got != c.want {
+			t.Errorf("%s: %v, want %v (%v)", name, got, c.want, err)
+		}
+	}
+}

@@ -162,6 +162,9 @@ func (c MergedCase) events(id string, emit func(report.Body)) {
 	fin := report.TestFinished{Worker: at, Test: id, Attempt: 1, Outcome: c.Outcome, Call: report.Duration(c.Time), File: c.File, Line: c.Line + 1}
 	if report.VerdictOf(c.Outcome) == report.Fail {
 		fin.Message = c.Message
+		if c.At != (Place{}) {
+			fin.File, fin.Line = c.At.File, c.At.Line
+		}
 	}
 	emit(fin)
 	emit(report.Judged{Test: id, Verdict: report.VerdictOf(c.Outcome), Attempts: 1})

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -30,9 +33,16 @@ type Case struct {
 	Time    time.Duration
 	Outcome worker.Outcome // passed, failed, error or skipped
 	Message string
+	At      Place // that the text of its failure names; zero for none
 
 	failures, errors, skips int
 	teardown                bool // an error in teardown, and nothing else
+}
+
+// A Place is a line of a file, from 1.
+type Place struct {
+	File string // relative
+	Line int
 }
 
 // Key is how a JUnit file names a test.
@@ -122,6 +132,11 @@ func (s *scanner) token(tok xml.Token, found func(*element) error, copied func(x
 		if kase == nil && strings.TrimSpace(string(t)) != "" && len(s.stack) == 0 {
 			return errors.New("text outside of the root element")
 		}
+		if kase != nil && len(s.stack) == s.depth+1 {
+			if child := s.stack[s.depth]; child == "failure" || child == "error" {
+				kase.locate(string(t))
+			}
+		}
 	case xml.Directive:
 		return errors.New("a document type is not taken")
 	}
@@ -199,6 +214,40 @@ func (c *Case) child(name string, t xml.StartElement) {
 	if c.Message == "" || name != "skipped" {
 		c.Message, _, _ = strings.Cut(message, "\n")
 	}
+}
+
+// located is a line of a failure's text that begins with a place, as compilers
+// and most frameworks write one: "tests/test_a.py:12: AssertionError".
+var located = regexp.MustCompile(`(?m)^\s*([^\s:]*[A-Za-z][^\s:]*):(\d{1,7}):`)
+
+// locate looks for the place of a failure in its text: the last one in the
+// test's own file, or else the last one there is.
+func (c *Case) locate(text string) {
+	var own, last Place
+	for _, m := range located.FindAllStringSubmatch(text, -1) {
+		line, err := strconv.Atoi(m[2])
+		if err != nil || line == 0 || !filepath.IsLocal(m[1]) {
+			continue
+		}
+		last = Place{path.Clean(m[1]), line}
+		if c.in(last.File) {
+			own = last
+		}
+	}
+	if own != (Place{}) {
+		last = own
+	}
+	if last != (Place{}) && (c.At == Place{} || !c.in(c.At.File)) {
+		c.At = last
+	}
+}
+
+// in reports whether a file is the one that the case is of.
+func (c *Case) in(file string) bool {
+	if c.File != "" {
+		return file == path.Clean(c.File)
+	}
+	return strings.HasPrefix(c.Class+".", dotted(file)+".")
 }
 
 // settle gives the outcome of a case that ended.

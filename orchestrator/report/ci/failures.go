@@ -1,0 +1,47 @@
+package ci
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/shardyard/shardyard/orchestrator/report"
+)
+
+// with returns the tests that have a verdict.
+func with(v report.Verdict, r *report.Report) []*report.Test {
+	var tests []*report.Test
+	for i := range r.Tests {
+		if r.Tests[i].Verdict == v {
+			tests = append(tests, &r.Tests[i])
+		}
+	}
+	return tests
+}
+
+// others are the reasons of a run besides failed tests.
+func others(r *report.Report) []string {
+	var texts []string
+	for _, reason := range r.Reasons {
+		if reason.Code != report.ReasonFailed {
+			texts = append(texts, strings.TrimRight(reason.Text, "\r\n"))
+		}
+	}
+	return texts
+}
+
+// cause is why a test failed, in one line; "" when nobody said.
+func cause(t *report.Test) string {
+	text := t.Message
+	if last := t.Last(); text == "" && last != nil {
+		text = last.Cause
+	}
+	return report.Clean(cmp.Or(text, t.Reason))
+}
+
+// suite is what comes before the name of a test where several suites ran.
+func suite(r *report.Report, runs []*report.Report) string {
+	if len(runs) < 2 || r.Suite == "" {
+		return ""
+	}
+	return report.Clean(r.Suite) + ": "
+}
