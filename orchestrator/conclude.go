@@ -36,7 +36,7 @@ func (l *loop) conclusion(out *outcome, terminal io.Writer) *conclusion {
 func (c *conclusion) conclude(ctx context.Context) (err error) {
 	step := c.step("conclude")
 	defer func() { step.end(err) }()
-	if c.out.found == nil {
+	if !c.out.known {
 		return nil // nothing was discovered: there is nothing to conclude
 	}
 	f := c.finish
@@ -93,7 +93,7 @@ func (c *conclusion) writeInput() error {
 	}
 	meta, err := json.Marshal(map[string]any{
 		"duration_seconds": (c.elapsed() - c.out.hired).Seconds(),
-		"tests":            c.out.found.tests(), "deselected": c.out.deselected, "missing_coverage": gathered(c.out.missing),
+		"tests":            len(c.out.tests), "deselected": c.out.deselected, "missing_coverage": gathered(c.out.missing),
 	})
 	if err != nil {
 		return err
@@ -116,7 +116,7 @@ func (c *conclusion) writeOrder() (err error) {
 	}
 	for _, res := range c.out.results {
 		var at []extent
-		if a, ok := final(res); ok {
+		if a, ok := res.Last(); ok {
 			at = c.out.reports[attempt{res.Test.ID, a.Token}]
 		}
 		if len(at) == 0 && c.out.stopped {

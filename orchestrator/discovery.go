@@ -59,11 +59,11 @@ func discover(ctx context.Context, req *Request, deps Deps, rec *recorder) (*Dis
 		err = l.conclusion(out, deps.Terminal).conclude(late) // shows why files could not be collected
 	}
 	err = errors.Join(err, l.clear(late), at.close())
-	if out.found == nil || out.broken != "" {
+	if !out.known || out.broken != "" {
 		return nil, err
 	}
 	return &Discovery{
-		Tests: known.tests(out.found.files), Fixtures: known.estimates.Fixtures, Costs: plan.Costs{Start: known.overhead, Worker: workerCost},
+		Tests: out.tests, Fixtures: known.estimates.Fixtures, Costs: plan.Costs{Start: known.overhead, Worker: workerCost},
 		Limit: workerLimit(at.info, req.Limits), Serial: known.serial,
 	}, err
 }

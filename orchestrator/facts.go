@@ -2,9 +2,12 @@ package orchestrator
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"strconv"
 	"time"
 
+	"github.com/shardyard/shardyard/orchestrator/census"
 	"github.com/shardyard/shardyard/orchestrator/history"
 )
 
@@ -14,7 +17,7 @@ const (
 	factOverhead = "overhead_ms" // wall clock less the time in which tests ran
 	factStart    = "start_ms"    // of that, until the first test
 	factSerial   = "serial_ms"   // wall clock of the last run with one worker
-	factTrust    = "trust"       // a trust
+	factTrust    = "trust"       // a census.Trust
 )
 
 // facts are what the history remembers of a suite by name. Without a history
@@ -48,4 +51,24 @@ func (f facts) setTime(ctx context.Context, name string, d time.Duration) error 
 		return nil
 	}
 	return f.history.Remember(ctx, f.suite, name, strconv.FormatInt(d.Milliseconds(), 10))
+}
+
+// trust is what earlier runs say of lazy collection.
+func (f facts) trust(ctx context.Context) (t census.Trust, err error) {
+	text, ok, err := f.history.Recall(ctx, f.suite, factTrust)
+	if err != nil || !ok {
+		return t, err
+	}
+	if err := json.Unmarshal([]byte(text), &t); err != nil {
+		return t, fmt.Errorf("recall trust: %w", err)
+	}
+	return t, nil
+}
+
+func (f facts) setTrust(ctx context.Context, t census.Trust) error {
+	text, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	return f.history.Remember(ctx, f.suite, factTrust, string(text))
 }

@@ -12,12 +12,12 @@ import (
 
 // remember leaves to later runs what this one learned.
 func remember(ctx context.Context, to History, rec *recorder, at *site, known *past, out *outcome) {
-	if to == nil || out.found == nil {
+	if to == nil || !out.known {
 		return
 	}
 	err := to.Record(ctx, lessons(rec, at, known, out))
 	remembered := facts{to, known.suite}
-	if after := known.trust.after(out.sight()); err == nil && after != known.trust {
+	if after := known.trust.After(out.sight); err == nil && after != known.trust {
 		err = remembered.setTrust(ctx, after)
 	}
 	if err == nil && !out.stopped && out.lastTest > out.firstTest {
@@ -34,7 +34,7 @@ func lessons(rec *recorder, at *site, known *past, out *outcome) history.Run {
 	return history.Run{
 		ID: at.req.RunID, Suite: known.suite, Tree: at.src.ID, Workers: out.workers, Host: out.host, StartedAt: rec.began,
 		Duration: rec.elapsed(), Exit: rep.Exit, PerTest: rep.Times.PerTest.Std(), Attempts: out.attempts(), Selection: known.selection,
-		Inventory: out.found.inventory(),
+		Inventory: out.inventory(),
 	}
 }
 
@@ -53,14 +53,6 @@ func rememberTimes(ctx context.Context, to facts, wall time.Duration, at *site, 
 	return err
 }
 
-// sight is what the run says of laziness.
-func (o *outcome) sight() sight {
-	if o.seen == unseen && o.lazily && !o.stopped {
-		return held
-	}
-	return o.seen
-}
-
 // attempts are the run's attempts, as the history wants them.
 func (o *outcome) attempts() []history.Attempt {
 	var out []history.Attempt
@@ -74,7 +66,7 @@ func (o *outcome) attempts() []history.Attempt {
 			out = append(out, history.Attempt{
 				Test: res.Test.ID, File: res.Test.File, Index: res.Test.Index, Worker: int(a.Worker), Attempt: n, Outcome: a.Outcome,
 				Setup: a.Setup, Call: a.Call, Teardown: a.Teardown, Tentative: a.Tentative,
-				First: o.openers[attempt{res.Test.ID, a.Token}],
+				First: a.First,
 			})
 		}
 	}
@@ -82,9 +74,9 @@ func (o *outcome) attempts() []history.Attempt {
 }
 
 // inventory is the discovered suite, the next run's hint.
-func (c *collection) inventory() []history.File {
-	files := make([]history.File, len(c.files))
-	for i, f := range c.files {
+func (o *outcome) inventory() []history.File {
+	files := make([]history.File, len(o.files))
+	for i, f := range o.files {
 		files[i].Path = f.File
 		for _, it := range f.Items {
 			files[i].Tests = append(files[i].Tests, history.Test{ID: it.ID, Group: it.Group})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/engine"
@@ -16,7 +15,7 @@ import (
 // posts messages.
 type member struct {
 	id     dispatch.WorkerID
-	mode   worker.Mode        // asked for, and once opened the one in use
+	mode   worker.Mode        // asked for
 	client *worker.Client     // nil until attached
 	cancel context.CancelFunc // gives up starting it
 	ready  bool
@@ -24,25 +23,10 @@ type member struct {
 	released, draining bool
 	closed             *worker.Closed
 	gone               bool
-	failed             string // why its session could not go on
-	died               bool   // a process of its session ended before its time
-	running            map[worker.TestID]worker.Token
-	leases             map[worker.TestID]lease // the latest of each test
-	opened             map[string]bool         // files of which a test has run here
-	last, before       worker.TestID           // the test that was started last, and the one before
-	collected          time.Duration           // files, since its last test
-	// exact: it collects the whole suite; collecting, while it does.
-	exact      bool
-	collecting *collection
+	died               bool // a process of its session ended before its time
 }
 
 func (m *member) name() string { return report.WorkerName(int(m.id)) }
-
-// A lease is what a test was handed out under.
-type lease struct {
-	token worker.Token
-	file  string
-}
 
 // A message is what a member's goroutine tells the loop. One field besides
 // from is set.
@@ -60,6 +44,47 @@ type departure struct {
 	missing string
 	// compiled is an archive of what it compiled; "" for none.
 	compiled string
+}
+
+// hire starts one more worker.
+func (l *loop) hire(ctx context.Context, id dispatch.WorkerID, exact bool) {
+	m := &member{id: id, mode: l.census.Hire(id, exact)}
+	ctx, m.cancel = context.WithCancel(ctx)
+	l.members[m.id] = m
+	l.started++
+	l.removals.Add(1)
+	// An engine starts only a few at once: first come the ones hired first, of
+	// which the very first discovers the tests.
+	begun := make(chan struct{})
+	go func() {
+		close(begun)
+		l.tend(ctx, m)
+	}()
+	<-begun
+}
+
+// send talks to a worker. That it fails is told by the worker's departure.
+func (l *loop) send(id dispatch.WorkerID, req worker.Request) {
+	m := l.members[id]
+	if m.client == nil || m.gone {
+		return
+	}
+	if err := m.client.Send(req); err != nil {
+		l.log.Debug("send", "worker", m.name(), "error", err)
+	}
+}
+
+// release drains a worker; one that is not there yet is given up.
+func (l *loop) release(m *member) {
+	m.released = true
+	switch {
+	case m.gone || m.draining:
+	case m.client == nil:
+		m.cancel()
+	default:
+		m.draining = true
+		l.send(m.id, worker.Request{Drain: &worker.Drain{}})
+	}
 }
 
 // tend runs one worker from its start to its removal.

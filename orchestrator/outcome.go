@@ -1,17 +1,20 @@
 package orchestrator
 
 import (
-	"slices"
+	"context"
 	"time"
 
+	"github.com/shardyard/shardyard/orchestrator/census"
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
-	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/plan"
 	"github.com/shardyard/shardyard/worker"
 )
 
 // An outcome is what the loop came to.
 type outcome struct {
-	found      *collection       // the suite; nil when it was not discovered
+	known      bool // the suite was discovered
+	files      []worker.Discovered
+	tests      []plan.Test       // those of the files, estimated
 	results    []dispatch.Result // of every test, in the suite's order
 	deselected int
 	broken     string // files could not be collected, in words: no test counts
@@ -24,14 +27,11 @@ type outcome struct {
 	reports map[attempt][]extent
 	session []extent
 
-	openers map[attempt]bool          // attempts that were their file's first on their worker
-	before  map[attempt]worker.TestID // what ran before a tentative failure
-	seen    sight                     // of lazy collection
-	lazily  bool                      // a test ran on a worker that collects lazily
+	sight census.Sight // of lazy collection
 
 	workers int // how many were asked for
 	host    string
-	mode    worker.Mode // of workers that need not be exact
+	mode    worker.Mode // of workers that need not collect everything
 	// Times since the start of the run; zero for what never came.
 	hired, firstTest, lastTest time.Duration
 	collecting                 time.Duration // what discovery took
@@ -39,39 +39,25 @@ type outcome struct {
 
 // outcome is what the loop has come to.
 func (l *loop) outcome() *outcome {
-	o := &outcome{
-		found: l.lists.full, deselected: l.deselected, broken: l.broken, stopped: l.stopped, settings: l.settings, missing: l.missing,
-		reports: l.spool.of, session: l.spool.rest, openers: l.openers, before: l.before, seen: l.seen, lazily: l.lazily,
-		workers: l.workers, host: l.host, mode: l.mode, hired: l.hired, firstTest: l.firstTest, lastTest: l.lastTest, collecting: l.collecting,
-		results: l.d.Results(),
+	return &outcome{
+		known: l.census.Known(), files: l.census.Files(), tests: l.census.Tests(), results: l.d.Results(),
+		deselected: l.census.Deselected(), broken: l.census.Broken(), stopped: l.stopped, settings: l.settings, missing: l.missing,
+		reports: l.spool.of, session: l.spool.rest, sight: l.census.Sight(),
+		workers: l.workers, host: l.host, mode: l.census.Mode(), hired: l.hired, firstTest: l.ran.first, lastTest: l.ran.last, collecting: l.collecting,
 	}
-	if o.found != nil {
-		at := o.found.order()
-		slices.SortStableFunc(o.results, func(a, b dispatch.Result) int { return at[a.Test.ID] - at[b.Test.ID] })
-	}
-	return o
 }
 
-// judge gives every test its verdict in the log.
-func (o *outcome) judge(rec *recorder, before trust) {
-	for _, res := range o.results {
-		verdict := report.Judged{
-			Test: string(res.Test.ID), Verdict: report.Verdict(res.Verdict), Reason: res.Reason, Attempts: len(res.Attempts),
-		}
-		if o.broken != "" { // as in plain pytest no test counts, also not one that a hint had run before
-			verdict.Verdict, verdict.Reason = report.NotRun, o.broken
-		}
-		rec.emit(verdict)
-	}
-	o.doubt(rec, before)
-}
-
-// final is the attempt that a test's verdict rests on.
-func final(res dispatch.Result) (dispatch.Attempt, bool) {
-	for i := len(res.Attempts) - 1; i >= 0; i-- {
-		if a := res.Attempts[i]; a.Void == "" && a.Outcome != "" {
-			return a, true
+// close says what only the whole run can show: that no test of a broken suite
+// counts, or which failures did not hold.
+func (l *loop) close(ctx context.Context) {
+	var disproved []dispatch.Result
+	for _, res := range l.d.Results() {
+		switch {
+		case l.census.Broken() != "":
+			l.emit(judged(res, l.census.Broken()))
+		case res.Disproved:
+			disproved = append(disproved, res)
 		}
 	}
-	return dispatch.Attempt{}, false
+	l.obey(ctx, nil, l.census.Disproved(disproved))
 }

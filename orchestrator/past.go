@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/shardyard/shardyard/orchestrator/census"
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/plan"
@@ -25,7 +26,7 @@ type past struct {
 	overhead  time.Duration // 0: unknown
 	start     time.Duration // likewise
 	serial    time.Duration // 0: never measured
-	trust     trust
+	trust     census.Trust
 }
 
 // recall reads what earlier runs know. Losing the history costs balance, never

@@ -40,7 +40,6 @@ func straight(ctx context.Context, req *Request, deps Deps, rec *recorder) error
 		return errors.Join(err, at.close())
 	}
 	out := l.dispatch(ctx)
-	out.judge(rec, known.trust)
 	err = errors.Join(l.conclusion(out, deps.Terminal).conclude(late), l.clear(late), at.close())
 	remember(late, deps.History, rec, at, &known, out) // behind all else: of the wall clock, the clearing is a part
 	return err

@@ -194,6 +194,7 @@ func (c *Census) inventory() (r Ruling) {
 		r.add(Stop{c.broken})
 	}
 	if gone := c.vanished(); len(gone) > 0 {
+		r.tell(dropped(gone))
 		r.input(dispatch.TestsDropped{Tests: gone})
 	}
 	r.input(dispatch.TestsAdded{Tests: c.tests})
@@ -207,6 +208,14 @@ func (c *Census) inventory() (r Ruling) {
 	}
 	c.claims, c.full.ids = nil, nil // of a large suite the ids would take much room, and are hardly asked for again
 	return r
+}
+
+func dropped(tests []worker.TestID) report.Dropped {
+	ids := make([]string, len(tests))
+	for i, id := range tests {
+		ids[i] = string(id)
+	}
+	return report.Dropped{Tests: ids}
 }
 
 // vanished are the hinted tests that the suite does not have.

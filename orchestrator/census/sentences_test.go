@@ -319,6 +319,7 @@ var lazyCollection = []sentence{
 			collected 1
 			> known
 			> discovered 1
+			> dropped [gone]
 			> drop gone
 			> add a1
 			> complete
@@ -819,6 +820,8 @@ func (p *player) tell(b report.Body) {
 		p.say("%s", s)
 	case report.WorkerLost:
 		p.say("lost: %s: %s", report.WorkerName(b.Worker), b.Cause)
+	case report.Dropped:
+		p.say("dropped %v", b.Tests)
 	case report.Fault:
 		p.say("%s: %s", b.Kind, b.Text)
 	default:

@@ -1,0 +1,99 @@
+package orchestrator
+
+import (
+	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/dispatch"
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// attempts is what the loop knows of the tests that run, beside the
+// dispatcher's ledger, which has each attempt itself: under which lease a
+// worker sends a test's reports, what it collected since its last test, and how
+// many tests have failed. It takes what workers say with the dispatcher's
+// answer, and returns the events.
+type attempts struct {
+	workers map[dispatch.WorkerID]*stream
+	failed  map[worker.TestID]bool
+	// first and last are when the first test started, and when the last one
+	// ended; zero for never.
+	first, last time.Duration
+}
+
+// A stream is the tests of one worker.
+type stream struct {
+	leases    map[worker.TestID]worker.Token // the latest of each test
+	collected time.Duration                  // files, since its last test
+}
+
+func newAttempts() *attempts {
+	return &attempts{workers: map[dispatch.WorkerID]*stream{}, failed: map[worker.TestID]bool{}}
+}
+
+func (a *attempts) of(w dispatch.WorkerID) *stream {
+	s := a.workers[w]
+	if s == nil {
+		s = &stream{leases: map[worker.TestID]worker.Token{}}
+		a.workers[w] = s
+	}
+	return s
+}
+
+// handed takes in a lease.
+func (a *attempts) handed(h dispatch.Hand) {
+	for _, t := range h.Tests {
+		a.of(h.Worker).leases[t.ID] = h.Token
+	}
+}
+
+// lease is the one under which a worker sends reports of a test; 0 if it never
+// had one.
+func (a *attempts) lease(w dispatch.WorkerID, id worker.TestID) worker.Token {
+	return a.of(w).leases[id]
+}
+
+// expanded takes in that a worker has collected a file to run a test of it.
+func (a *attempts) expanded(w dispatch.WorkerID, took time.Duration) { a.of(w).collected += took }
+
+// started takes in that a test starts.
+func (a *attempts) started(now time.Duration, w dispatch.WorkerID, s worker.Started, answer dispatch.Answer) report.Body {
+	if !answer.Live {
+		return report.Evidence{Worker: int(w), Test: string(s.Test)}
+	}
+	if a.first == 0 {
+		a.first = now
+	}
+	at := a.of(w)
+	collected := at.collected
+	at.collected = 0
+	return report.TestStarted{
+		Worker: int(w), Test: string(s.Test), Attempt: answer.Attempt.Number, File: answer.Test.File, Collected: report.Duration(collected),
+	}
+}
+
+// finished takes in that a test has ended, or, again, that it ended otherwise.
+// Expected is what was thought of it.
+func (a *attempts) finished(now time.Duration, w dispatch.WorkerID, f worker.Finished, answer dispatch.Answer, expected report.Expected) report.Body {
+	setup, call, teardown := report.Millis(f.SetupMS), report.Millis(f.CallMS), report.Millis(f.TeardownMS)
+	if !answer.Live {
+		return report.Evidence{
+			Worker: int(w), Test: string(f.Test), Outcome: f.Outcome, Message: f.Message, Setup: setup, Call: call, Teardown: teardown,
+		}
+	}
+	a.last = now
+	if tried := answer.Attempt; failing(f.Outcome) && !tried.Tentative && tried.Void == "" {
+		a.failed[f.Test] = true
+	}
+	return report.TestFinished{
+		Worker: int(w), Test: string(f.Test), Attempt: answer.Attempt.Number, Outcome: f.Outcome, Message: f.Message,
+		Setup: setup, Call: call, Teardown: teardown, Cause: f.Cause, Code: f.Code, Tentative: answer.Attempt.Tentative,
+		File: f.File, Line: f.Line, Expected: expected,
+	}
+}
+
+// failures counts the tests that have failed, over all workers, confirmed where
+// they need to be.
+func (a *attempts) failures() int { return len(a.failed) }
+
+func failing(o worker.Outcome) bool { return o == worker.Failing || o == worker.Errored }

@@ -1,0 +1,130 @@
+package orchestrator
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/shardyard/shardyard/orchestrator/dispatch"
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// take handles a message of a member.
+func (l *loop) take(ctx context.Context, msg message) {
+	m := msg.from
+	switch {
+	case msg.attached != nil:
+		m.client = msg.attached
+		if m.released {
+			l.release(m)
+		}
+		if l.discovering == nil {
+			l.starting.end(nil)
+			l.discovering = l.step("discover")
+		}
+	case msg.gone != nil:
+		l.leave(ctx, m, *msg.gone)
+	default:
+		l.event(ctx, m, msg.event)
+	}
+}
+
+// event folds one event of a worker.
+func (l *loop) event(ctx context.Context, m *member, ev *worker.Event) {
+	switch {
+	case ev.Opened != nil:
+		l.obey(ctx, m, l.census.Opened(m.id, *ev.Opened))
+		l.obey(ctx, m, l.census.Orphaned(m.name()+" does not collect the whole suite, as it was asked to"))
+	case ev.Discovered != nil:
+		l.discovered(ctx, m, *ev.Discovered)
+	case ev.Collected != nil:
+		l.obey(ctx, m, l.census.Collected(m.id, *ev.Collected))
+	case ev.Started != nil:
+		l.testStarted(ctx, m, *ev.Started)
+	case ev.Reported != nil:
+		l.reported(ctx, m, *ev.Reported)
+	case ev.Finished != nil:
+		l.testFinished(ctx, m, *ev.Finished)
+	case ev.Returned != nil:
+		l.returned(ctx, m, *ev.Returned)
+	case ev.Died != nil:
+		l.processDied(m, *ev.Died)
+	case ev.Closed != nil:
+		l.sessionClosed(ctx, m, *ev.Closed)
+	case ev.Output != nil:
+		l.emit(report.Output{Worker: int(m.id), Text: string(ev.Output.Data), Dropped: ev.Output.Dropped})
+	case ev.Failed != nil:
+		l.failed(ctx, m, *ev.Failed)
+	}
+}
+
+func (l *loop) discovered(ctx context.Context, m *member, d worker.Discovered) {
+	if !l.census.Exact(m.id) {
+		l.ran.expanded(m.id, report.Millis(d.DurationMS).Std())
+	}
+	l.obey(ctx, m, l.census.Discovered(m.id, d))
+}
+
+func (l *loop) processDied(m *member, d worker.Died) {
+	m.died = true
+	more := ""
+	if d.Again {
+		more = "; another one goes on"
+	}
+	l.note(report.Warning, "%s: the test process ended before its time (%s, exit status %d)%s", m.name(), d.Cause, d.Code, more)
+}
+
+// failed: the agent could not do what was asked.
+func (l *loop) failed(ctx context.Context, m *member, f worker.Failed) {
+	if l.stopped {
+		l.log.Debug("failed", "worker", m.name(), "error", f.Error)
+	}
+	l.obey(ctx, m, l.census.Failed(m.id, f))
+	l.obey(ctx, m, l.census.Orphaned(f.Error))
+}
+
+func (l *loop) sessionClosed(ctx context.Context, m *member, c worker.Closed) {
+	m.closed = &c
+	l.census.Gone(m.id)
+	if c.Finished < c.Started {
+		l.note(report.Warning, "%s started %d tests and finished %d", m.name(), c.Started, c.Finished)
+	}
+	if c.Stop != "" {
+		l.stop(ctx, report.Stopped{Reason: c.Stop})
+	}
+	if m.released {
+		return
+	}
+	cause := "its session ended by itself"
+	if c.Stop != "" {
+		cause += ": " + c.Stop
+	}
+	l.input(ctx, dispatch.WorkerLost{Worker: m.id, Cause: cause})
+	l.obey(ctx, m, l.census.Orphaned(cause))
+}
+
+// leave ends a member.
+func (l *loop) leave(ctx context.Context, m *member, d departure) {
+	m.gone = true
+	m.cancel()
+	l.started--
+	l.census.Gone(m.id)
+	if m.closed != nil {
+		if d.missing != "" || m.died {
+			l.missing = append(l.missing, m.name()+": "+cmp.Or(d.missing, "a process of its session ended before its time"))
+		}
+		l.emit(report.WorkerClosed{Worker: int(m.id), Code: m.closed.Code})
+		return
+	}
+	if m.client != nil {
+		l.missing = append(l.missing, m.name()+": it was lost: "+d.cause)
+	}
+	answer := l.tell(dispatch.WorkerLost{Worker: m.id, Cause: d.cause})
+	if unwanted := m.released && m.client == nil; !unwanted && !l.killed {
+		l.emit(report.WorkerLost{
+			Worker: int(m.id), Cause: d.cause, Code: d.exit.Code, OOM: d.exit.OOMKilled, Test: string(answer.Test.ID),
+		})
+	}
+	l.follow(ctx, answer)
+	l.obey(ctx, m, l.census.Orphaned(d.cause))
+}

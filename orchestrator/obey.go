@@ -1,0 +1,114 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"github.com/shardyard/shardyard/orchestrator/census"
+	"github.com/shardyard/shardyard/orchestrator/dispatch"
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// input tells the dispatcher what happened and does what it says.
+func (l *loop) input(ctx context.Context, in dispatch.Input) { l.follow(ctx, l.tell(in)) }
+
+// tell tells the dispatcher what happened, for those who have an event to emit
+// before they follow the answer.
+func (l *loop) tell(in dispatch.Input) dispatch.Answer { return l.d.Handle(l.elapsed(), in) }
+
+// follow emits the verdicts of an answer, and obeys its commands.
+func (l *loop) follow(ctx context.Context, answer dispatch.Answer) {
+	for _, id := range answer.Judged {
+		if res, ok := l.d.Result(id); ok {
+			l.emit(judged(res, l.census.Broken()))
+		}
+	}
+	for _, c := range answer.Commands {
+		l.command(ctx, c)
+	}
+}
+
+// judged is the verdict on a test as it stands. Where the suite is broken no
+// test counts, as in the framework itself, also not one that a hint had run.
+func judged(res dispatch.Result, broken string) report.Judged {
+	v := report.Judged{Test: string(res.Test.ID), Verdict: report.Verdict(res.Verdict), Reason: res.Reason, Attempts: len(res.Attempts)}
+	switch {
+	case broken != "":
+		v.Verdict, v.Reason = report.NotRun, broken
+	case !res.Final:
+		v.Verdict, v.Reason = "", ""
+	}
+	return v
+}
+
+func (l *loop) command(ctx context.Context, c dispatch.Command) {
+	switch c := c.(type) {
+	case dispatch.Hand:
+		l.ran.handed(c)
+		l.send(c.Worker, worker.Request{Lease: &worker.Lease{Token: c.Token, Tests: c.Tests}})
+	case dispatch.TakeBack:
+		l.send(c.Worker, worker.Request{Revoke: &worker.Revoke{Tests: c.Tests}})
+	case dispatch.Release:
+		l.release(l.members[c.Worker])
+	case dispatch.Replace:
+		l.hire(ctx, c.Worker, c.Exact)
+	case dispatch.Done:
+		l.done = true
+		for _, id := range slices.Sorted(maps.Keys(l.members)) {
+			l.release(l.members[id])
+		}
+	}
+}
+
+// obey does what follows from what the worker's session said.
+func (l *loop) obey(ctx context.Context, m *member, r census.Ruling) {
+	for _, act := range r {
+		switch a := act.(type) {
+		case census.Tell:
+			l.emit(a.Body)
+		case census.Input:
+			l.input(ctx, a.Input)
+		case census.Begun:
+			l.emit(report.WorkerStarted{Worker: int(m.id), Mode: string(a.Mode), Framework: a.Framework, Runtime: a.Runtime, Host: l.host})
+		case census.Ready:
+			l.ready(ctx, m, a.Exact)
+		case census.Dismissed:
+			l.release(m)
+		case census.Known:
+			l.known(ctx, m, a.Reports)
+		case census.Planned:
+			if p, ok := l.d.Plan(); ok {
+				l.emit(l.past.planned(p, l.d.PlanWorkers(), len(l.census.Tests())))
+			}
+		case census.Stop:
+			l.stop(ctx, report.Stopped{Reason: a.Reason})
+		}
+	}
+}
+
+// ready: a worker takes tests. When the last one does, and everybody is busy
+// with tests, it is time to get ready for the end; before, a finisher would
+// only keep workers from starting.
+func (l *loop) ready(ctx context.Context, m *member, exact bool) {
+	m.ready = true
+	l.emit(report.WorkerReady{Worker: int(m.id)})
+	l.input(ctx, dispatch.WorkerReady{Worker: m.id, Host: l.host, Exact: exact})
+	for _, m := range l.members {
+		if !m.ready && !m.gone {
+			return
+		}
+	}
+	l.finish.start(context.WithoutCancel(ctx), l.spool)
+}
+
+// known ends discovery, and keeps the framework's reports of it.
+func (l *loop) known(ctx context.Context, m *member, reports []json.RawMessage) {
+	l.discovering.end(nil)
+	l.collecting = l.elapsed() - l.discovering.began
+	for _, rep := range reports {
+		l.keep(ctx, 0, record{Worker: m.name(), Kind: "collect", Data: rep})
+	}
+}

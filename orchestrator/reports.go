@@ -1,0 +1,55 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// settings is what the framework found in the project's and the user's
+// options and made a matter of the whole run.
+type settings struct {
+	Notes   []string `json:"notes"`
+	MaxFail int      `json:"maxfail"`
+	JUnit   string   `json:"junitxml"`
+}
+
+// reported keeps one of the framework's reports for the conclusion.
+func (l *loop) reported(ctx context.Context, m *member, rep worker.Reported) {
+	l.emit(report.Reported{Worker: int(m.id), Test: string(rep.Test), Kind: rep.Kind, Data: rep.Data})
+	if rep.Kind == "settings" && l.settings == nil {
+		l.settings = &settings{}
+		if err := json.Unmarshal(rep.Data, l.settings); err != nil {
+			l.note(report.Warning, "%s sent settings that cannot be read: %v", m.name(), err)
+		}
+		for _, n := range l.settings.Notes {
+			l.note(report.Info, "%s", n)
+		}
+	}
+	rec := record{Worker: m.name(), Test: rep.Test, Kind: rep.Kind, Data: rep.Data}
+	token := worker.Token(0)
+	if rep.Test != "" {
+		if token = l.ran.lease(m.id, rep.Test); token == 0 {
+			return // of a lease that this worker never had
+		}
+	}
+	l.keep(ctx, token, rec)
+}
+
+func (l *loop) keep(ctx context.Context, token worker.Token, rec record) {
+	if err := l.spool.add(token, rec); err != nil {
+		l.unkept(ctx, err)
+	}
+}
+
+// unkept ends a run whose reports cannot be kept.
+func (l *loop) unkept(ctx context.Context, err error) {
+	if l.unkeptTold {
+		return
+	}
+	l.unkeptTold = true
+	l.emit(report.Fault{Kind: report.Infrastructure, Text: err.Error()})
+	l.stop(ctx, report.Stopped{Reason: err.Error()})
+}
