@@ -10,6 +10,7 @@ import (
 	"io"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -51,7 +52,7 @@ type part struct {
 type Conn[In, Out message] struct {
 	r        *bufio.Reader
 	partial  []byte
-	received int64
+	received atomic.Int64
 
 	w       *bufio.Writer
 	mu      sync.Mutex
@@ -111,7 +112,7 @@ func (c *Conn[In, Out]) Receive() (In, error) {
 		if err != nil {
 			return zero, err
 		}
-		c.received++
+		c.received.Add(1)
 		return msg, nil
 	}
 }
@@ -245,12 +246,11 @@ func (c *Conn[In, Out]) abort() {
 	c.work.Signal()
 }
 
-// counts are the messages received and sent so far. It is for the goroutine
-// that receives.
+// counts are the messages received and sent so far.
 func (c *Conn[In, Out]) counts() (received, sent int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.received, c.sent
+	return c.received.Load(), c.sent
 }
 
 // write is the writer's loop: a frame at a time, the urgent ones first, with a
