@@ -198,14 +198,14 @@ func (c *Census) inventory() (r Ruling) {
 		r.input(dispatch.TestsDropped{Tests: gone})
 	}
 	r.input(dispatch.TestsAdded{Tests: c.tests})
-	r.input(dispatch.InventoryComplete{})
 	c.lookUp(&r)
-	r.add(Planned{})
-	for _, cl := range c.claims {
+	for _, cl := range c.claims { // before the inventory is complete: what is void may be all that was left to do
 		if !c.full.confirms(cl.file, cl.list) {
 			r = append(r, c.refute(cl)...)
 		}
 	}
+	r.input(dispatch.InventoryComplete{})
+	r.add(Planned{})
 	c.claims, c.full.ids = nil, nil // of a large suite the ids would take much room, and are hardly asked for again
 	return r
 }

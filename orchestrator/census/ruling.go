@@ -11,7 +11,7 @@ import (
 
 // A Ruling is what follows from what a session said. The order counts: a stop
 // comes before the inventory that would be handed out else, a list that is
-// refuted after it, a worker that is ready last.
+// refuted before the inventory is complete, a worker that is ready last.
 type Ruling []Act
 
 // An Act is one thing to do.

@@ -360,14 +360,48 @@ var lazyCollection = []sentence{
 			> discovered 3
 			> add a1 b1 b2
 			> hand 2 b2
-			> complete
-			> planned
 			> warning: worker-2 found other tests in b.py than a full collection: the next 10 runs of this suite collect everything on every worker
 			> reject 2 b1 b2
 			> take back 2 b2
+			> complete
+			> planned
 			> ready exact
 			> hand 1 b1 b2`,
 		verdicts: "a1 passed, b1 not-run, b2 not-run",
+	},
+	{
+		text: "What is thrown away runs again, also where nothing else was left to do.",
+		hint: "b1@b.py",
+		script: `
+			hire 1
+			> full
+			hire 2
+			> lazy
+			hint
+			opened 2 lazy
+			> begun lazy
+			> ready
+			> hand 2 b1
+			file 2 b.py b1!mark
+			pass 2 b1
+			opened 1 full
+			> begun full
+			file 1 b.py b1
+			collected 1
+			> known
+			> discovered 1
+			> add b1
+			> warning: worker-2 found other tests in b.py than a full collection: the next 10 runs of this suite collect everything on every worker
+			> reject 2 b1
+			> complete
+			> planned
+			> ready exact
+			> hand 1 b1
+			fail 1 b1
+			> release 1
+			> release 2
+			> done`,
+		verdicts: "b1 failed",
 	},
 	{
 		text: "A test that the suite has and a lazy worker did not find is a difference too.",
@@ -392,8 +426,8 @@ var lazyCollection = []sentence{
 			> known
 			> discovered 1
 			> add a1
-			> complete
 			> warning: a worker that collects lazily did not find a1: the next 10 runs of this suite collect everything on every worker
+			> complete
 			> planned
 			> ready exact
 			> hand 1 a1`,
