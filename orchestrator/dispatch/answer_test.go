@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/worker"
@@ -131,6 +132,31 @@ var answerSpecs = []struct {
 		complete
 		stop interrupted
 		= a not-run; b not-run`},
+}
+
+// The first of a batch to end is its first: its setup has what the batch cost.
+func TestAnswerOfABatch(t *testing.T) {
+	a := &actor{t: t, d: dispatch.New(dispatch.Config{Workers: 1, Runner: dispatch.Atomic}), tokens: map[string]worker.Token{}}
+	for _, step := range []struct{ line, want string }{
+		{"add a:3s b:1s c:1s", ""}, {"complete", ""}, {"ready 1", ""}, {"start 1 a", "a attempt 1 first"},
+		{"1s pass 1 a 1s", "a attempt 1 first passed; a passed"},
+		{"start 1 b", "b attempt 1 first after a"},
+		{"2s pass 1 b 1s", "b attempt 1 first after a passed; b passed"},
+	} {
+		if a.act(step.line); step.want != "" && a.answer != step.want {
+			t.Errorf("after %q the answer is %q, want %q", step.line, a.answer, step.want)
+		}
+	}
+	b := &actor{t: t, d: dispatch.New(dispatch.Config{Workers: 1, Runner: dispatch.Atomic, BatchCost: time.Second}), tokens: map[string]worker.Token{}}
+	for _, step := range []struct{ line, want string }{
+		{"add a:1s@f b:1s@f", ""}, {"complete", ""}, {"ready 1", ""}, {"start 1 a", "a attempt 1 first"}, {"start 1 b", "b attempt 1 after a"},
+		{"2s pass 1 b 1s", "b attempt 1 first after a passed; b passed"},
+		{"2s pass 1 a 1s", "a attempt 1 passed; a passed"},
+	} {
+		if b.act(step.line); step.want != "" && b.answer != step.want {
+			t.Errorf("after %q the answer is %q, want %q", step.line, b.answer, step.want)
+		}
+	}
 }
 
 func TestAnswer(t *testing.T) {

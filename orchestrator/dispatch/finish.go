@@ -47,7 +47,10 @@ func (d *Dispatcher) follow(m *member, i int32) (first bool, before int32) {
 func (d *Dispatcher) begin(i int32, e *entry, now time.Duration) {
 	e.state = running
 	e.first, e.before = d.follow(e.at, i)
-	e.at.running, e.at.since = i, now
+	if d.cfg.Runner == Stream || e.at.running < 0 {
+		e.at.since = now
+	}
+	e.at.running = i
 	if e.recalled { // too late
 		e.recalled = false
 		e.at.recalls--
@@ -67,6 +70,9 @@ func (d *Dispatcher) finish(in TestFinished, now time.Duration) {
 		d.begin(i, e, now)
 	}
 	m := e.at
+	if d.cfg.Runner == Atomic {
+		e.first, m.paid = m.paid != e.token, e.token
+	}
 	if e.lane == normal || e.lane == confirm {
 		m.ran++
 	}

@@ -122,10 +122,11 @@ func (d *Dispatcher) bonds(e *entry) (b [2]bond) {
 	if e.test.Group != "" {
 		b[0] = bond{'g', e.test.Group}
 	}
-	switch d.cfg.Split {
-	case plan.ByFile:
+	switch {
+	case e.test.File == "": // it is in no file's company
+	case d.cfg.Split == plan.ByFile:
 		b[1] = bond{'f', e.test.File}
-	case plan.ByDirectory:
+	case d.cfg.Split == plan.ByDirectory:
 		b[1] = bond{'d', path.Dir(e.test.File)}
 	}
 	return b

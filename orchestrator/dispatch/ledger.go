@@ -39,7 +39,8 @@ type Attempt struct {
 	// count once the test has run on one that is.
 	Tentative bool
 	// First says that it was the first of the test's file to start on its
-	// worker, Before what test had started there before; "" for none.
+	// worker; with Atomic, the first of its batch to end, whose setup holds what
+	// the batch cost. Before is what test had started there before; "" for none.
 	First  bool
 	Before worker.TestID
 	// Void says why the attempt does not count: the cause of the worker's

@@ -46,7 +46,8 @@ type member struct {
 	running int32          // the test that started last, or -1
 	last    int32          // likewise, also once it has ended
 	ranIn   map[int32]bool // files of which a test has started here
-	since   time.Duration
+	since   time.Duration  // when it did; of a batch, when its first one did
+	paid    worker.Token   // the last batch of which a test has ended
 	alone   bool
 	// retiring workers end what they have; what they had besides went to others.
 	retiring bool
@@ -107,13 +108,13 @@ func (d *Dispatcher) measure(m *member, e *entry, actual time.Duration) {
 	d.pace.estimated += est
 }
 
-// residual is how long the running test may still take. One that has run for
-// longer than expected is expected to run for half as long again.
+// residual is how long what runs may still take: a test, or all of a batch. What
+// has run for longer than expected is expected to run for half as long again.
 func (d *Dispatcher) residual(m *member, now time.Duration) time.Duration {
 	if m.running < 0 {
 		return 0
 	}
-	want := scale(d.entries[m.running].cost, d.rate(m))
+	want := scale(d.runs(m), d.rate(m))
 	ran := now - m.since
 	if ran > want {
 		return (ran - want) / 2
@@ -125,9 +126,17 @@ func (d *Dispatcher) residual(m *member, now time.Duration) time.Duration {
 func (d *Dispatcher) remaining(m *member, now time.Duration) time.Duration {
 	todo := m.load + m.pending
 	if m.running >= 0 {
-		todo -= d.entries[m.running].cost
+		todo -= d.runs(m)
 	}
 	return d.residual(m, now) + scale(todo, d.rate(m))
+}
+
+// runs is the estimate of what runs at the worker, some of which does.
+func (d *Dispatcher) runs(m *member) time.Duration {
+	if d.cfg.Runner == Atomic {
+		return m.pending
+	}
+	return d.entries[m.running].cost
 }
 
 func scale(d time.Duration, by float64) time.Duration { return time.Duration(float64(d) * by) }

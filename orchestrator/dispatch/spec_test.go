@@ -519,6 +519,64 @@ var specs = []spec{
 			ready 2
 			> release 2`,
 	},
+	{
+		name: "a batch runs at once: when it is due, its worker will soon take what waits, and nobody else needs to",
+		cfg:  dispatch.Config{Workers: 1, Runner: dispatch.Atomic, BatchCost: time.Second},
+		script: `
+			add a:4s b:1s
+			complete
+			ready 1
+			> hand 1 a
+			start 1 a
+			4s ready 2
+			4s tick
+			4s pass 1 a 4s
+			> hand 1 b`,
+		verdicts: "a passed, b not-run",
+	},
+	{
+		name: "a batch of several runs at once too",
+		cfg:  dispatch.Config{Workers: 1, Runner: dispatch.Atomic, BatchCost: time.Second},
+		script: `
+			add a:2s b:2s c:1s
+			complete
+			ready 1
+			> hand 1 a b
+			start 1 a
+			start 1 b
+			4s ready 2
+			4s pass 1 a 2s
+			4s pass 1 b 2s
+			> hand 1 c`,
+		verdicts: "a passed, b passed, c not-run",
+	},
+	{
+		name: "what a lost worker ran of a batch is tried once more, each alone",
+		cfg:  dispatch.Config{Workers: 1, Runner: dispatch.Atomic, BatchCost: time.Second, MaxReplacements: 1},
+		script: `
+			add a:1s b:1s c:1s
+			complete
+			ready 1
+			> hand 1 a b c
+			start 1 a
+			start 1 b
+			start 1 c
+			1s lost 1 killed
+			> replace 2
+			ready 2
+			> hand 2 a
+			start 2 a
+			2s pass 2 a 1s
+			> hand 2 b
+			start 2 b
+			3s pass 2 b 1s
+			> hand 2 c
+			start 2 c
+			4s pass 2 c 1s
+			> release 2
+			> done`,
+		verdicts: "a passed, b passed, c passed",
+	},
 }
 
 func TestSpec(t *testing.T) {

@@ -19,7 +19,7 @@ func draw(t *rapid.T) ([]plan.Test, plan.Params) {
 	for i := range rapid.IntRange(0, 60).Draw(t, "tests") {
 		tests = append(tests, plan.Test{
 			ID:       worker.TestID(fmt.Sprintf("t%d", i)),
-			File:     rapid.SampledFrom([]string{"a/1", "a/2", "b/3", "b/4", "5"}).Draw(t, "file"),
+			File:     rapid.SampledFrom([]string{"a/1", "a/2", "b/3", "b/4", "5", ""}).Draw(t, "file"),
 			Group:    rapid.SampledFrom([]string{"", "", "", "", "g", "h"}).Draw(t, "group"),
 			Index:    rapid.IntRange(0, 80).Draw(t, "index"),
 			Estimate: time.Duration(rapid.IntRange(0, 5000).Draw(t, "estimate")) * time.Millisecond,
@@ -84,10 +84,11 @@ func bonds(t plan.Test, split plan.Split) []string {
 	if t.Group != "" {
 		out = append(out, "group "+t.Group)
 	}
-	switch split {
-	case plan.ByFile:
+	switch {
+	case t.File == "":
+	case split == plan.ByFile:
 		out = append(out, "file "+t.File)
-	case plan.ByDirectory:
+	case split == plan.ByDirectory:
 		out = append(out, "directory "+path.Dir(t.File))
 	}
 	return out

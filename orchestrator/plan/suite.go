@@ -175,7 +175,7 @@ func number(tests []Test, split Split) []int32 {
 	united := false
 	for i := range tests {
 		t := &tests[i]
-		if i > 0 && t.File == tests[i-1].File && t.Group == tests[i-1].Group {
+		if i > 0 && t.File == tests[i-1].File && t.Group == tests[i-1].Group && (t.File != "" || split == ByTime) {
 			of[i] = of[i-1]
 			continue
 		}
@@ -183,6 +183,8 @@ func number(tests []Test, split Split) []int32 {
 		case split == ByTime && t.Group != "":
 			of[i] = lookup(name{true, t.Group})
 			continue
+		case split != ByTime && t.File == "": // it is in no file's company
+			of[i] = lookup(name{false, "\x00" + string(t.ID)})
 		case split == ByDirectory:
 			of[i] = lookup(name{false, path.Dir(t.File)})
 		default:

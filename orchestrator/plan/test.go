@@ -10,7 +10,8 @@ import (
 type Test struct {
 	ID worker.TestID
 	// File is the affinity: opening a file on one more worker costs its
-	// fixtures again.
+	// fixtures again. Splits by file or directory keep a test of no file, "",
+	// with no other.
 	File string
 	// Group, when not empty, must stay on one worker; it is never cut. A group
 	// may span files.
