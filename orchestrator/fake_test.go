@@ -27,6 +27,7 @@ type fakeEngine struct {
 	cpus          int
 	memory        int64
 	layers        map[string]engine.Layer
+	python        string
 	// refuse says why a place cannot be started; nil refuses none.
 	refuse func(name string) error
 	// boot is how long a place takes to start.
@@ -46,7 +47,7 @@ func (e *fakeEngine) Close() error                            { return nil }
 func (e *fakeEngine) Unhonoured(engine.Spec) []string         { return nil }
 
 func (e *fakeEngine) Base(context.Context, string, string, func(string)) (engine.Base, error) {
-	return engine.Base{Image: "host", ID: "base", Host: true, Python: "python3"}, nil
+	return engine.Base{Image: "host", ID: "base", Host: true, Python: e.python}, nil
 }
 
 func (e *fakeEngine) Find(_ context.Context, key string) (engine.Layer, bool, error) {
@@ -191,17 +192,19 @@ func (v *valve) Write(b []byte) (int, error) {
 // A fakeSuite says what the workers of a run find, and what becomes of tests.
 // Unless it says otherwise a test passes after a second.
 type fakeSuite struct {
-	files    []worker.Discovered // in full
-	lazily   map[string][]worker.Item
-	fullBy   map[string][]worker.Discovered // what full sessions of these workers find instead
-	collect  time.Duration                  // a full collection takes
-	end      worker.Collected               // without Tests
-	session  string                         // settings, as JSON
-	full     string                         // why a lazy session answers full; "" when it does not
-	open     func(worker string) error      // a session that cannot go on; errQuits ends it without a word
-	closing  func(worker string) worker.Exit
-	tests    map[worker.TestID]func(*fakeSession, worker.Leased) fate
-	conclude func(worker.Conclude, func(worker.Event)) (worker.Concluded, error)
+	files      []worker.Discovered // in full
+	lazily     map[string][]worker.Item
+	fullBy     map[string][]worker.Discovered // what full sessions of these workers find instead
+	collect    time.Duration                  // a full collection takes
+	end        worker.Collected               // without Tests
+	session    string                         // settings, as JSON
+	full       string                         // why a lazy session answers full; "" when it does not
+	lazyAlways bool                           // no session collects everything, whatever it is asked
+	open       func(worker string) error      // a session that cannot go on; errQuits ends it without a word
+	closing    func(worker string) worker.Exit
+	began      func(worker.Open)
+	tests      map[worker.TestID]func(*fakeSession, worker.Leased) fate
+	conclude   func(worker.Conclude, func(worker.Event)) (worker.Concluded, error)
 
 	mu       sync.Mutex
 	attempts map[worker.TestID]int
@@ -276,6 +279,11 @@ func (*fakeFramework) Name() string { return "fake" }
 
 func (f *fakeFramework) Run(ctx context.Context, open worker.Open, s worker.Stream) (worker.Exit, error) {
 	at := &fakeSession{fakeFramework: f, Stream: s, mode: open.Mode, expanded: map[string]bool{}}
+	if f.suite.began != nil {
+		f.suite.mu.Lock()
+		f.suite.began(open)
+		f.suite.mu.Unlock()
+	}
 	if f.suite.open != nil {
 		switch err := f.suite.open(f.place.name); {
 		case errors.Is(err, errQuits):
@@ -287,6 +295,9 @@ func (f *fakeFramework) Run(ctx context.Context, open worker.Open, s worker.Stre
 	opened := worker.Opened{Mode: open.Mode, Framework: "fake 1", Runtime: "Go"}
 	if f.suite.full != "" {
 		opened.Mode, opened.Reason = worker.Full, f.suite.full
+	}
+	if f.suite.lazyAlways {
+		opened.Mode = worker.Lazy
 	}
 	at.mode = opened.Mode
 	s.Emit(worker.Event{Opened: &opened})

@@ -579,14 +579,40 @@ func TestWithoutAFinisherTheRunIsNotGreen(t *testing.T) {
 }
 
 func TestReportsThatCannotBeKeptEndTheRun(t *testing.T) {
-	x := try(t, two(), func(x *trial) {
-		x.at("worker-1 begins full", func() {
-			for _, name := range []string{"reports.jsonl"} {
-				_ = os.Remove(filepath.Join(x.req.Out, "scratch", name))
-			}
-		})
-	})
-	if x.rep.Exit != report.ExitInfrastructure {
-		t.Errorf("exit %d\n%s", x.rep.Exit, numbered(x.story))
+	const full = "/dev/full" // a disk without room
+	if _, err := os.Stat(full); err != nil {
+		t.Skip("this system has no ", full)
 	}
+	s := suiteOf("a.py a1 a2 a3 a4 a5 a6", "b.py b1")
+	x := try(t, s, func(x *trial) {
+		scratch := filepath.Join(x.req.Out, "scratch")
+		if err := errors.Join(os.MkdirAll(scratch, 0o755), os.Symlink(full, filepath.Join(scratch, "reports.jsonl"))); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if x.rep.Exit != report.ExitInfrastructure || x.rep.Totals.NotRun == 0 {
+		t.Errorf("exit %d, %+v", x.rep.Exit, x.rep.Totals)
+	}
+	if n := strings.Count(strings.Join(x.story, "\n"), "stopped: "); n != 1 || !strings.Contains(x.rep.Faults[0].Text, "no space left") {
+		t.Errorf("stopped %d times, %v", n, x.rep.Faults)
+	}
+}
+
+func TestSettingsThatCannotBeReadAreSaid(t *testing.T) {
+	s := two()
+	s.session = `{"maxfail":"many"}`
+	x := try(t, s, nil)
+	x.ends(t, report.ExitGreen, green)
+	lines := strings.Join(x.story, "\n")
+	if strings.Count(lines, "sent settings that cannot be read") != 1 {
+		t.Errorf("it is said otherwise than once\n%s", lines)
+	}
+}
+
+func TestAWorkerThatIsAskedForEverythingAndDoesNotIsNoDiscovery(t *testing.T) {
+	s := two()
+	s.lazyAlways = true
+	x := try(t, s, nil)
+	x.ends(t, report.ExitInfrastructure, "")
+	x.wants(t, "fault: infrastructure: the tests could not be discovered: worker-1 does not collect the whole suite, as it was asked to")
 }

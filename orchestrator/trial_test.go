@@ -31,6 +31,7 @@ type trial struct {
 
 	rep   *report.Report
 	story []string        // the events, in words
+	steps []string        // what steps say of their progress
 	said  strings.Builder // the framework's closing text
 	took  time.Duration
 }
@@ -40,22 +41,25 @@ type trial struct {
 func try(t *testing.T, s *fakeSuite, change func(*trial)) *trial {
 	t.Helper()
 	x := newTrial(t, s)
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancelCause(t.Context())
-		defer cancel(nil)
-		x.cancel = cancel
-		if change != nil {
-			change(x)
-		}
-		began := time.Now()
-		rep, err := Run(ctx, x.req, x.deps)
-		if err != nil {
-			t.Fatal(err)
-		}
-		x.rep, x.took = rep, time.Since(began)
-	})
+	synctest.Test(t, func(t *testing.T) { x.run(t, change) })
 	x.leftNothing(t)
 	return x
+}
+
+func (x *trial) run(t *testing.T, change func(*trial)) {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	x.cancel = cancel
+	if change != nil {
+		change(x)
+	}
+	began := time.Now()
+	rep, err := Run(ctx, x.req, x.deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.rep, x.took = rep, time.Since(began)
 }
 
 func newTrial(t *testing.T, s *fakeSuite) *trial {
@@ -74,6 +78,9 @@ func newTrial(t *testing.T, s *fakeSuite) *trial {
 
 // Handle implements Sink.
 func (x *trial) Handle(e report.Event) {
+	if p, ok := e.Body.(report.StepProgress); ok {
+		x.steps = append(x.steps, p.Text)
+	}
 	if line := tell(e.Body); line != "" {
 		x.story = append(x.story, line)
 	}

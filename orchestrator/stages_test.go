@@ -1,0 +1,302 @@
+package orchestrator
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/history"
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// python is a stand-in for an interpreter: it makes environments that have an
+// interpreter like it, and no packages.
+const python = `#!/bin/sh
+case "$1 $2" in
+"-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+"-m pip") printf '#!/bin/sh\necho "uv $*"\n' > "$(dirname "$0")/uv" && chmod +x "$(dirname "$0")/uv" ;;
+*) exit 1 ;;
+esac
+`
+
+func (x *trial) withPython(t *testing.T) {
+	t.Helper()
+	x.engine.python = filepath.Join(x.engine.dir, "python")
+	if err := os.WriteFile(x.engine.python, []byte(python), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	x.req.Builder = BuilderSettings{
+		Env: func(engine.Layout) map[string]string { return map[string]string{"INDEX": "an index"} },
+		Why: []string{"INDEX comes from the config"},
+	}
+}
+
+func TestLayersAreBuiltOnce(t *testing.T) {
+	progress := func(x *trial) string {
+		var b strings.Builder
+		for _, s := range x.steps {
+			b.WriteString(s + "\n")
+		}
+		return b.String()
+	}
+	layers := map[string]engine.Layer{}
+	kept := t.TempDir()
+	setup := func(x *trial) {
+		x.withPython(t)
+		x.req.Project = projectOf(t, kept)
+		x.engine.layers = layers
+		x.req.Setup = Step{Commands: []string{"cat a.py; echo from $INDEX"}, Key: []string{"a.py"}, Ensure: []string{"pytest"}}
+		x.req.Prepare = Step{Commands: []string{"echo installs the project"}}
+	}
+	x := try(t, two(), setup)
+	x.ends(t, report.ExitGreen, green)
+	told := progress(x)
+	for _, want := range []string{"INDEX comes from the config", "$ cat a.py; echo from $INDEX", "pass", "from an index", "uv pip install pytest", "installs the project"} {
+		if !strings.Contains(told, want+"\n") {
+			t.Errorf("nothing says %q:\n%s", want, told)
+		}
+	}
+	x.wants(t, "info: pytest is not among the project's dependencies: added to the environment", "discovered 4")
+	for _, s := range x.engine.specs {
+		if s.Role == engine.Worker && s.Layer != "layer-preparer" {
+			t.Errorf("%s starts from %q", s.Name, s.Layer)
+		}
+	}
+
+	x = try(t, two(), setup)
+	x.ends(t, report.ExitGreen, green)
+	if told := progress(x); told != "" {
+		t.Errorf("the second time says\n%s", told)
+	}
+	for _, s := range x.rep.Steps {
+		if (s.Name == "environment" || s.Name == "prepare") && !s.Cached {
+			t.Errorf("%s is built again", s.Name)
+		}
+	}
+}
+
+func TestACommandThatFailsEndsTheRun(t *testing.T) {
+	x := try(t, two(), func(x *trial) {
+		x.withPython(t)
+		x.req.Setup = Step{Commands: []string{"echo no such package; exit 3"}}
+	})
+	x.ends(t, report.ExitInfrastructure, "")
+	fault := x.rep.Faults[0].Text
+	if !strings.Contains(fault, "environment failed, nothing of it is kept: `echo no such package; exit 3` ended with exit status 3 after") ||
+		!strings.HasSuffix(fault, ":\n  no such package") {
+		t.Errorf("the fault says %q", fault)
+	}
+	if len(x.engine.layers) > 0 {
+		t.Errorf("kept %v", x.engine.layers)
+	}
+}
+
+// Commands take real time.
+func TestAnInterruptWhileTheSiteIsMade(t *testing.T) {
+	x := newTrial(t, two())
+	x.run(t, func(x *trial) {
+		x.withPython(t)
+		x.req.Setup = Step{Commands: []string{"echo waits; sleep 60"}}
+		x.during = func(e report.Event) {
+			if p, ok := e.Body.(report.StepProgress); ok && p.Text == "waits" {
+				x.cancel(Signal{"terminated"})
+			}
+		}
+	})
+	x.ends(t, report.ExitTerminated, "")
+	x.leftNothing(t)
+	if x.took > 30*time.Second {
+		t.Errorf("it took %s", x.took)
+	}
+}
+
+func TestExecRunsInAPlaceLikeAWorkers(t *testing.T) {
+	x := newTrial(t, two())
+	x.req.Env = map[string]string{"OF_TESTS": "yes"}
+	var out, errs bytes.Buffer
+	to := t.TempDir()
+	code, err := Exec(t.Context(), x.req, Command{
+		Argv: []string{"sh", "-c", `echo "$OF_TESTS $MORE"; echo oops >&2; echo made > made.txt; exit 5`},
+		Env:  map[string]string{"MORE": "more"}, Get: []string{"made.txt"}, To: to, Stdout: &out, Stderr: &errs,
+	}, x.deps)
+	if err != nil || code != 5 || out.String() != "yes more\n" || errs.String() != "oops\n" {
+		t.Errorf("exit status %d, %v, said %q and %q", code, err, &out, &errs)
+	}
+	if text, err := os.ReadFile(filepath.Join(to, "made.txt")); err != nil || string(text) != "made\n" {
+		t.Errorf("fetched %q, %v", text, err)
+	}
+	x.leftNothing(t)
+
+	for _, c := range []struct {
+		cmd  Command
+		want string
+	}{
+		{Command{Argv: []string{"/no/such/program"}}, "/no/such/program"},
+		{Command{Argv: []string{"true"}, Get: []string{"../secret"}}, "--get ../secret"},
+		{Command{Argv: []string{"true"}, Get: []string{"missing"}, To: to}, "fetch missing"},
+	} {
+		if _, err := Exec(t.Context(), newTrial(t, two()).in(x), c.cmd, x.deps); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %v", c.cmd.Argv, err)
+		}
+	}
+	x.engine.refuse = func(string) error { return errors.New("no space left") }
+	if _, err := Exec(t.Context(), newTrial(t, two()).in(x), Command{Argv: []string{"true"}}, x.deps); err == nil {
+		t.Error("a place that cannot be started is no error")
+	}
+}
+
+// in is a request like the trial's, for another trial's engine.
+func (x *trial) in(other *trial) Request {
+	req := other.req
+	req.Out = x.req.Out
+	return req
+}
+
+func TestWhatWasCompiledIsBroughtToLaterRuns(t *testing.T) {
+	kept := t.TempDir()
+	s := two()
+	var brought []string
+	s.began = func(o worker.Open) { brought = append(brought, o.Compiled) }
+	s.closing = func(name string) worker.Exit {
+		if name != "worker-1" {
+			return worker.Exit{}
+		}
+		return worker.Exit{Compiled: archive(t, map[string]string{"a.py": "pass\n"})}
+	}
+	run := func() *trial {
+		return try(t, s, func(x *trial) { x.req.Compiled = Compiled{Dir: kept}; x.req.Project = projectOf(t, kept) })
+	}
+	run().ends(t, report.ExitGreen, green)
+	for _, b := range brought {
+		if b != "" {
+			t.Errorf("the first run is brought %s", b)
+		}
+	}
+	brought = nil
+	run().ends(t, report.ExitGreen, green)
+	if len(brought) != 2 || brought[0] == "" || brought[1] == "" {
+		t.Errorf("the second run is brought %q", brought)
+	}
+}
+
+// projectOf is the same project for every run that keeps something there.
+func projectOf(t *testing.T, kept string) string {
+	t.Helper()
+	dir := filepath.Join(kept, "..", "project")
+	if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "a.py"), []byte("pass\n"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// known is what is known of a test that takes so long.
+func known(took time.Duration) []history.Sample {
+	return []history.Sample{{Run: 1, Worker: 1, Attempt: 1, Outcome: worker.Passed, Call: took}, {Run: 2, Call: time.Hour, Tentative: true}}
+}
+
+func TestAPlanIsForecast(t *testing.T) {
+	h := &fakeHistory{
+		inventory: hint("a.py a1 a2", "b.py b1 b2"),
+		facts:     map[string]string{factOverhead: "3000", factStart: "2000", factSerial: "9000"},
+		samples: history.Samples{
+			PerTest: 10 * time.Millisecond,
+			Tests:   map[worker.TestID][]history.Sample{"a1": known(4e9), "a2": known(1e9), "b1": known(1e9), "b2": known(1e9)},
+			Files:   map[string]history.Fixture{"a.py": {First: 2e9, FirstN: 1, Other: 1e9, OtherN: 1}},
+			Hosts:   map[string]float64{},
+		},
+	}
+	var planned report.Planned
+	var first report.TestFinished
+	x := try(t, two(), func(x *trial) {
+		x.deps.History = h
+		x.during = func(e report.Event) {
+			switch b := e.Body.(type) {
+			case report.Planned:
+				planned = b
+			case report.TestFinished:
+				if b.Test == "a1" {
+					first = b
+				}
+			}
+		}
+	})
+	x.ends(t, report.ExitGreen, green)
+	if planned.Makespan == 0 || planned.Predicted != planned.Makespan+report.Duration(3*time.Second) || planned.Start != report.Duration(2*time.Second) ||
+		!planned.SerialMeasured || planned.Serial != report.Duration(9*time.Second) || len(planned.Shards) != 2 || planned.PerTest != report.Duration(10*time.Millisecond) {
+		t.Errorf("planned %+v", planned)
+	}
+	tests := 0
+	for _, s := range planned.Shards {
+		tests += s.Tests
+	}
+	if tests != 4 {
+		t.Errorf("%d tests are planned", tests)
+	}
+	if first.Estimate != report.Duration(4*time.Second) || first.FixturesEstimate != report.Duration(time.Second) {
+		t.Errorf("a1 was expected to take %+v", first.Expected)
+	}
+}
+
+func TestCoverageThatIsMissingIsSaidToTheFinisher(t *testing.T) {
+	s := two()
+	s.on("a2", fate{ends: "signal"})
+	var told struct {
+		Missing []string `json:"missing_coverage"`
+	}
+	var data []string
+	s.conclude = func(c worker.Conclude, _ func(worker.Event)) (worker.Concluded, error) {
+		text, err := os.ReadFile(filepath.Join(c.Dir, "run.json"))
+		if err == nil {
+			err = json.Unmarshal(text, &told)
+		}
+		data, _ = filepath.Glob(filepath.Join(c.Dir, "data", "*", "*"))
+		return worker.Concluded{}, err
+	}
+	x := try(t, s, nil)
+	x.ends(t, report.ExitFailed, "a1 passed, a2 failed, b1 passed, b2 passed")
+	if len(told.Missing) != 1 || told.Missing[0] != "worker-2: a process of its session ended before its time" {
+		t.Errorf("missing %q", told.Missing)
+	}
+	if len(data) != 2 {
+		t.Errorf("the finisher has %q", data)
+	}
+}
+
+func TestAFileThatCannotBeFetchedIsMissing(t *testing.T) {
+	s := two()
+	s.closing = func(name string) worker.Exit {
+		return worker.Exit{Files: []string{"/no/such/file"}, Missing: map[string]string{"worker-1": "no data was written"}[name]}
+	}
+	var told string
+	s.conclude = func(c worker.Conclude, _ func(worker.Event)) (worker.Concluded, error) {
+		text, err := os.ReadFile(filepath.Join(c.Dir, "run.json"))
+		told = string(text)
+		return worker.Concluded{}, err
+	}
+	try(t, s, nil)
+	if !strings.Contains(told, "worker-1: no data was written") || !strings.Contains(told, "worker-2: file could not be fetched") {
+		t.Errorf("the finisher is told %s", told)
+	}
+}
+
+func TestALostWorkersCoverageIsMissing(t *testing.T) {
+	s := two()
+	s.killed("a2", 1, engine.Exit{Code: 137})
+	var told string
+	s.conclude = func(c worker.Conclude, _ func(worker.Event)) (worker.Concluded, error) {
+		text, err := os.ReadFile(filepath.Join(c.Dir, "run.json"))
+		told = string(text)
+		return worker.Concluded{}, err
+	}
+	try(t, s, nil)
+	if !strings.Contains(told, "worker-2: it was lost: it was killed from outside (exit status 137)") {
+		t.Errorf("the finisher is told %s", told)
+	}
+}
