@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -26,8 +27,8 @@ func (r *reader) check(c *Config, root *yaml.Node) {
 	r.checkEnv(&c.Env, "env", fail)
 	r.checkEnv(&c.Builder.Env, "builder.env", fail)
 	r.checkLimits(&c.Limits, "limits", fail)
-	if c.User != "" && !userName.MatchString(c.User) {
-		fail("user", "user %q: write a name, a number, or uid:gid", c.User)
+	if c.User != "" && !isUser(c.User) {
+		fail("user", "user %q: write root, a name that the image has, or uid[:gid] in numbers", c.User)
 	}
 	for i, name := range c.CapAdd {
 		if !capability.MatchString(name) {
@@ -37,6 +38,23 @@ func (r *reader) check(c *Config, root *yaml.Node) {
 	for i := range c.Suites {
 		r.checkSuite(&c.Suites[i], fail)
 	}
+}
+
+// isUser reports whether s can be a user. Which names an image has, only the
+// engine knows.
+func isUser(s string) bool {
+	if !userName.MatchString(s) {
+		return false
+	}
+	for part := range strings.SplitSeq(s, ":") {
+		if strings.Trim(part, "0123456789") != "" {
+			continue // a name
+		}
+		if _, err := strconv.ParseUint(part, 10, 31); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 type failer func(path, format string, args ...any)

@@ -45,6 +45,7 @@ type Config struct {
 	File string `yaml:"-"`
 
 	origins   map[string]Origin
+	places    map[string]string
 	framework string // of a project without named suites
 }
 
@@ -153,3 +154,8 @@ type Origin string
 
 // Origin of the value at a path like "limits.memory".
 func (c *Config) Origin(path string) Origin { return c.origins[path] }
+
+// Place is where the file has the value at a path, as "file:line:column"; ""
+// where the file does not give it. It is for messages about what only
+// others can judge, such as an engine.
+func (c *Config) Place(path string) string { return c.places[path] }

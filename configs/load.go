@@ -78,13 +78,13 @@ func Parse(name string, data []byte, frameworks []framework.Description) (*Confi
 		r.errs.sort()
 		return nil, r.errs
 	}
-	c.origins = r.origins
+	c.origins, c.places = r.origins, r.places
 	return c, nil
 }
 
 // document parses the file's one document into c.
 func (r *reader) document(c *Config, data []byte) {
-	r.origins = map[string]Origin{}
+	r.origins, r.places = map[string]Origin{}, map[string]string{}
 	var documents []yaml.Node
 	if err := yaml.Load(data, &documents, yaml.WithAllDocuments(), yaml.WithUniqueKeys(false)); err != nil {
 		r.syntax(err)

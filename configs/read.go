@@ -20,7 +20,8 @@ type reader struct {
 	frameworks []framework.Description
 	errs       Errors
 	origins    map[string]Origin
-	depth      int // of aliases followed
+	places     map[string]string // of values
+	depth      int               // of aliases followed
 }
 
 func (r *reader) fail(n *yaml.Node, format string, args ...any) {
@@ -110,6 +111,7 @@ func (r *reader) structure(into any, n *yaml.Node, path string, own *ownKeys) {
 			return
 		}
 		r.origins[at] = Origin(fmt.Sprintf("%s:%d", r.file, key.Line))
+		r.places[at] = fmt.Sprintf("%s:%d:%d", r.file, value.Line, value.Column)
 	})
 }
 

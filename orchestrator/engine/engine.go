@@ -50,6 +50,10 @@ type Bases interface {
 	// ("3.12", or "" for any). It pulls when it must, with progress on
 	// notify. Base.Note says what was taken instead of what was asked for.
 	Base(ctx context.Context, image, python string, notify func(string)) (Base, error)
+	// User says who the user of a Spec is in a base: "uid:gid" for a name that
+	// the base knows. What needs no look-up is returned as it is. A name that it
+	// does not know is a [UserError].
+	User(ctx context.Context, base Base, user string) (string, error)
 }
 
 // Base is a resolved image.

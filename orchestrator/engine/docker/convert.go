@@ -5,7 +5,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
@@ -63,16 +62,16 @@ func parseUser(s string) (identity, error) {
 	case "root":
 		return identity{0, 0}, nil
 	}
-	u, g, both := strings.Cut(s, ":")
-	if !both {
-		g = u
+	u, g := engine.SplitUser(s)
+	uid, ok := engine.ID(u)
+	gid, both := uid, ok
+	if g != "" {
+		gid, both = engine.ID(g)
 	}
-	uid, err1 := strconv.ParseUint(u, 10, 31)
-	gid, err2 := strconv.ParseUint(g, 10, 31)
-	if err1 != nil || err2 != nil {
+	if !ok || !both || strings.HasSuffix(s, ":") {
 		return identity{}, fmt.Errorf(`user %q: must be "root", or a uid or uid:gid in numbers`, s)
 	}
-	return identity{int(uid), int(gid)}, nil
+	return identity{uid, gid}, nil
 }
 
 // traits are what an engine can do.

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"context"
 	"os"
 	"strconv"
 	"strings"
@@ -27,6 +28,9 @@ func (e *Engine) Unhonoured(spec engine.Spec) (keys []string) {
 	}
 	return keys
 }
+
+// User implements engine.Bases: whoever is asked for, it is this user.
+func (e *Engine) User(_ context.Context, _ engine.Base, user string) (string, error) { return user, nil }
 
 // ownUser reports whether a spec's user is the one that this process runs as.
 func ownUser(user string) bool {
