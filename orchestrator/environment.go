@@ -118,16 +118,10 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 	return p.inst.Seal(ctx, s.key)
 }
 
-// spec is the place in which a layer is built. What a preparer writes belongs
-// to whom the tests run as.
+// spec is the place in which a layer is built.
 func (i *installer) spec(s layerStep) engine.Spec {
-	spec := engine.Spec{
-		Run: i.req.RunID, Name: string(s.role), Role: s.role, Base: i.base, Layer: s.from, Tree: s.tree, TreeName: i.treeName(),
-		Limits: i.req.Limits,
-	}
-	if s.role == engine.Preparer {
-		spec.User = i.req.User
-	}
+	spec := i.ground.spec(s.role, string(s.role))
+	spec.Layer, spec.Tree = s.from, s.tree
 	return spec
 }
 

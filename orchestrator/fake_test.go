@@ -62,6 +62,10 @@ func (e *fakeEngine) Lock(_ context.Context, _ string, notify func()) (func(), e
 	return func() {}, nil
 }
 
+func (e *fakeEngine) User(_ context.Context, _ engine.Base, user string) (string, error) {
+	return user, nil
+}
+
 func (e *fakeEngine) Load(_ context.Context, _ string, write func(io.Writer) error) (engine.Tree, error) {
 	return "tree", write(io.Discard)
 }
@@ -133,7 +137,7 @@ type fakePlace struct {
 
 func (p *fakePlace) Stream() io.ReadWriteCloser { return p.stream }
 func (p *fakePlace) Layout() engine.Layout      { return p.layout }
-func (p *fakePlace) Host() string               { return "box" }
+func (p *fakePlace) Host() string               { return "box-of-" + p.name }
 func (p *fakePlace) Stderr() string             { return "the agent's last words" }
 
 func (p *fakePlace) Wait(ctx context.Context) (engine.Exit, error) {

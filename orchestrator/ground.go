@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -15,24 +16,25 @@ import (
 // A ground is what a site is built from: the engine, the sources and the image.
 type ground struct {
 	engine engine.Engine
+	req    *Request
 	info   engine.Info
 	src    *source.Source
 	base   engine.Base
+	user   string // who runs tests, as engines take it
 }
 
 // survey finds the sources and the image that everything starts from. Neither
 // waits for the other; but an image is not pulled to its end for sources that
 // cannot be had. Who gets a ground closes it.
 func survey(ctx context.Context, info engine.Info, req *Request, deps Deps, rec *recorder) (*ground, error) {
-	g := &ground{engine: deps.Engine, info: info}
+	g := &ground{engine: deps.Engine, req: req, info: info}
 	both, sound := errgroup.WithContext(ctx)
 	both.Go(func() (err error) {
 		g.src, err = snapshot(ctx, req, rec)
 		return err
 	})
-	both.Go(func() (err error) {
-		g.base, err = g.engine.Base(sound, req.Image, req.Python, func(s string) { rec.note(report.Info, "%s", s) })
-		return err
+	both.Go(func() error {
+		return g.found(sound, rec)
 	})
 	if err := both.Wait(); err != nil {
 		return nil, errors.Join(err, g.close())
@@ -40,7 +42,44 @@ func survey(ctx context.Context, info engine.Info, req *Request, deps Deps, rec 
 	rec.emit(report.RunStarted{
 		Engine: g.info.Name + " " + g.info.Version, Image: g.base.Image, ImageNote: g.base.Note,
 	})
+	if ignored := g.engine.Unhonoured(g.spec(engine.Worker, "worker-1")); len(ignored) > 0 {
+		rec.note(report.Warning, "the %s engine does nothing about %s: workers run without", g.info.Name, strings.Join(ignored, ", "))
+	}
 	return g, nil
+}
+
+// found finds the image, and who the tests run as in it: before anything is
+// installed for a user that there is not.
+func (g *ground) found(ctx context.Context, rec *recorder) (err error) {
+	g.base, err = g.engine.Base(ctx, g.req.Image, g.req.Python, func(s string) { rec.note(report.Info, "%s", s) })
+	if err != nil {
+		return err
+	}
+	g.user, err = g.engine.User(ctx, g.base, g.req.User)
+	if unknown := (*engine.UserError)(nil); errors.As(err, &unknown) {
+		text := unknown.Error()
+		if g.req.UserPlace != "" {
+			text = g.req.UserPlace + ": " + text
+		}
+		return &UsageError{text}
+	}
+	return err
+}
+
+// spec is a place of the run, without what is installed in it. What a preparer
+// writes belongs to whom the tests run as.
+func (g *ground) spec(role engine.Role, name string) engine.Spec {
+	spec := engine.Spec{Run: g.req.RunID, Name: name, Role: role, Base: g.base, TreeName: g.treeName(), Limits: g.req.Limits}
+	if role != engine.Builder {
+		spec.User = g.user
+	}
+	if role == engine.Worker || role == engine.Finisher {
+		spec.Harden = g.req.Harden
+	}
+	if role == engine.Worker {
+		spec.Network = g.req.Network
+	}
+	return spec
 }
 
 func snapshot(ctx context.Context, req *Request, rec *recorder) (src *source.Source, err error) {

@@ -14,7 +14,7 @@ func (l *loop) take(ctx context.Context, msg message) {
 	m := msg.from
 	switch {
 	case msg.attached != nil:
-		m.client = msg.attached
+		m.client, m.host = msg.attached.client, msg.attached.inst.Host()
 		if m.released {
 			l.release(m)
 		}

@@ -3,6 +3,8 @@ package orchestrator
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/history"
@@ -32,7 +34,7 @@ func remember(ctx context.Context, to History, rec *recorder, at *site, known *p
 func lessons(rec *recorder, at *site, known *past, out *outcome) history.Run {
 	rep := rec.state.Report()
 	return history.Run{
-		ID: at.req.RunID, Suite: known.suite, Tree: at.src.ID, Workers: out.workers, Host: out.host, StartedAt: rec.began,
+		ID: at.req.RunID, Suite: known.suite, Tree: at.src.ID, Workers: out.workers, Host: out.host(), StartedAt: rec.began,
 		Duration: rec.elapsed(), Exit: rep.Exit, PerTest: rep.Times.PerTest.Std(), Attempts: out.attempts(), Selection: known.selection,
 		Inventory: out.inventory(),
 	}
@@ -53,6 +55,16 @@ func rememberTimes(ctx context.Context, to facts, wall time.Duration, at *site, 
 	return err
 }
 
+// host is where the first of the workers ran that came at all.
+func (o *outcome) host() string {
+	for _, id := range slices.Sorted(maps.Keys(o.hosts)) {
+		if host := o.hosts[id]; host != "" {
+			return host
+		}
+	}
+	return ""
+}
+
 // attempts are the run's attempts, as the history wants them.
 func (o *outcome) attempts() []history.Attempt {
 	var out []history.Attempt
@@ -64,7 +76,7 @@ func (o *outcome) attempts() []history.Attempt {
 			}
 			n++
 			out = append(out, history.Attempt{
-				Test: res.Test.ID, File: res.Test.File, Index: res.Test.Index, Worker: int(a.Worker), Attempt: n, Outcome: a.Outcome,
+				Test: res.Test.ID, File: res.Test.File, Index: res.Test.Index, Worker: int(a.Worker), Host: o.hosts[a.Worker], Attempt: n, Outcome: a.Outcome,
 				Setup: a.Setup, Call: a.Call, Teardown: a.Teardown, Tentative: a.Tentative,
 				First: a.First,
 			})

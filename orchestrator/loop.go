@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/shardyard/shardyard/orchestrator/census"
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
+	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
@@ -33,7 +33,7 @@ type loop struct {
 	spool    *spool
 	finish   *finisher
 	workers  int // how many were asked for
-	host     string
+	starts   *engine.Queue
 
 	d       *dispatch.Dispatcher
 	inbox   chan message
@@ -64,13 +64,9 @@ type loop struct {
 
 // newLoop makes what the workers of a run need here. Who gets a loop clears it.
 func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loop, error) {
-	host, err := os.Hostname()
-	if err != nil {
-		return nil, fmt.Errorf("name this machine: %w", err)
-	}
 	dir := runDir(req.Out)
 	l := &loop{
-		recorder: rec, req: req, log: deps.Logger, site: at, past: known, dir: dir, host: host, workers: fleet(req, at.info, &known, rec),
+		recorder: rec, req: req, log: deps.Logger, site: at, past: known, dir: dir, workers: fleet(req, at.info, &known, rec), starts: engine.NewQueue(at.info.Starts),
 		compiled: newCompiled(req, deps, at, dir.scratch()), finish: newFinisher(at), inbox: make(chan message, 256), members: map[dispatch.WorkerID]*member{},
 		ran: newAttempts(),
 	}
@@ -82,7 +78,8 @@ func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loo
 		Workers: l.workers, Split: req.Split, Static: req.Static, Retries: req.Retries, MaxReplacements: l.workers,
 		Fixtures: known.estimates.Fixtures, PerTest: known.estimates.PerTest, Speeds: known.samples.Hosts,
 	})
-	if err = dir.make(); err == nil {
+	err := dir.make()
+	if err == nil {
 		l.spool, err = newSpool(filepath.Join(dir.scratch(), "reports.jsonl"))
 	}
 	if err != nil {

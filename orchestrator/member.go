@@ -17,6 +17,7 @@ type member struct {
 	id     dispatch.WorkerID
 	mode   worker.Mode        // asked for
 	client *worker.Client     // nil until attached
+	host   string             // where it runs, once attached
 	cancel context.CancelFunc // gives up starting it
 	ready  bool
 	// released: it gets no more tests. draining: it has been told so.
@@ -32,7 +33,7 @@ func (m *member) name() string { return report.WorkerName(int(m.id)) }
 // from is set.
 type message struct {
 	from     *member
-	attached *worker.Client
+	attached *place
 	event    *worker.Event
 	gone     *departure
 }
@@ -53,14 +54,8 @@ func (l *loop) hire(ctx context.Context, id dispatch.WorkerID, exact bool) {
 	l.members[m.id] = m
 	l.started++
 	l.removals.Add(1)
-	// An engine starts only a few at once: first come the ones hired first, of
-	// which the very first discovers the tests.
-	begun := make(chan struct{})
-	go func() {
-		close(begun)
-		l.tend(ctx, m)
-	}()
-	<-begun
+	turn := l.starts.Next(l.site.engine) // the one hired first discovers the tests
+	go l.tend(ctx, m, turn)
 }
 
 // send talks to a worker. That it fails is told by the worker's departure.
@@ -88,9 +83,9 @@ func (l *loop) release(m *member) {
 }
 
 // tend runs one worker from its start to its removal.
-func (l *loop) tend(ctx context.Context, m *member) {
+func (l *loop) tend(ctx context.Context, m *member, turn engine.Starter) {
 	defer l.removals.Done()
-	p, err := l.site.begin(ctx, engine.Worker, m.name())
+	p, err := l.site.begin(ctx, turn, engine.Worker, m.name())
 	if err != nil {
 		l.inbox <- message{from: m, gone: &departure{ending: notStarted(err)}}
 		return
@@ -115,7 +110,7 @@ func (l *loop) work(ctx context.Context, m *member, p *place) (d departure) {
 	if err := p.client.Send(worker.Request{Open: &session}); err != nil {
 		return departure{ending: p.autopsy(ctx, err)}
 	}
-	l.inbox <- message{from: m, attached: p.client} // from now on the loop may talk to it
+	l.inbox <- message{from: m, attached: p} // from now on the loop may talk to it
 	var closed *worker.Closed
 	for ev := range p.client.Events() {
 		l.inbox <- message{from: m, event: &ev}

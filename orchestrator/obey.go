@@ -72,7 +72,7 @@ func (l *loop) obey(ctx context.Context, m *member, r census.Ruling) {
 		case census.Input:
 			l.input(ctx, a.Input)
 		case census.Begun:
-			l.emit(report.WorkerStarted{Worker: int(m.id), Mode: string(a.Mode), Framework: a.Framework, Runtime: a.Runtime, Host: l.host})
+			l.emit(report.WorkerStarted{Worker: int(m.id), Mode: string(a.Mode), Framework: a.Framework, Runtime: a.Runtime, Host: m.host})
 		case census.Ready:
 			l.ready(ctx, m, a.Exact)
 		case census.Dismissed:
@@ -95,7 +95,7 @@ func (l *loop) obey(ctx context.Context, m *member, r census.Ruling) {
 func (l *loop) ready(ctx context.Context, m *member, exact bool) {
 	m.ready = true
 	l.emit(report.WorkerReady{Worker: int(m.id)})
-	l.input(ctx, dispatch.WorkerReady{Worker: m.id, Host: l.host, Exact: exact})
+	l.input(ctx, dispatch.WorkerReady{Worker: m.id, Host: m.host, Exact: exact})
 	for _, m := range l.members {
 		if !m.ready && !m.gone {
 			return

@@ -53,6 +53,7 @@ type Request struct {
 	Harden      engine.Harden
 	Network     string
 	User        string
+	UserPlace   string // where the config gives User, as "file:line:column"; "" for nowhere
 
 	Compiled Compiled
 }

@@ -27,6 +27,10 @@ func (bare) Load(context.Context, string, func(io.Writer) error) (engine.Tree, e
 	return "tree", nil
 }
 
+func (bare) User(_ context.Context, _ engine.Base, user string) (string, error) { return user, nil }
+
+func (bare) Unhonoured(engine.Spec) []string { return nil }
+
 func (bare) Base(context.Context, string, string, func(string)) (engine.Base, error) {
 	return engine.Base{Image: "host", Host: true}, nil
 }
@@ -70,4 +74,33 @@ func committed(t *testing.T) string {
 		}
 	}
 	return dir
+}
+
+// stranger is a bare engine whose image does not know the user. It makes
+// nothing: no layer, no tree.
+type stranger struct{ bare }
+
+func (stranger) User(_ context.Context, base engine.Base, user string) (string, error) {
+	return "", &engine.UserError{User: user, Image: base.Image}
+}
+
+func (stranger) Load(context.Context, string, func(io.Writer) error) (engine.Tree, error) {
+	panic("a tree is loaded for a user that there is not")
+}
+
+// A user that the image does not know is a mistake in the config, found before
+// anything is installed.
+func TestUnknownUserIsAMistakeInTheConfig(t *testing.T) {
+	req := Request{
+		Project: committed(t), RunID: "r", Out: t.TempDir(), Workers: 1, User: "alice", UserPlace: "shardyard.yaml:4:7",
+		Setup: Step{Commands: []string{"true"}},
+	}
+	rep, err := Run(t.Context(), req, Deps{Engine: stranger{}, Logger: hclog.NewNullLogger(), Now: time.Now, Terminal: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `shardyard.yaml:4:7: user "alice": the image host has no such user; write root, a name that it has, or uid:gid in numbers`
+	if rep.Exit != report.ExitUsage || len(rep.Faults) != 1 || rep.Faults[0].Text != want {
+		t.Errorf("exit %d with faults %+v", rep.Exit, rep.Faults)
+	}
 }

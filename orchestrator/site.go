@@ -17,7 +17,6 @@ import (
 // made, and never changes.
 type site struct {
 	*ground
-	req    *Request
 	tree   engine.Tree
 	layer  engine.Layer
 	envKey string        // "" when no environment is made
@@ -64,7 +63,7 @@ func install(ctx context.Context, g *ground, req *Request, deps Deps, rec *recor
 	if err != nil {
 		return nil, err
 	}
-	return &site{ground: g, req: req, tree: tree, layer: layer, envKey: i.envKey, built: i.built}, nil
+	return &site{ground: g, tree: tree, layer: layer, envKey: i.envKey, built: i.built}, nil
 }
 
 // sweep removes what dead runs left behind. It is not worth failing for.
@@ -81,15 +80,10 @@ func sweep(ctx context.Context, deps Deps, rec *recorder) error {
 }
 
 // begin starts a place of this site: a worker, or a finisher.
-func (s *site) begin(ctx context.Context, role engine.Role, name string) (*place, error) {
-	spec := engine.Spec{
-		Run: s.req.RunID, Name: name, Role: role, Base: s.base, Layer: s.layer, Tree: s.tree, TreeName: s.treeName(),
-		Limits: s.req.Limits, Harden: s.req.Harden, User: s.req.User,
-	}
-	if role == engine.Worker {
-		spec.Network = s.req.Network
-	}
-	return begin(ctx, s.engine, spec)
+func (s *site) begin(ctx context.Context, starter engine.Starter, role engine.Role, name string) (*place, error) {
+	spec := s.spec(role, name)
+	spec.Layer, spec.Tree = s.layer, s.tree
+	return begin(ctx, starter, spec)
 }
 
 // open is the session of a worker.

@@ -25,7 +25,7 @@ func (l *loop) testFinished(ctx context.Context, m *member, f worker.Finished) {
 	if answer.Live {
 		l.census.Ran(m.id)
 	}
-	l.emit(l.ran.finished(l.elapsed(), m.id, f, answer, l.past.expected(answer.Test, f, answer.Attempt.First, l.host)))
+	l.emit(l.ran.finished(l.elapsed(), m.id, f, answer, l.past.expected(answer.Test, f, answer.Attempt.First, m.host)))
 	l.follow(ctx, answer)
 	l.maxfail(ctx)
 }

@@ -149,7 +149,7 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		TestTimeout: time.Duration(s.Limits.Test), RunTimeout: time.Duration(s.Limits.Run), OutputLimit: int64(s.Limits.Output),
 		Limits:  engine.Limits{Memory: int64(s.Limits.Memory), PIDs: pids(s.Limits.PIDs)},
 		Harden:  engine.Harden{CapAdd: p.config.CapAdd},
-		Network: p.config.Network, User: p.config.User,
+		Network: p.config.Network, User: p.config.User, UserPlace: p.config.Place("user"),
 	}
 	how, err := f.session(p, s, env)
 	if err != nil {

@@ -41,6 +41,9 @@ type Info struct {
 	Memory   int64 // bytes
 	Isolated bool  // workers cannot see each other's processes, files and ports
 	Local    bool  // the engine runs on this machine
+	// Starts is how many places are best started at once: the first is there
+	// sooner, and works while others start. 0 is no limit. See Queue.
+	Starts int
 }
 
 // Bases resolves images.

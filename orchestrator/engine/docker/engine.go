@@ -52,7 +52,6 @@ type Engine struct {
 	slug    string // names what is the project's
 	here    string // names what only this LockDir knows the state of
 	lock    session
-	starts  chan struct{} // bounds parallel starts: the first is there sooner, and its tests run while others start
 	now     func() time.Time
 
 	once struct { // done once per Engine and key
@@ -121,7 +120,6 @@ func New(ctx context.Context, opts Options) (_ *Engine, err error) {
 		slug:    slug(opts.ProjectName) + "-" + short(opts.Project),
 		here:    here,
 		lock:    lock,
-		starts:  make(chan struct{}, max(info.NCPU/2, 1)),
 		now:     time.Now,
 	}, nil
 }
@@ -159,6 +157,7 @@ func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 		Memory:   info.MemTotal,
 		Isolated: true,
 		Local:    p.Local,
+		Starts:   max(info.NCPU/2, 1),
 	}, nil
 }
 

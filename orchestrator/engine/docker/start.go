@@ -27,11 +27,8 @@ func (e *Engine) Start(ctx context.Context, spec engine.Spec) (_ engine.Instance
 	if err := e.check(spec); err != nil {
 		return nil, err
 	}
-	select {
-	case e.starts <- struct{}{}:
-		defer func() { <-e.starts }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	i := &instance{e: e}
 	defer func() {

@@ -56,6 +56,7 @@ func Run(t *testing.T, cfg Config) {
 		{"DeadMan", testDeadMan},
 		{"Daemons", testDaemons},
 		{"RemoveWhileRunning", testRemoveWhileRunning},
+		{"StartsInOrder", testStartsInOrder},
 		{"StartCancelled", testStartCancelled},
 		{"StartRefused", testStartRefused},
 		{"Lock", testLock},

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -250,4 +251,51 @@ func testSweep(s *suite) {
 	}
 	s.nothingLeft(dead.Run)
 	live.expect("a", `cat a.txt`)
+}
+
+// A noting starter notes what it starts, in order.
+type noting struct {
+	engine.Starter
+	mu    sync.Mutex
+	order []string
+}
+
+func (n *noting) Start(ctx context.Context, spec engine.Spec) (engine.Instance, error) {
+	n.mu.Lock()
+	n.order = append(n.order, spec.Name)
+	n.mu.Unlock()
+	return n.Starter.Start(ctx, spec)
+}
+
+// With a limit of one, places start in the order in which they were queued,
+// whoever of those that start them comes first.
+func testStartsInOrder(s *suite) {
+	id := s.load(s.key("tree"), tree{"a": ""})
+	queue, starter := engine.NewQueue(1), &noting{Starter: s.engine}
+	names := []string{"worker-1", "worker-2", "worker-3"}
+	var turns []engine.Starter
+	for range names {
+		turns = append(turns, queue.Next(starter))
+	}
+	var wg sync.WaitGroup
+	for i, turn := range slices.Backward(turns) {
+		begun := make(chan struct{})
+		wg.Go(func() {
+			close(begun)
+			instance, err := turn.Start(s.Context(), s.spec(engine.Spec{Role: engine.Worker, Name: names[i], Tree: id}))
+			if err != nil {
+				s.Error(err)
+				return
+			}
+			if err := instance.Remove(s.Context()); err != nil {
+				s.Error(err)
+			}
+		})
+		<-begun
+	}
+	wg.Wait()
+	if !slices.Equal(starter.order, names) {
+		s.Errorf("they started in the order %q", starter.order)
+	}
+	s.nothingLeft(s.run)
 }

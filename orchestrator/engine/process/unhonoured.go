@@ -30,7 +30,9 @@ func (e *Engine) Unhonoured(spec engine.Spec) (keys []string) {
 }
 
 // User implements engine.Bases: whoever is asked for, it is this user.
-func (e *Engine) User(_ context.Context, _ engine.Base, user string) (string, error) { return user, nil }
+func (e *Engine) User(_ context.Context, _ engine.Base, user string) (string, error) {
+	return user, nil
+}
 
 // ownUser reports whether a spec's user is the one that this process runs as.
 func ownUser(user string) bool {
