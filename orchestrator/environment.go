@@ -20,11 +20,12 @@ import (
 // An installer makes the layers of a site.
 type installer struct {
 	*ground
-	req    *Request
-	rec    *recorder
-	facts  facts
-	envKey string
-	built  time.Duration // spent on building layers
+	req   *Request
+	rec   *recorder
+	facts facts
+	built time.Duration // spent on building layers
+	// The keys of the layers; "" for one that is not made.
+	envKey, preparedKey string
 }
 
 // environment gives the layer in which the suite's dependencies are
@@ -52,11 +53,11 @@ func (i *installer) prepared(ctx context.Context, env engine.Layer, tree engine.
 	if i.req.Prepare.empty() {
 		return env, nil
 	}
-	key := cache.PreparedKey(cache.Prepared{
+	i.preparedKey = cache.PreparedKey(cache.Prepared{
 		Environment: i.envKey, Tree: i.src.ID, Dir: i.src.Sub, Place: i.info.Name + "/" + i.treeName(), Commands: i.req.Prepare.Commands, Ensure: i.req.Prepare.Ensure,
 	})
 	return i.layer(ctx, layerStep{
-		name: "prepare", key: key, role: engine.Preparer, from: env, tree: tree,
+		name: "prepare", key: i.preparedKey, role: engine.Preparer, from: env, tree: tree,
 		build: func(ctx context.Context, b *builder) error { return b.prepare(ctx, i.req.Prepare) },
 	})
 }

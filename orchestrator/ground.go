@@ -39,7 +39,7 @@ func survey(ctx context.Context, info engine.Info, req *Request, deps Deps, rec 
 	if err := both.Wait(); err != nil {
 		return nil, errors.Join(err, g.close())
 	}
-	rec.emit(report.RunStarted{
+	rec.emit(report.Based{
 		Engine: g.info.Name + " " + g.info.Version, Image: g.base.Image, ImageNote: g.base.Note,
 	})
 	if ignored := g.engine.Unhonoured(g.spec(engine.Worker, "worker-1")); len(ignored) > 0 {
@@ -92,7 +92,7 @@ func snapshot(ctx context.Context, req *Request, rec *recorder) (src *source.Sou
 		return nil, err
 	}
 	step.detail = src.String()
-	rec.emit(report.RunStarted{Tree: src.ID, Commit: src.Commit, Dirty: src.Dirty, Root: src.Sub})
+	rec.emit(report.Sourced{Tree: src.ID, Commit: src.Commit, Dirty: src.Dirty, Root: src.Sub})
 	for _, n := range src.Notes {
 		rec.note(report.Warning, "%s", n)
 	}

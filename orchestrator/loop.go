@@ -73,7 +73,7 @@ func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loo
 	if n := known.trust.Rest; n > 0 && !req.FullCollection {
 		l.note(report.Info, "every worker collects the whole suite, in this run and %d more: earlier runs found that lazy collection may not be the same here", n-1)
 	}
-	l.emit(report.RunStarted{Workers: l.workers})
+	l.emit(report.Staffed{Workers: l.workers})
 	l.d = dispatch.New(dispatch.Config{
 		Workers: l.workers, Split: req.Split, Static: req.Static, Retries: req.Retries, MaxReplacements: l.workers,
 		Fixtures: known.estimates.Fixtures, PerTest: known.estimates.PerTest, Speeds: known.samples.Hosts,

@@ -32,8 +32,7 @@ type past struct {
 // recall reads what earlier runs know. Losing the history costs balance, never
 // a verdict.
 func recall(ctx context.Context, req *Request, from History, rec *recorder) past {
-	sum := sha256.Sum256([]byte(strings.Join(req.Args, "\x00")))
-	p := past{suite: suiteKey(req), selection: hex.EncodeToString(sum[:8])}
+	p := past{suite: suiteKey(req), selection: selection(req.Args)}
 	if from == nil {
 		return p
 	}
@@ -41,6 +40,12 @@ func recall(ctx context.Context, req *Request, from History, rec *recorder) past
 		rec.note(report.Warning, "the history cannot be read, the plan will not be balanced by time: %v", err)
 	}
 	return p
+}
+
+// selection names, in the history, what the arguments choose.
+func selection(args []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(args, "\x00")))
+	return hex.EncodeToString(sum[:8])
 }
 
 func (p *past) read(ctx context.Context, from History) (err error) {

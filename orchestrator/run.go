@@ -52,7 +52,8 @@ func openLog(req *Request, deps Deps) (*recorder, error) {
 		return nil, err
 	}
 	started := report.RunStarted{
-		Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, Framework: req.Framework, Args: req.Args, StartedAt: rec.began,
+		Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, Args: req.Args, Selection: selection(req.Args),
+		Framework: req.Framework, StartedAt: rec.began,
 	}
 	if req.FailOnFlaky {
 		started.FailOn = []string{"flaky"}

@@ -63,6 +63,7 @@ func install(ctx context.Context, g *ground, req *Request, deps Deps, rec *recor
 	if err != nil {
 		return nil, err
 	}
+	rec.emit(report.Installed{Environment: i.envKey, Prepared: i.preparedKey})
 	return &site{ground: g, tree: tree, layer: layer, envKey: i.envKey, built: i.built}, nil
 }
 

@@ -112,10 +112,8 @@ func (f *combineFlags) combine(ctx context.Context, dirs []string, out, errOut i
 	}
 	defer job.Close()
 	rep, err := found.Combine(ctx, shards.Job{
-		Started: report.RunStarted{
-			Run: id, Version: version, Project: project, Workers: len(found.JUnit), StartedAt: time.Now(), Framework: "pytest",
-		},
-		Out: results, Limit: limit, Combiner: coverage,
+		Started: report.RunStarted{Run: id, Version: version, Project: project, StartedAt: time.Now(), Framework: "pytest"},
+		Out:     results, Limit: limit, Combiner: coverage,
 	})
 	if err != nil {
 		return infraError{err}

@@ -46,6 +46,10 @@ const maxMillis = 9.2e12
 // bodies maps names on the wire to decoders.
 var bodies = map[Type]func(json.RawMessage) (Body, error){
 	"run_started":    decode[RunStarted],
+	"sourced":        decode[Sourced],
+	"based":          decode[Based],
+	"installed":      decode[Installed],
+	"staffed":        decode[Staffed],
 	"note":           decode[Note],
 	"step_started":   decode[StepStarted],
 	"step_progress":  decode[StepProgress],

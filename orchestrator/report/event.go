@@ -67,28 +67,41 @@ func VerdictOf(o worker.Outcome) Verdict {
 }
 
 type (
-	// RunStarted opens the log. What is not known yet is left empty: a later
-	// RunStarted adds to it.
+	// RunStarted opens the log with what is known then.
 	RunStarted struct {
 		Run       string    `json:"run,omitempty"`
 		Version   string    `json:"version,omitempty"` // of shardyard
 		Suite     string    `json:"suite,omitempty"`
 		Project   string    `json:"project,omitempty"`
-		Root      string    `json:"root,omitempty"` // the suite's directory, relative to the repository's root
 		Args      []string  `json:"args,omitempty"`
-		Engine    string    `json:"engine,omitempty"` // "docker 20.10.24"
-		Image     string    `json:"image,omitempty"`
-		ImageNote string    `json:"image_note,omitempty"` // what was taken instead, and why
-		Tree      string    `json:"tree,omitempty"`
-		Commit    string    `json:"commit,omitempty"`
-		Dirty     bool      `json:"dirty,omitempty"`
-		Workers   int       `json:"workers,omitempty"`
+		Selection string    `json:"selection,omitempty"` // the history's name for what Args choose
 		Framework string    `json:"framework,omitempty"` // its name; WorkerStarted has the version
 		StartedAt time.Time `json:"started_at,omitzero"`
-		// Predicted is the wall clock of the whole run; 0 is unknown.
-		Predicted Duration `json:"predicted_ms,omitempty"`
 		// FailOn names what else fails the run: "flaky".
 		FailOn []string `json:"fail_on,omitempty"`
+	}
+	// Sourced says which sources are tested.
+	Sourced struct {
+		Tree   string `json:"tree"`
+		Root   string `json:"root,omitempty"` // the suite's directory, relative to the repository's root
+		Commit string `json:"commit,omitempty"`
+		Dirty  bool   `json:"dirty,omitempty"` // the tree differs from the commit
+	}
+	// Based says which engine runs the tests, and in which image.
+	Based struct {
+		Engine    string `json:"engine"` // "docker 20.10.24"
+		Image     string `json:"image,omitempty"`
+		ImageNote string `json:"image_note,omitempty"` // what was taken instead, and why
+	}
+	// Installed says under which keys the layers are kept that the workers
+	// start from; "" for a layer that is not made.
+	Installed struct {
+		Environment string `json:"environment,omitempty"`
+		Prepared    string `json:"prepared,omitempty"`
+	}
+	// Staffed says how many workers are asked for.
+	Staffed struct {
+		Workers int `json:"workers"`
 	}
 	// Note is a line for the user.
 	Note struct {
@@ -295,6 +308,18 @@ type (
 
 // Type implements Body.
 func (RunStarted) Type() Type { return "run_started" }
+
+// Type implements Body.
+func (Sourced) Type() Type { return "sourced" }
+
+// Type implements Body.
+func (Based) Type() Type { return "based" }
+
+// Type implements Body.
+func (Installed) Type() Type { return "installed" }
+
+// Type implements Body.
+func (Staffed) Type() Type { return "staffed" }
 
 // Type implements Body.
 func (Note) Type() Type { return "note" }

@@ -40,8 +40,8 @@ func (s *State) Totals() Totals {
 func (s *State) Report() *Report {
 	r := &Report{
 		Format: Format, Run: s.run.Run, Version: s.run.Version, Suite: s.run.Suite, Project: s.run.Project,
-		Root: s.run.Root, Args: slices.Clone(s.run.Args), Engine: s.run.Engine, Image: s.run.Image,
-		ImageNote: s.run.ImageNote, Tree: s.run.Tree, Commit: s.run.Commit, Dirty: s.run.Dirty,
+		Root: s.sourced.Root, Args: slices.Clone(s.run.Args), Engine: s.based.Engine, Image: s.based.Image,
+		ImageNote: s.based.ImageNote, Tree: s.sourced.Tree, Commit: s.sourced.Commit, Dirty: s.sourced.Dirty,
 		Framework: cmp.Or(s.runs.Framework, s.run.Framework), Runtime: s.runs.Runtime, StartedAt: s.run.StartedAt, FailOn: slices.Clone(s.run.FailOn),
 		Totals: s.Totals(), Faults: slices.Clone(s.faults), Notes: slices.Clone(s.notes), Steps: slices.Clone(s.steps),
 	}
@@ -79,7 +79,6 @@ func clone[T any](p *T) *T {
 
 func (s *State) times(r *Report) Times {
 	t := Times{Duration: Duration(s.at), Predicted: s.planned.Predicted, Makespan: s.planned.Makespan}
-	keep(&t.Predicted, s.run.Predicted)
 	if s.end != nil && s.end.Duration > 0 {
 		t.Duration = s.end.Duration
 	}
@@ -135,7 +134,7 @@ func (s *State) serial(t *Times, workers int) {
 func (s *State) workerCount() int {
 	n := s.planned.Workers
 	if n == 0 {
-		n = s.run.Workers
+		n = s.staffed.Workers
 	}
 	if n > 0 {
 		return n

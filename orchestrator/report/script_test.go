@@ -31,25 +31,24 @@ func (s *script) end(ms float64) {
 // head is how every scripted run begins.
 func (s *script) head(cached bool) {
 	s.at(0, RunStarted{
-		Run: "20260301T120000-7f3a", Version: "0.3.0", Suite: "unit", Project: "shop", Args: []string{"-m", "not db"},
+		Run: "20260301T120000-7f3a", Version: "0.3.0", Suite: "unit", Project: "shop", Args: []string{"-m", "not db"}, Selection: "5e1ec710", Framework: "pytest",
 		StartedAt: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), FailOn: []string{"flaky"},
 	})
 	s.at(1, Note{Text: "detected a uv project: uv.lock"})
 	s.at(2, StepStarted{Name: "snapshot"})
 	s.at(120, StepFinished{Name: "snapshot", Duration: 118e6, Detail: "5 204 files, 63 MB"},
-		RunStarted{Tree: "sha256:ab12cd34ef56ab12cd34ef56", Commit: "0123456789abcdef0123", Dirty: true})
-	s.at(130, RunStarted{
+		Sourced{Tree: "sha256:ab12cd34ef56ab12cd34ef56", Commit: "0123456789abcdef0123", Dirty: true})
+	s.at(130, Based{
 		Engine: "docker 20.10.24", Image: "host", ImageNote: "python:3.12-slim cannot be pulled: no route to the registry",
-		Workers: 3, Framework: "pytest",
-	})
+	}, Staffed{Workers: 3})
 	s.at(140, StepStarted{Name: "environment"})
 	if cached {
-		s.at(150, StepFinished{Name: "environment", Cached: true, Duration: 10e6, Saved: 48_010e6})
+		s.at(150, StepFinished{Name: "environment", Cached: true, Duration: 10e6, Saved: 48_010e6}, Installed{Environment: "e1"})
 	} else {
 		s.at(1140, StepProgress{Name: "environment", Text: "Resolved 41 packages in 0.9s"})
 		s.at(1150, StepProgress{Name: "environment", Text: "not printed: too soon"})
 		s.at(31000, StepProgress{Name: "environment", Text: "Installed 41 packages\x1b[2K in 12s\r\n"})
-		s.at(48150, StepFinished{Name: "environment", Duration: 48_010e6, Detail: "41 packages"})
+		s.at(48150, StepFinished{Name: "environment", Duration: 48_010e6, Detail: "41 packages"}, Installed{Environment: "e1"})
 	}
 }
 
@@ -131,7 +130,7 @@ func interrupted() *script {
 // unbuilt ends before there are tests: what a command printed keeps its lines.
 func unbuilt() *script {
 	s := new(script)
-	s.at(0, RunStarted{Run: "20260301T120000-7f3a", Version: "0.3.0", Engine: "process linux", Image: "host", Workers: 2})
+	s.at(0, RunStarted{Run: "20260301T120000-7f3a", Version: "0.3.0"}, Based{Engine: "process linux", Image: "host"}, Staffed{Workers: 2})
 	s.at(10, StepStarted{Name: "environment"})
 	s.at(20, StepProgress{Name: "environment", Text: "$ pip install nope"})
 	text := "environment failed, nothing of it is kept: `pip install nope` ended with exit status 1 after 1.2s:\n" +

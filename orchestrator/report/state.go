@@ -12,6 +12,9 @@ import (
 // nothing is known. It has one owner: it must not be used concurrently.
 type State struct {
 	run     RunStarted
+	sourced Sourced
+	based   Based
+	staffed Staffed
 	runs    WorkerStarted // the first that said with what it runs tests
 	planned Planned
 	end     *RunFinished
@@ -40,7 +43,13 @@ func (s *State) Apply(e Event) {
 	s.at = max(s.at, e.At)
 	switch b := e.Body.(type) {
 	case RunStarted:
-		s.start(b)
+		s.run = b
+	case Sourced:
+		s.sourced = b
+	case Based:
+		s.based = b
+	case Staffed:
+		s.staffed = b
 	case Note:
 		s.notes = append(s.notes, b)
 	case StepStarted:
@@ -98,33 +107,6 @@ func (s *State) Apply(e Event) {
 		s.faults = append(s.faults, b)
 	case RunFinished:
 		s.end = &b
-	}
-}
-
-// start takes what a RunStarted knows, and keeps what an earlier one knew.
-func (s *State) start(b RunStarted) {
-	old := s.run
-	s.run = b
-	keep(&s.run.Run, old.Run)
-	keep(&s.run.Version, old.Version)
-	keep(&s.run.Suite, old.Suite)
-	keep(&s.run.Project, old.Project)
-	keep(&s.run.Root, old.Root)
-	keep(&s.run.Engine, old.Engine)
-	keep(&s.run.Image, old.Image)
-	keep(&s.run.ImageNote, old.ImageNote)
-	keep(&s.run.Tree, old.Tree)
-	keep(&s.run.Commit, old.Commit)
-	keep(&s.run.Dirty, old.Dirty)
-	keep(&s.run.Workers, old.Workers)
-	keep(&s.run.Framework, old.Framework)
-	keep(&s.run.StartedAt, old.StartedAt)
-	keep(&s.run.Predicted, old.Predicted)
-	if s.run.Args == nil {
-		s.run.Args = old.Args
-	}
-	if s.run.FailOn == nil {
-		s.run.FailOn = old.FailOn
 	}
 }
 
@@ -294,8 +276,17 @@ func (s *State) test(id string) *Test {
 	return t
 }
 
-// Run is what is known of what runs: every RunStarted so far.
+// Run is what was known at the start; zero before.
 func (s *State) Run() RunStarted { return s.run }
+
+// Source is what is tested; zero before it is known.
+func (s *State) Source() Sourced { return s.sourced }
+
+// Base is what the workers start from; zero before it is known.
+func (s *State) Base() Based { return s.based }
+
+// Staff is how many workers are asked for; zero before it is known.
+func (s *State) Staff() int { return s.staffed.Workers }
 
 // Discovery is what discovery found; zero before it ended.
 func (s *State) Discovery() Discovered { return s.discovered }

@@ -52,6 +52,7 @@ func (f *Found) Combine(ctx context.Context, job Job) (*report.Report, error) {
 		return nil, err
 	}
 	j.emit(job.Started)
+	j.emit(report.Staffed{Workers: len(f.JUnit)})
 	slowest, err := f.tests(j)
 	if err != nil {
 		return nil, errors.Join(err, j.close())

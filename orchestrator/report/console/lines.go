@@ -12,19 +12,19 @@ import (
 // Header is the head of a run: what runs, where, with what. What is not known
 // is left out.
 func Header(s *report.State) []string {
-	r := s.Run()
+	r, src, base := s.Run(), s.Source(), s.Base()
 	first := "shardyard"
 	if r.Version != "" {
 		first += " " + r.Version
 	}
-	first = join("  ", first, r.Engine, withNote(r.Image, r.ImageNote))
-	if r.Workers > 0 {
-		first = join("  ", first, report.Count(r.Workers, "worker", "workers"))
+	first = join("  ", first, base.Engine, withNote(base.Image, base.ImageNote))
+	if n := s.Staff(); n > 0 {
+		first = join("  ", first, report.Count(n, "worker", "workers"))
 	}
 	return slices.DeleteFunc([]string{
 		first,
 		join("  ", label("suite", r.Suite), withArgs(r.Args), r.Framework),
-		join("  ", label("tree", short(r.Tree)), label("commit", commit(r))),
+		join("  ", label("tree", short(src.Tree)), label("commit", commit(src))),
 	}, func(l string) bool { return l == "" })
 }
 
@@ -60,11 +60,11 @@ func withArgs(args []string) string {
 	return strings.Join(quoted, " ")
 }
 
-func commit(r report.RunStarted) string {
-	if r.Commit != "" && r.Dirty {
-		return short(r.Commit) + " + changes"
+func commit(s report.Sourced) string {
+	if s.Commit != "" && s.Dirty {
+		return short(s.Commit) + " + changes"
 	}
-	return short(r.Commit)
+	return short(s.Commit)
 }
 
 func short(hash string) string {
