@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,6 +33,8 @@ type fakeEngine struct {
 	refuse func(name string) error
 	// boot is how long a place takes to start.
 	boot func(name string) time.Duration
+	// lag is how long what an agent says is on its way.
+	lag time.Duration
 
 	mu      sync.Mutex
 	places  map[string]*fakePlace
@@ -97,6 +100,10 @@ func (e *fakeEngine) Start(ctx context.Context, spec engine.Spec) (engine.Instan
 			return nil, err
 		}
 	}
+	var said io.WriteCloser = out
+	if e.lag > 0 {
+		said = newLine(out, e.lag)
+	}
 	serving, kill := context.WithCancel(context.Background())
 	p.kill = func(x engine.Exit) {
 		p.once.Do(func() { p.exit = x })
@@ -106,11 +113,11 @@ func (e *fakeEngine) Start(ctx context.Context, spec engine.Spec) (engine.Instan
 	go func() {
 		defer close(p.ended)
 		opts := worker.Options{Frameworks: []worker.Framework{&fakeFramework{suite: e.suite, place: p}}}
-		if err := worker.Serve(serving, in, &valve{Writer: out, place: p}, opts); err != nil {
+		if err := worker.Serve(serving, in, &valve{Writer: said, place: p}, opts); err != nil {
 			p.once.Do(func() { p.exit.Code = 1 })
 		}
 		kill()
-		_ = out.Close()
+		_ = said.Close()
 	}()
 	if e.places == nil {
 		e.places = map[string]*fakePlace{}
@@ -191,6 +198,40 @@ func (v *valve) Write(b []byte) (int, error) {
 		return 0, io.ErrClosedPipe
 	}
 	return v.Writer.Write(b)
+}
+
+// A line is a writer whose bytes arrive later.
+type line struct {
+	lag  time.Duration
+	sent chan packet
+	end  sync.Once
+}
+
+type packet struct {
+	due  time.Time
+	data []byte
+}
+
+func newLine(to io.WriteCloser, lag time.Duration) *line {
+	l := &line{lag: lag, sent: make(chan packet, 1000)}
+	go func() {
+		for p := range l.sent {
+			time.Sleep(time.Until(p.due))
+			_, _ = to.Write(p.data) // nobody listens any more
+		}
+		_ = to.Close()
+	}()
+	return l
+}
+
+func (l *line) Write(b []byte) (int, error) {
+	l.sent <- packet{time.Now().Add(l.lag), bytes.Clone(b)}
+	return len(b), nil
+}
+
+func (l *line) Close() error {
+	l.end.Do(func() { close(l.sent) })
+	return nil
 }
 
 // A fakeSuite says what the workers of a run find, and what becomes of tests.

@@ -138,6 +138,7 @@ func (l *loop) dispatch(ctx context.Context) *outcome {
 			l.stop(hard, report.Stopped{Reason: fmt.Sprintf("the run took longer than --run-timeout %s", l.req.RunTimeout)})
 			l.hurry()
 		case <-second.C:
+			l.measure(hard)
 			l.input(hard, dispatch.Ticked{})
 			if err := l.spool.flush(); err != nil {
 				l.unkept(hard, err)

@@ -3,7 +3,10 @@ package orchestrator
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/engine"
@@ -18,6 +21,7 @@ type member struct {
 	mode   worker.Mode        // asked for
 	client *worker.Client     // nil until attached
 	host   string             // where it runs, once attached
+	trip   time.Duration      // to it and back, as the dispatcher was told
 	cancel context.CancelFunc // gives up starting it
 	ready  bool
 	// released: it gets no more tests. draining: it has been told so.
@@ -56,6 +60,20 @@ func (l *loop) hire(ctx context.Context, id dispatch.WorkerID, exact bool) {
 	l.removals.Add(1)
 	turn := l.starts.Next(l.site.engine) // the one hired first discovers the tests
 	go l.tend(ctx, m, turn)
+}
+
+// measure tells the dispatcher how far away workers are.
+func (l *loop) measure(ctx context.Context) {
+	for _, id := range slices.Sorted(maps.Keys(l.members)) {
+		m := l.members[id]
+		if m.client == nil || m.gone {
+			continue
+		}
+		if trip := m.client.RTT(); trip != m.trip {
+			m.trip = trip
+			l.input(ctx, dispatch.RoundTripped{Worker: id, Took: trip})
+		}
+	}
 }
 
 // send talks to a worker. That it fails is told by the worker's departure.

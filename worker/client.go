@@ -38,6 +38,7 @@ type Client struct {
 	end      *End
 	err      error
 	stopped  bool
+	seq      int64 // of the last ping
 	lastSeen time.Time
 	busy     bool // the reader waits for its own side to take an event
 	pings    map[int64]time.Time
@@ -89,6 +90,7 @@ func (c *Client) Hello(ctx context.Context, g Greeting) (Greeting, error) {
 		if got.Version != Version {
 			return got, fmt.Errorf("greet agent: it speaks version %d of the contract, this is version %d; use the same shardyard on both sides", got.Version, Version)
 		}
+		c.ping() // so that the link is soon measured
 		return got, nil
 	case <-c.stop:
 		return Greeting{}, fmt.Errorf("greet agent: %w", c.Err())
@@ -283,7 +285,7 @@ func (c *Client) beat() {
 	defer c.wg.Done()
 	tick := time.NewTicker(c.opts.Ping)
 	defer tick.Stop()
-	for seq := int64(1); ; seq++ {
+	for {
 		select {
 		case <-c.stop:
 			return
@@ -292,17 +294,25 @@ func (c *Client) beat() {
 		c.mu.Lock()
 		silent := time.Since(c.lastSeen)
 		lost := !c.busy && silent >= c.opts.Lost
-		if len(c.pings) < maxUrgent {
-			c.pings[seq] = time.Now()
-		}
 		c.mu.Unlock()
 		if lost {
 			c.shut(fmt.Errorf("%w: no sign of life for %s", ErrLost, silent.Round(time.Second)))
 			return
 		}
-		// A refused ping is one of many that wait; the silence will tell.
-		_ = c.conn.Send(Request{Ping: &Ping{Seq: seq}})
+		c.ping()
 	}
+}
+
+func (c *Client) ping() {
+	c.mu.Lock()
+	c.seq++
+	seq := c.seq
+	if len(c.pings) < maxUrgent {
+		c.pings[seq] = time.Now()
+	}
+	c.mu.Unlock()
+	// A refused ping is one of many that wait; the silence will tell.
+	_ = c.conn.Send(Request{Ping: &Ping{Seq: seq}})
 }
 
 func (c *Client) pong(seq int64) {

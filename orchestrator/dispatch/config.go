@@ -39,7 +39,8 @@ type Config struct {
 	// BatchCost is the time that a handed batch costs besides its tests.
 	BatchCost time.Duration
 	// Window is how much work waits at a worker behind the test that runs
-	// there: at least one test, at most 64. Zero means 50 ms.
+	// there: at least one test, at most 64. Zero means 50 ms. Where the link to a
+	// worker is slow it is four round trips: see RoundTripped.
 	Window time.Duration
 	// StartCost is what one more exact worker is expected to cost until it is
 	// there: its start and a full collection. Zero means 3 s. What those that
@@ -55,6 +56,7 @@ const (
 	defaultWindow = 50 * time.Millisecond
 	defaultStart  = 3 * time.Second
 	maxWindow     = 64 // tests
+	windowTrips   = 4
 	// margin is the least time that must be won for a test to be taken back
 	// from a worker.
 	margin = 10 * time.Millisecond

@@ -112,6 +112,8 @@ func (d *Dispatcher) Handle(now time.Duration, in Input) Answer {
 		d.takeBack(in, now)
 	case TestsRejected:
 		d.reject(in)
+	case RoundTripped:
+		d.stretch(in)
 	case Stopped:
 		d.stop(in.Reason)
 	case Ticked:

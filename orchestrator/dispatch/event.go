@@ -73,6 +73,11 @@ type (
 		Worker WorkerID
 		Tests  []worker.TestID
 	}
+	// RoundTripped says how long a message took to a worker and back.
+	RoundTripped struct {
+		Worker WorkerID
+		Took   time.Duration
+	}
 	// Stopped ends handing out: interrupted, --maxfail, pytest.exit, run timeout.
 	Stopped struct{ Reason string }
 	// Ticked says that time has passed. Sent every second or so, it lets idle
@@ -113,6 +118,7 @@ func (TestStarted) input()       {}
 func (TestFinished) input()      {}
 func (TestsReturned) input()     {}
 func (TestsRejected) input()     {}
+func (RoundTripped) input()      {}
 func (Stopped) input()           {}
 func (Ticked) input()            {}
 

@@ -92,7 +92,28 @@ func (d *Dispatcher) hungry(m *member) bool {
 		return len(m.held) == 0
 	}
 	behind := len(m.held) - 1
-	return behind < 1 || behind < maxWindow/2 && d.behind(m) < d.cfg.Window/2
+	return behind < 1 || behind < maxWindow/2 && d.behind(m) < d.window(m)/2
+}
+
+// window is how much work waits at the worker behind the running test. More is
+// handed when half of it is left, and must arrive before the rest has run.
+func (d *Dispatcher) window(m *member) time.Duration {
+	return max(d.cfg.Window, windowTrips*m.trip)
+}
+
+// stretch fits a worker's window to its link. One message can be late for any
+// reason, so measurements are smoothed as TCP does it (RFC 6298, 2.3).
+func (d *Dispatcher) stretch(in RoundTripped) {
+	m := d.byID[in.Worker]
+	if m == nil || in.Took <= 0 {
+		return
+	}
+	if m.trip == 0 {
+		m.trip = in.Took
+	} else {
+		m.trip += (in.Took - m.trip) / 8
+	}
+	d.touch(m)
 }
 
 // behind is the time that waits at the worker behind the running test.
@@ -112,7 +133,7 @@ func (d *Dispatcher) goal(m *member) time.Duration {
 func (d *Dispatcher) room(m *member, goal time.Duration, handed int) bool {
 	if d.cfg.Runner == Stream {
 		behind := len(m.held) - 1
-		return behind < 1 || behind < maxWindow && d.behind(m) < d.cfg.Window
+		return behind < 1 || behind < maxWindow && d.behind(m) < d.window(m)
 	}
 	if handed == 0 || m.pending < goal {
 		return true

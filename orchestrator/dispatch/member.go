@@ -47,6 +47,7 @@ type member struct {
 	last    int32          // likewise, also once it has ended
 	ranIn   map[int32]bool // files of which a test has started here
 	since   time.Duration  // when it did; of a batch, when its first one did
+	trip    time.Duration  // a message's there and back; 0: unknown
 	paid    worker.Token   // the last batch of which a test has ended
 	alone   bool
 	// retiring workers end what they have; what they had besides went to others.

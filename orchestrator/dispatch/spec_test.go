@@ -23,6 +23,38 @@ type spec struct {
 
 var specs = []spec{
 	{
+		name: "where the link is slow, four round trips' worth of work waits at a worker",
+		cfg:  dispatch.Config{Workers: 1},
+		script: `
+			add a:1s b:1s c:1s d:1s e:1s f:1s g:1s h:1s
+			complete
+			ready 1
+			> hand 1 a b
+			start 1 a
+			trip 1 1s
+			> hand 1 c d e
+			1s pass 1 a 1s
+			start 1 b
+			2s pass 1 b 1s
+			start 1 c
+			3s pass 1 c 1s
+			> hand 1 f g h`,
+		verdicts: "a passed, b passed, c passed, d not-run, e not-run, f not-run, g not-run, h not-run",
+	},
+	{
+		name: "one message that is late does not make a link slow",
+		cfg:  dispatch.Config{Workers: 1},
+		script: `
+			add a:1s b:1s c:1s d:1s
+			complete
+			trip 1 8ms
+			trip 1 248ms
+			ready 1
+			> hand 1 a b
+			trip 7 9s`,
+		verdicts: "a not-run, b not-run, c not-run, d not-run",
+	},
+	{
 		name: "each worker gets the longest of its share first, and one test waits behind the one that runs",
 		cfg:  dispatch.Config{Workers: 2},
 		script: `
@@ -658,6 +690,12 @@ func (a *actor) input(verb string, args []string) dispatch.Input {
 	}
 	args = args[1:]
 	switch verb {
+	case "trip":
+		took, err := time.ParseDuration(args[0])
+		if err != nil {
+			a.t.Fatalf("%q: %v", a.line, err)
+		}
+		return dispatch.RoundTripped{Worker: w, Took: took}
 	case "ready":
 		return dispatch.WorkerReady{Worker: w, Exact: len(args) > 0 && args[0] == "exact"}
 	case "reject":

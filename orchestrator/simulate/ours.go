@@ -109,7 +109,7 @@ func dispatched(s Suite, w World, cfg dispatch.Config) Result {
 	for i, h := range f.workers {
 		come := func() {
 			if !f.done {
-				f.tell(dispatch.WorkerReady{Worker: dispatch.WorkerID(i + 1), Host: hosts[i], Exact: h.exact})
+				f.arrive(dispatch.WorkerReady{Worker: dispatch.WorkerID(i + 1), Host: hosts[i], Exact: h.exact})
 			}
 		}
 		if at := time.Duration(i) * w.Stagger; at > 0 {
@@ -153,9 +153,15 @@ func (f *fleet) replace(c dispatch.Replace) {
 	f.workers = append(f.workers, &hand{machine: newMachine(f.world, len(f.workers)), exact: true})
 	f.clock.after(f.world.Start, func() {
 		if !f.done {
-			f.tell(dispatch.WorkerReady{Worker: c.Worker, Host: fmt.Sprintf("host-%g", 1.0), Exact: true})
+			f.arrive(dispatch.WorkerReady{Worker: c.Worker, Host: fmt.Sprintf("host-%g", 1.0), Exact: true})
 		}
 	})
+}
+
+// arrive lets a worker come, whose link has been measured.
+func (f *fleet) arrive(in dispatch.WorkerReady) {
+	f.tell(dispatch.RoundTripped{Worker: in.Worker, Took: f.world.Latency})
+	f.tell(in)
 }
 
 func (f *fleet) tell(in dispatch.Input) {
