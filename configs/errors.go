@@ -46,8 +46,8 @@ func (e Errors) sort() {
 	})
 }
 
-// nearest is the known word that a wrong one was probably meant to be, or "".
-func nearest(wrong string, known []string) string {
+// Nearest is the known word that a wrong one was probably meant to be, or "".
+func Nearest(wrong string, known []string) string {
 	if len(wrong) > 64 {
 		return ""
 	}

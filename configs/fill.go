@@ -135,7 +135,7 @@ func (c *Config) suite(name string) (Suite, error) {
 	case len(c.Suites) == 0:
 		return Suite{}, fmt.Errorf("there is no suite %q: %s names no suites; to pass it to the framework, put -- before it", name, FileName)
 	}
-	if meant := nearest(name, c.SuiteNames()); meant != "" {
+	if meant := Nearest(name, c.SuiteNames()); meant != "" {
 		return Suite{}, fmt.Errorf("there is no suite %q: did you mean %s?", name, meant)
 	}
 	return Suite{}, fmt.Errorf("there is no suite %q: there are %s", name, names)

@@ -117,7 +117,7 @@ func (r *reader) structure(into any, n *yaml.Node, path string, own *ownKeys) {
 
 func (r *reader) unknown(key *yaml.Node, path string, known []string) {
 	text := fmt.Sprintf("unknown key %s", join(path, key.Value))
-	if meant := nearest(key.Value, known); meant != "" {
+	if meant := Nearest(key.Value, known); meant != "" {
 		r.fail(key, "%s: did you mean %s?", text, meant)
 		return
 	}
@@ -220,7 +220,7 @@ func (r *reader) text(n *yaml.Node, path, oneOf string) string {
 			return c
 		}
 	}
-	if meant := nearest(n.Value, choices); meant != "" {
+	if meant := Nearest(n.Value, choices); meant != "" {
 		r.fail(n, "%s: %q is not known: did you mean %s?", path, n.Value, meant)
 	} else {
 		r.fail(n, "%s: %q is not known: write %s", path, n.Value, strings.Join(choices, " or "))

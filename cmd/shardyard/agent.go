@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
@@ -19,10 +17,10 @@ func newAgentCommand() *cobra.Command {
 		Args:   cobra.NoArgs,
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return worker.Serve(cmd.Context(), os.Stdin, os.Stdout, worker.Options{
+			return worker.Serve(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), worker.Options{
 				Frameworks: agents(),
 				Logger: hclog.New(&hclog.LoggerOptions{
-					Name: "agent", Output: os.Stderr, Level: hclog.LevelFromString(level), Color: hclog.ColorOff,
+					Name: "agent", Output: cmd.ErrOrStderr(), Level: hclog.LevelFromString(level), Color: hclog.ColorOff,
 				}),
 				Alone: true,
 			})

@@ -36,13 +36,14 @@ bytecode of its sources here. They expire by themselves. Results (.shardyard) an
 
 // cacheFlags are those of the cache commands.
 type cacheFlags struct {
-	commonFlags
+	projectFlags
+	logbook
 	engine string
 }
 
 func (f *cacheFlags) register(cmd *cobra.Command) {
-	f.commonFlags.register(cmd)
-	cmd.Flags().Lookup("color").Hidden = true
+	f.projectFlags.register(cmd)
+	f.logbook.register(cmd)
 	cmd.Flags().StringVar(&f.engine, "engine", "auto", "whose cache: "+engineNames()+"; auto is every engine that answers")
 }
 
@@ -88,7 +89,13 @@ func (f *cacheFlags) place() (string, error) {
 	if p, err := loadProject(f.dir, f.config); err == nil {
 		return p.dir, nil
 	}
-	return existing(f.dir)
+	if f.config == "" {
+		return existing(f.dir)
+	}
+	if _, err := os.Stat(f.config); err != nil {
+		return "", fmt.Errorf("--config: %w", err)
+	}
+	return filepath.Abs(filepath.Dir(f.config))
 }
 
 func closeAll(all []keeper) error {

@@ -22,7 +22,8 @@ import (
 
 // combineFlags are the flags of combine.
 type combineFlags struct {
-	commonFlags
+	projectFlags
+	palette
 	plan      string
 	out       string
 	python    string
@@ -64,7 +65,8 @@ to combine, 5 coverage under its limit.`,
 			return f.combine(cmd.Context(), args, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	f.register(cmd)
+	f.projectFlags.register(cmd)
+	f.palette.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.plan, "plan", "", "what was planned: a file that plan --json wrote")
 	flags.StringVarP(&f.out, "out", "o", "", "where the combined results go (default: a new run in .shardyard/runs)")
@@ -77,6 +79,9 @@ to combine, 5 coverage under its limit.`,
 
 // combine finds the shards' results, and makes one run of them.
 func (f *combineFlags) combine(ctx context.Context, dirs []string, out, errOut io.Writer) error {
+	if err := f.palette.check(); err != nil {
+		return err
+	}
 	project, limit, err := f.project()
 	if err != nil {
 		return err
@@ -150,8 +155,8 @@ func (f *combineFlags) project() (dir string, limit *float64, err error) {
 		}
 	}
 	if f.limited {
-		if f.failUnder < 0 || f.failUnder > 100 {
-			return "", nil, fmt.Errorf("--cov-fail-under %g: a percentage from 0 to 100", f.failUnder)
+		if err := percentage(f.failUnder); err != nil {
+			return "", nil, err
 		}
 		limit = &f.failUnder
 	}
@@ -175,7 +180,7 @@ func (f *combineFlags) show(rep *report.Report, found *shards.Found, at *runs.Ru
 		fmt.Fprintf(out, "%s of %s reported by %s\n", report.Number(rep.Totals.Judged()-rep.Totals.NotRun),
 			report.Count(n, "planned test", "planned tests"), report.Count(len(found.JUnit), "shard", "shards"))
 	}
-	for _, line := range console.Closing(rep, []string{"results in " + at.Place()}, f.colored(out)) {
+	for _, line := range console.Closing(rep, []string{"results in " + at.Place()}, f.colored()) {
 		fmt.Fprintln(out, line)
 	}
 }

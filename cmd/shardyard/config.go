@@ -31,15 +31,13 @@ func newConfigCommand() *cobra.Command {
 
 // configFlags are the flags of the config commands.
 type configFlags struct {
-	dir, file string
-	json      bool
+	projectFlags
+	json bool
 }
 
 func (f *configFlags) register(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVarP(&f.dir, "directory", "C", ".", "the project's directory")
-	flags.StringVar(&f.file, "config", "", "the config file (default: the nearest "+configs.FileName+" up to the repository's root)")
-	flags.BoolVar(&f.json, "json", false, "print JSON")
+	f.projectFlags.register(cmd)
+	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 }
 
 func newConfigVerifyCommand() *cobra.Command {
@@ -53,7 +51,7 @@ and that are not there. Exit status: 0 it is valid, 2 it is not.`,
   shardyard config verify --json --config ci/shardyard.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := loadProject(f.dir, f.file)
+			p, err := loadProject(f.dir, f.config)
 			if err == nil {
 				err = missing(p)
 			}

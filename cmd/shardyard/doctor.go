@@ -36,6 +36,9 @@ Marks: ✓ fine, ! works and could be better, ✗ runs will fail. Exit status: 0
   shardyard doctor --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.palette.check(); err != nil {
+				return err
+			}
 			logger, err := f.logger()
 			if err != nil {
 				return err
@@ -47,7 +50,7 @@ Marks: ✓ fine, ! works and could be better, ✗ runs will fail. Exit status: 0
 			if asJSON {
 				err = printJSON(cmd.OutOrStdout(), found)
 			} else {
-				showChecks(found.Checks, cmd.OutOrStdout(), f.colored(cmd.OutOrStdout()))
+				showChecks(found.Checks, cmd.OutOrStdout(), f.colored())
 			}
 			if err == nil && !found.OK {
 				err = exit(report.ExitInfrastructure)
@@ -55,9 +58,10 @@ Marks: ✓ fine, ! works and could be better, ✗ runs will fail. Exit status: 0
 			return err
 		},
 	}
-	f.commonFlags.register(cmd)
-	cmd.Flags().StringVar(&f.engine, "engine", "auto", "where workers would run: "+engineNames())
-	cmd.Flags().StringVar(&f.image, "image", "", "the workers' image: a name, auto or host")
+	f.projectFlags.register(cmd)
+	f.logbook.register(cmd)
+	f.palette.register(cmd)
+	f.engineFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,19 +35,34 @@ image, same environment, own copy of the source, same user. What it writes is go
 			if len(argv) == 0 {
 				return errors.New("what to run? it follows --, as in `shardyard exec -- pytest --version`")
 			}
+			if err := fetchable(get, to, cmd.Flags().Changed("to")); err != nil {
+				return err
+			}
 			return f.exec(cmd.Context(), suite, orchestrator.Command{
 				Argv: argv, Get: get, To: to, Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(),
 			})
 		},
 	}
 	f.register(cmd)
-	for _, name := range []string{"workers", "target", "schedule", "split-by", "retries", "fail-on", "run-timeout", "test-timeout",
-		"full-collection", "bytecode", "cov-fail-under", "markers", "keyword"} {
-		cmd.Flags().Lookup(name).Hidden = true
-	}
 	cmd.Flags().StringArrayVar(&get, "get", nil, "fetch this file in the end; relative to the project's directory")
 	cmd.Flags().StringVar(&to, "to", ".", "where fetched files go")
 	return cmd
+}
+
+// fetchable checks --get and --to before anything is made for them.
+func fetchable(get []string, to string, given bool) error {
+	for _, name := range get {
+		if !filepath.IsLocal(filepath.FromSlash(name)) {
+			return fmt.Errorf("--get %s: a path below the project's directory", name)
+		}
+	}
+	if given && len(get) == 0 {
+		return errors.New("--to says where files go, and no --get says which")
+	}
+	if info, err := os.Stat(to); err == nil && !info.IsDir() {
+		return fmt.Errorf("--to %s is not a directory", to)
+	}
+	return nil
 }
 
 func (f *runFlags) exec(ctx context.Context, suite string, c orchestrator.Command) (err error) {

@@ -2,125 +2,23 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-	"github.com/spf13/cobra"
-	"golang.org/x/term"
-
 	"github.com/shardyard/shardyard/configs"
 	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/plan"
-	"github.com/shardyard/shardyard/orchestrator/report/console"
 	"github.com/shardyard/shardyard/orchestrator/source"
 	"github.com/shardyard/shardyard/worker"
 	"github.com/shardyard/shardyard/worker/framework"
 )
-
-// commonFlags are those of every command that looks at a project.
-type commonFlags struct {
-	dir      string
-	config   string
-	logLevel string
-	color    string
-}
-
-func (f *commonFlags) register(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVarP(&f.dir, "directory", "C", ".", "the project's directory")
-	flags.StringVar(&f.config, "config", "", "the config file (default: the nearest "+configs.FileName+" up to the repository's root)")
-	flags.StringVar(&f.logLevel, "log-level", "warn", "what to log to stderr: trace, debug, info, warn, error")
-	flags.StringVar(&f.color, "color", "auto", "auto, always or never; NO_COLOR is honoured")
-}
-
-func (f *commonFlags) logger() (hclog.Logger, error) {
-	level := hclog.LevelFromString(f.logLevel)
-	if level == hclog.NoLevel {
-		return nil, fmt.Errorf("--log-level %q: there are trace, debug, info, warn and error", f.logLevel)
-	}
-	return hclog.New(&hclog.LoggerOptions{Name: "shardyard", Output: os.Stderr, Level: level, Color: hclog.ColorOff}), nil
-}
-
-// colored says whether to write colours to w. A bad --color was refused before.
-func (f *commonFlags) colored(w io.Writer) bool {
-	on, err := console.UseColor(f.color, isTerminal(w), os.Getenv)
-	return err == nil && on
-}
-
-// placeFlags say where and on what a suite runs.
-type placeFlags struct {
-	commonFlags
-	engine  string
-	image   string
-	rev     string
-	markers string
-	keyword string
-	args    []string // for pytest
-}
-
-func (f *placeFlags) register(cmd *cobra.Command) {
-	f.commonFlags.register(cmd)
-	flags := cmd.Flags()
-	flags.StringVar(&f.engine, "engine", "auto", "where workers run: "+engineNames())
-	flags.StringVar(&f.image, "image", "", "the workers' image: a name, auto or host")
-	flags.StringVar(&f.rev, "rev", "", "test this commit instead of the working tree")
-	flags.StringVarP(&f.markers, "markers", "m", "", "only tests with these markers, as pytest's -m")
-	flags.StringVarP(&f.keyword, "keyword", "k", "", "only tests with these names, as pytest's -k")
-}
-
-// runFlags are the flags of run.
-type runFlags struct {
-	placeFlags
-	workers     string
-	target      time.Duration
-	schedule    string
-	splitBy     string
-	retries     int
-	failOn      string
-	cov         []string
-	failUnder   float64
-	testTimeout time.Duration
-	runTimeout  time.Duration
-	full        bool
-	bytecode    bool
-	progress    string
-	ci          string
-
-	changed func(string) bool
-}
-
-func (f *runFlags) register(cmd *cobra.Command) {
-	f.placeFlags.register(cmd)
-	flags := cmd.Flags()
-	flags.StringVarP(&f.workers, "workers", "w", "", "how many workers: a number or auto (default auto)")
-	flags.DurationVar(&f.target, "target", 0, "with auto: as many workers as bring the run to this wall clock")
-	flags.StringVar(&f.schedule, "schedule", "", "dynamic, or static: the plan is fixed before the run (default dynamic)")
-	flags.StringVar(&f.splitBy, "split-by", "", "what is balanced: time, file or directory (default time)")
-	flags.IntVar(&f.retries, "retries", 0, "run failed tests again on a fresh worker, so often; those that pass are flaky")
-	flags.StringVar(&f.failOn, "fail-on", "", "flaky: flaky tests fail the run")
-	flags.StringArrayVar(&f.cov, "cov", nil, "measure coverage, of this package or directory where one is given")
-	flags.Lookup("cov").NoOptDefVal = allSources
-	flags.Float64Var(&f.failUnder, "cov-fail-under", 0, "fail when the combined coverage is below so many percent")
-	flags.DurationVar(&f.testTimeout, "test-timeout", 0, "end a test that runs longer (default 5m; 0s for never)")
-	flags.DurationVar(&f.runTimeout, "run-timeout", 0, "end the run when it takes longer (default 1h; 0s for never)")
-	flags.BoolVar(&f.full, "full-collection", false, "let every worker collect the whole suite")
-	flags.BoolVar(&f.bytecode, "bytecode", true, "keep the bytecode of files between runs, and use it while they are the same; unless said, not in CI and not with --rev")
-	flags.StringVar(&f.progress, "progress", "auto", "auto, tty, plain, quiet or json")
-	flags.StringVar(&f.ci, "ci", "auto", ciUsage)
-	f.changed = func(name string) bool { return flags.Changed(name) }
-}
-
-// ciUsage says what --ci is for.
-const ciUsage = "the CI system to tell of failures, in its own words: auto, none, github or gitlab"
 
 // allSources is what --cov says without a value.
 const allSources = "*"
@@ -176,7 +74,7 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 func (f *runFlags) session(p *project, s configs.Effective, env map[string]string) (framework.Suite, error) {
 	ask := framework.Ask{
 		Args: s.Args, Paths: s.Paths, User: f.args, Keys: s.Keys, Env: env, Markers: f.markers, Keyword: f.keyword,
-		Coverage: f.coverage(s), Color: f.colored(os.Stdout), Seed: rand.Uint32(),
+		Coverage: f.coverage(s), Color: f.colored(), Seed: rand.Uint32(),
 	}
 	if p.detection.Framework == s.Framework {
 		ask.Detected = p.detection
@@ -224,8 +122,13 @@ func (f *runFlags) override(req *orchestrator.Request, s configs.Effective) erro
 		}
 		req.Workers = n
 	}
-	if f.target < 0 {
+	switch {
+	case f.changed("target") && f.target <= 0:
 		return fmt.Errorf("--target %s: a time above 0", f.target)
+	case f.target > 0 && f.workers != "" && req.Workers > 0:
+		return fmt.Errorf("--target %s chooses how many workers, and --workers %d says how many: give one of them", f.target, req.Workers)
+	case f.target > 0:
+		req.Workers = 0 // above the config's
 	}
 	schedule := cmp.Or(f.schedule, s.Schedule)
 	switch schedule {
@@ -261,6 +164,20 @@ func (f *runFlags) override(req *orchestrator.Request, s configs.Effective) erro
 	if f.changed("run-timeout") {
 		req.RunTimeout = f.runTimeout
 	}
+	if f.testTimeout < 0 || f.runTimeout < 0 {
+		return errors.New("--test-timeout and --run-timeout: a time from 0, which is never")
+	}
+	if f.changed("cov-fail-under") {
+		return percentage(f.failUnder)
+	}
+	return nil
+}
+
+// percentage checks --cov-fail-under.
+func percentage(p float64) error {
+	if p < 0 || p > 100 {
+		return fmt.Errorf("--cov-fail-under %g: a percentage from 0 to 100", p)
+	}
 	return nil
 }
 
@@ -293,27 +210,3 @@ func (f *runFlags) coverage(s configs.Effective) framework.Coverage {
 	}
 	return c
 }
-
-func (f *runFlags) console(ctx context.Context, out io.Writer) (*console.Console, func(), error) {
-	if _, err := console.UseColor(f.color, false, os.Getenv); err != nil {
-		return nil, nil, err
-	}
-	c, err := console.New(console.Progress(f.progress), console.Screen{
-		Out: out, Terminal: isTerminal(out), Color: f.colored(out), Width: func() int {
-			w, _, err := term.GetSize(int(os.Stdout.Fd()))
-			if err != nil {
-				return 0
-			}
-			return w
-		},
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() { defer close(done); c.Watch(ctx, 100*time.Millisecond) }()
-	return c, func() { cancel(); <-done }, nil
-}
-
-func terminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

@@ -37,14 +37,15 @@ this machine, for each project and suite.`,
 
 // historyFlags are those of every history command.
 type historyFlags struct {
-	commonFlags
+	projectFlags
+	logbook
 	suite string
 	json  bool
 }
 
 func (f *historyFlags) register(cmd *cobra.Command) {
-	f.commonFlags.register(cmd)
-	cmd.Flags().Lookup("color").Hidden = true
+	f.projectFlags.register(cmd)
+	f.logbook.register(cmd)
 	cmd.Flags().StringVarP(&f.suite, "suite", "s", "", "the suite, where the config names several")
 }
 

@@ -49,7 +49,7 @@ A detected project runs without the file too: write it to change something, or t
 			return writeConfig(dir, d, text, force, cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVarP(&dir, "directory", "C", ".", "the project's directory")
+	directoryFlag(cmd, &dir)
 	cmd.Flags().BoolVar(&force, "force", false, "overwrite the file that is there")
 	cmd.Flags().BoolVar(&stdout, "stdout", false, "print the file instead of writing it")
 	return cmd

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -23,10 +24,17 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 // run is main with an exit code.
 func run(args []string) int {
-	ctx, stop := signals(context.Background())
-	defer stop()
 	root := newRootCommand()
+	attach(root)
 	root.SetArgs(args)
+	return execute(root)
+}
+
+// execute runs a command with the streams that it has, and says what became
+// of it.
+func execute(root *cobra.Command) int {
+	ctx, stop := signals(context.Background(), root.ErrOrStderr())
+	defer stop()
 	err := root.ExecuteContext(ctx)
 	var exit exitError
 	switch {
@@ -35,7 +43,7 @@ func run(args []string) int {
 	case errors.As(err, &exit):
 		return exit.code
 	default:
-		fmt.Fprintf(os.Stderr, "shardyard: %v\n", err)
+		fmt.Fprintf(root.ErrOrStderr(), "shardyard: %v\n", err)
 		return codeOf(err)
 	}
 }
@@ -99,7 +107,7 @@ func codeOf(err error) int {
 
 // signals is a context that SIGINT and SIGTERM end, once. The second signal
 // ends the program at once: what is left behind, the next run removes.
-func signals(parent context.Context) (context.Context, func()) {
+func signals(parent context.Context, errs io.Writer) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	ch := make(chan os.Signal, 2)
 	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
@@ -117,7 +125,7 @@ func signals(parent context.Context) (context.Context, func()) {
 		}
 		select {
 		case <-ch:
-			fmt.Fprintln(os.Stderr, "shardyard: interrupted again: leaving now; the next run removes what is left behind")
+			fmt.Fprintln(errs, "shardyard: interrupted again: leaving now; the next run removes what is left behind")
 			os.Exit(report.ExitInterrupted)
 		case <-done:
 		}
@@ -144,9 +152,7 @@ group of tests, and combines results and coverage into one verdict.`,
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("shardyard {{.Version}}\n")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w\nSee '%s --help'", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(unknownFlag)
 	root.AddCommand(newAgentCommand(), newRunCommand(), newExecCommand(), newPlanCommand(), newSimulateCommand(), newCombineCommand(), newInitCommand(), newConfigCommand(), newHistoryCommand(), newReportCommand(), newCacheCommand(), newVersionCommand(), newDoctorCommand())
 	complete(root)
 	return root

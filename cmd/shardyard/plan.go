@@ -55,9 +55,8 @@ the matrix that plans from the same tests and durations gets the same plan.`,
 		},
 	}
 	f.register(cmd)
-	for _, name := range []string{"retries", "fail-on", "run-timeout", "test-timeout", "full-collection", "cov", "cov-fail-under", "schedule", "progress", "ci"} {
-		cmd.Flags().Lookup(name).Hidden = true
-	}
+	f.sessionFlags(cmd)
+	f.sizeFlags(cmd)
 	flags := cmd.Flags()
 	flags.IntVar(&f.splits, "splits", 0, "plan for so many shards")
 	flags.IntVar(&f.group, "group", 0, "print only the tests of this shard, from 1")
@@ -114,7 +113,19 @@ func (f *planFlags) plan(ctx context.Context, suite string, in io.Reader, out, e
 }
 
 func (f *planFlags) check() error {
+	if err := f.palette.check(); err != nil {
+		return err
+	}
+	if f.tests != "" {
+		for _, name := range []string{"engine", "image", "rev", "markers", "keyword", "cov", "bytecode"} {
+			if f.changed(name) {
+				return fmt.Errorf("--%s is for discovering tests, and --tests names them: give one of the two", name)
+			}
+		}
+	}
 	switch {
+	case f.splits != 0 && (f.changed("workers") || f.changed("target")):
+		return errors.New("--splits says how many shards: leave out --workers and --target")
 	case f.splits < 0:
 		return fmt.Errorf("--splits %d: a number from 1", f.splits)
 	case f.group != 0 && f.splits == 0:

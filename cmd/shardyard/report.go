@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -16,7 +15,8 @@ import (
 )
 
 func newReportCommand() *cobra.Command {
-	var f commonFlags
+	var dir string
+	var colors palette
 	var asJSON, list bool
 	cmd := &cobra.Command{
 		Use:   "report [RUN]",
@@ -39,16 +39,16 @@ Exit status: the run's own with --exit-code, else 0.`,
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-			ids, _ := nearestRuns(f.dir).List() // nothing to complete with
+			ids, _ := nearestRuns(dir).List() // nothing to complete with
 			return ids, cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 	var code bool
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if _, err := console.UseColor(f.color, false, os.Getenv); err != nil {
+		if err := colors.check(); err != nil {
 			return err
 		}
-		dir, err := existing(f.dir)
+		dir, err := existing(dir)
 		if err != nil {
 			return err
 		}
@@ -67,17 +67,15 @@ Exit status: the run's own with --exit-code, else 0.`,
 		if asJSON {
 			err = rep.WriteJSON(cmd.OutOrStdout())
 		} else {
-			err = infra(showReport(rep, run, f.colored(cmd.OutOrStdout()), cmd.OutOrStdout()))
+			err = infra(showReport(rep, run, colors.colored(), cmd.OutOrStdout()))
 		}
 		if err == nil && code {
 			err = exit(rep.Exit)
 		}
 		return err
 	}
-	f.register(cmd)
-	for _, name := range []string{"config", "log-level"} {
-		cmd.Flags().Lookup(name).Hidden = true
-	}
+	directoryFlag(cmd, &dir)
+	colors.register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print run.json")
 	cmd.Flags().BoolVar(&list, "list", false, "list the runs, newest first")
 	cmd.Flags().BoolVar(&code, "exit-code", false, "exit as the run did")

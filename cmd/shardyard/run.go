@@ -44,6 +44,9 @@ Exit status: 0 green, 1 tests failed, 2 usage or config, 3 infrastructure, not-r
 		},
 	}
 	f.register(cmd)
+	f.sessionFlags(cmd)
+	f.sizeFlags(cmd)
+	f.testFlags(cmd)
 	return cmd
 }
 
@@ -168,12 +171,7 @@ func (f *runFlags) close(reports []*report.Report, out io.Writer) {
 		return
 	}
 	rep := reports[len(reports)-1]
-	for _, line := range console.Closing(rep, next(rep), f.colored(out)) {
+	for _, line := range console.Closing(rep, next(rep), f.colored()) {
 		fmt.Fprintln(out, line)
 	}
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && terminal(f)
 }

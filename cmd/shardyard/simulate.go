@@ -113,6 +113,9 @@ func (f *simulateFlags) check() ([]simulate.Policy, error) {
 			return nil, fmt.Errorf("--workers %d: numbers from 1 to 10000", n)
 		}
 	}
+	if f.suite != "" && len(f.durations) > 0 {
+		return nil, errors.New("--suite is for the history, and --durations names files instead: give one of the two")
+	}
 	if len(f.workers) == 0 {
 		return nil, errors.New("--workers: how many? numbers with commas between them")
 	}

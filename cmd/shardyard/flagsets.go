@@ -1,0 +1,121 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shardyard/shardyard/configs"
+)
+
+// A command takes the sets of flags that it honours, and no others: a flag
+// that would be accepted and ignored is an unknown flag.
+
+// projectFlags say which project.
+type projectFlags struct {
+	dir    string
+	config string
+}
+
+func (f *projectFlags) register(cmd *cobra.Command) {
+	directoryFlag(cmd, &f.dir)
+	cmd.Flags().StringVar(&f.config, "config", "", "the config file (default: the nearest "+configs.FileName+" up to the repository's root)")
+}
+
+func directoryFlag(cmd *cobra.Command, dir *string) {
+	cmd.Flags().StringVarP(dir, "directory", "C", ".", "the project's directory")
+}
+
+// placeFlags say where and on what a suite runs.
+type placeFlags struct {
+	projectFlags
+	logbook
+	palette
+	engine  string
+	image   string
+	rev     string
+	markers string
+	keyword string
+	args    []string // for the framework
+}
+
+// register registers what every command honours that makes a place like a
+// worker's.
+func (f *placeFlags) register(cmd *cobra.Command) {
+	f.projectFlags.register(cmd)
+	f.logbook.register(cmd)
+	f.engineFlags(cmd)
+	cmd.Flags().StringVar(&f.rev, "rev", "", "test this commit instead of the working tree")
+}
+
+// engineFlags are the engine and its image.
+func (f *placeFlags) engineFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.engine, "engine", "auto", "where workers run: "+engineNames())
+	cmd.Flags().StringVar(&f.image, "image", "", "the workers' image: a name, auto or host")
+}
+
+// runFlags are the flags of run. Other commands that need a request take parts
+// of them.
+type runFlags struct {
+	placeFlags
+	workers     string
+	target      time.Duration
+	schedule    string
+	splitBy     string
+	retries     int
+	failOn      string
+	cov         []string
+	failUnder   float64
+	testTimeout time.Duration
+	runTimeout  time.Duration
+	full        bool
+	bytecode    bool
+	progress    string
+	ci          string
+
+	changed func(string) bool
+}
+
+// register registers what every command honours that makes a request: where
+// tests run, and what is measured, since that is part of the environment.
+func (f *runFlags) register(cmd *cobra.Command) {
+	f.placeFlags.register(cmd)
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.cov, "cov", nil, "measure coverage, of this package or directory where one is given")
+	flags.Lookup("cov").NoOptDefVal = allSources
+	f.changed = flags.Changed
+}
+
+// sessionFlags say which tests there are, and how a session finds them.
+func (f *runFlags) sessionFlags(cmd *cobra.Command) {
+	f.palette.register(cmd)
+	flags := cmd.Flags()
+	flags.StringVarP(&f.markers, "markers", "m", "", "only tests with these markers, as pytest's -m")
+	flags.StringVarP(&f.keyword, "keyword", "k", "", "only tests with these names, as pytest's -k")
+	flags.BoolVar(&f.bytecode, "bytecode", true, "keep the bytecode of files between runs, and use it while they are the same; unless said, not in CI and not with --rev")
+}
+
+// sizeFlags say how a plan is made.
+func (f *runFlags) sizeFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVarP(&f.workers, "workers", "w", "", "how many workers: a number or auto (default auto)")
+	flags.DurationVar(&f.target, "target", 0, "with auto: as many workers as bring the run to this wall clock")
+	flags.StringVar(&f.splitBy, "split-by", "", "what is balanced: time, file or directory (default time)")
+}
+
+// testFlags say how tests are run and judged.
+func (f *runFlags) testFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.schedule, "schedule", "", "dynamic, or static: the plan is fixed before the run (default dynamic)")
+	flags.IntVar(&f.retries, "retries", 0, "run failed tests again on a fresh worker, so often; those that pass are flaky")
+	flags.StringVar(&f.failOn, "fail-on", "", "flaky: flaky tests fail the run")
+	flags.Float64Var(&f.failUnder, "cov-fail-under", 0, "fail when the combined coverage is below so many percent")
+	flags.DurationVar(&f.testTimeout, "test-timeout", 0, "end a test that runs longer (default 5m; 0s for never)")
+	flags.DurationVar(&f.runTimeout, "run-timeout", 0, "end the run when it takes longer (default 1h; 0s for never)")
+	flags.BoolVar(&f.full, "full-collection", false, "let every worker collect the whole suite")
+	flags.StringVar(&f.progress, "progress", "auto", "auto, tty, plain, quiet or json")
+	flags.StringVar(&f.ci, "ci", "auto", ciUsage)
+}
+
+// ciUsage says what --ci is for.
+const ciUsage = "the CI system to tell of failures, in its own words: auto, none, github or gitlab"

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/shardyard/shardyard/orchestrator/report/console"
+)
+
+// This file owns the terminal: the process's own streams, whether they are
+// terminals, how wide, in colour or not, and how progress is shown. All other
+// code writes to the streams of its command.
+
+// attach gives a command, and those below it, the streams of the process.
+func attach(root *cobra.Command) {
+	root.SetIn(os.Stdin)
+	root.SetOut(os.Stdout)
+	root.SetErr(os.Stderr)
+}
+
+// isTerminal reports whether what is written to w is shown on a terminal.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// width returns how many columns the terminal of w has; 0 when it does not say.
+func width(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	n, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// A palette is --color.
+type palette struct {
+	color string
+	out   func() io.Writer // the command's own output
+}
+
+func (p *palette) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.color, "color", "auto", "auto, always or never; NO_COLOR is honoured")
+	p.out = cmd.OutOrStdout
+}
+
+// check refuses a --color that there is not.
+func (p *palette) check() error {
+	_, err := console.UseColor(p.color, false, os.Getenv)
+	return err
+}
+
+// colored reports whether the command's output has colours. A command without
+// --color has none.
+func (p *palette) colored() bool {
+	if p.out == nil {
+		return false
+	}
+	on, err := console.UseColor(p.color, isTerminal(p.out()), os.Getenv)
+	return err == nil && on
+}
+
+// A logbook is --log-level.
+type logbook struct {
+	level string
+	to    func() io.Writer
+}
+
+func (l *logbook) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&l.level, "log-level", "warn", "what to log to stderr: trace, debug, info, warn, error")
+	l.to = cmd.ErrOrStderr
+}
+
+// logger returns the log for operators.
+func (l *logbook) logger() (hclog.Logger, error) {
+	level := hclog.LevelFromString(l.level)
+	if level == hclog.NoLevel {
+		return nil, fmt.Errorf("--log-level %q: there are trace, debug, info, warn and error", l.level)
+	}
+	return hclog.New(&hclog.LoggerOptions{Name: "shardyard", Output: l.to(), Level: level, Color: hclog.ColorOff}), nil
+}
+
+// console shows a run as --progress and --color say. stop ends it.
+func (f *runFlags) console(ctx context.Context, out io.Writer) (c *console.Console, stop func(), err error) {
+	if err := f.palette.check(); err != nil {
+		return nil, nil, err
+	}
+	c, err = console.New(console.Progress(f.progress), console.Screen{
+		Out: out, Terminal: isTerminal(out), Color: f.colored(), Width: func() int { return width(out) },
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() { defer close(done); c.Watch(ctx, 100*time.Millisecond) }()
+	return c, func() { cancel(); <-done }, nil
+}
