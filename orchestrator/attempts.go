@@ -68,7 +68,7 @@ func (a *attempts) started(now time.Duration, w dispatch.WorkerID, s worker.Star
 	collected := at.collected
 	at.collected = 0
 	return report.TestStarted{
-		Worker: int(w), Test: string(s.Test), Attempt: answer.Attempt.Number, File: answer.Test.File, Collected: report.Duration(collected),
+		Worker: int(w), Test: string(s.Test), Attempt: answer.Attempt.Number, Token: int64(s.Token), File: answer.Test.File, Collected: report.Duration(collected),
 	}
 }
 
@@ -87,7 +87,7 @@ func (a *attempts) finished(now time.Duration, w dispatch.WorkerID, f worker.Fin
 	}
 	return report.TestFinished{
 		Worker: int(w), Test: string(f.Test), Attempt: answer.Attempt.Number, Outcome: f.Outcome, Message: f.Message,
-		Setup: setup, Call: call, Teardown: teardown, Cause: f.Cause, Code: f.Code, Tentative: answer.Attempt.Tentative,
+		Setup: setup, Call: call, Teardown: teardown, Cause: f.Cause, Code: f.Code, Tentative: answer.Attempt.Tentative, First: answer.Attempt.First,
 		File: f.File, Line: f.Line, Expected: expected,
 	}
 }

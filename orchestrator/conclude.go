@@ -93,7 +93,7 @@ func (c *conclusion) writeInput() error {
 	}
 	meta, err := json.Marshal(map[string]any{
 		"duration_seconds": (c.elapsed() - c.out.hired).Seconds(),
-		"tests":            len(c.out.tests), "deselected": c.out.deselected, "missing_coverage": gathered(c.out.missing),
+		"tests":            len(c.out.tests), "deselected": c.out.deselected, "missing_coverage": inWords(c.out.missing),
 	})
 	if err != nil {
 		return err

@@ -8,8 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/shardyard/shardyard/orchestrator/coverage"
 	"github.com/shardyard/shardyard/orchestrator/report"
@@ -47,27 +45,6 @@ func (c *conclusion) covered(ctx context.Context, done worker.Concluded) error {
 		return nil
 	}
 	return c.rebase(ctx)
-}
-
-// gathered says what several workers have in common once: of "worker-1: x" and
-// "worker-2: x" it makes "worker-1, worker-2: x".
-func gathered(missing []string) []string {
-	missing = slices.Sorted(slices.Values(missing))
-	var texts []string
-	workers := map[string]string{}
-	for _, m := range missing {
-		worker, text, _ := strings.Cut(m, ": ")
-		if workers[text] != "" {
-			worker = workers[text] + ", " + worker
-		} else {
-			texts = append(texts, text)
-		}
-		workers[text] = worker
-	}
-	for i, text := range texts {
-		texts[i] = workers[text] + ": " + text
-	}
-	return texts
 }
 
 // rebase keeps the data with repository-relative paths as relative.coverage,

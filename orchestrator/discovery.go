@@ -34,7 +34,7 @@ func Discover(ctx context.Context, req Request, deps Deps) (*Discovery, *report.
 	if err != nil {
 		rec.fault(ctx, err)
 	}
-	rep, err := rec.end()
+	rep, err := rec.end(rec.finished())
 	if err != nil {
 		return nil, rep, err
 	}

@@ -67,11 +67,7 @@ func (l *loop) discovered(ctx context.Context, m *member, d worker.Discovered) {
 
 func (l *loop) processDied(m *member, d worker.Died) {
 	m.died = true
-	more := ""
-	if d.Again {
-		more = "; another one goes on"
-	}
-	l.note(report.Warning, "%s: the test process ended before its time (%s, exit status %d)%s", m.name(), d.Cause, d.Code, more)
+	l.emit(report.Died{Worker: int(m.id), Test: string(d.Test), Cause: d.Cause, Code: d.Code, Again: d.Again})
 }
 
 // failed: the agent could not do what was asked.
@@ -111,13 +107,13 @@ func (l *loop) leave(ctx context.Context, m *member, d departure) {
 	l.census.Gone(m.id)
 	if m.closed != nil {
 		if d.missing != "" || m.died {
-			l.missing = append(l.missing, m.name()+": "+cmp.Or(d.missing, "a process of its session ended before its time"))
+			l.missing = append(l.missing, missing{m.id, cmp.Or(d.missing, "a process of its session ended before its time")})
 		}
 		l.emit(report.WorkerClosed{Worker: int(m.id), Code: m.closed.Code})
 		return
 	}
 	if m.client != nil {
-		l.missing = append(l.missing, m.name()+": it was lost: "+d.cause)
+		l.missing = append(l.missing, missing{m.id, "it was lost: " + d.cause})
 	}
 	answer := l.tell(dispatch.WorkerLost{Worker: m.id, Cause: d.cause})
 	if unwanted := m.released && m.client == nil; !unwanted && !l.killed {

@@ -3,8 +3,7 @@ package orchestrator
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
+	"path/filepath"
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/history"
@@ -12,87 +11,107 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// remember leaves to later runs what this one learned.
-func remember(ctx context.Context, to History, rec *recorder, at *site, known *past, out *outcome) {
-	if to == nil || !out.known {
+// Lessons is what the history records of the run that left its log and its list
+// of tests in a directory, also of one that was killed. It is false when the
+// run had not discovered its tests.
+func Lessons(dir string) (run history.Run, ok bool, err error) {
+	log, _, err := report.ReadState(filepath.Join(dir, "events.jsonl"))
+	if err != nil || !log.Inventoried() {
+		return run, false, err
+	}
+	inventory, err := readInventory(runDir(dir))
+	if err != nil {
+		return run, false, err
+	}
+	return lessons(log, inventory), true, nil
+}
+
+// lessons is the same, of a log that was folded already.
+func lessons(log *report.State, inventory []history.File) history.Run {
+	rep, started := log.Report(), log.Run()
+	run := history.Run{
+		ID: started.Run, Suite: history.Key(started.Project, started.Suite), Tree: rep.Tree, Workers: log.Staff(),
+		StartedAt: started.StartedAt.Round(0).UTC(), Duration: rep.Times.Duration.Std(), Exit: rep.Exit, PerTest: rep.Times.PerTest.Std(),
+		Selection: started.Selection, Inventory: inventory,
+	}
+	hosts := map[int]string{}
+	for _, w := range rep.Workers {
+		hosts[w.Worker] = w.Host
+		if run.Host == "" {
+			run.Host = w.Host
+		}
+	}
+	tests := make(map[worker.TestID]*report.Test, len(rep.Tests))
+	for i := range rep.Tests {
+		tests[worker.TestID(rep.Tests[i].Test)] = &rep.Tests[i]
+	}
+	index := 0
+	for _, file := range inventory {
+		for _, t := range file.Tests {
+			if found := tests[t.ID]; found != nil {
+				run.Attempts = append(run.Attempts, attemptsAt(found, file.Path, index, hosts)...)
+			}
+			index++
+		}
+	}
+	return run
+}
+
+// attemptsAt are the attempts at a test that say something about it.
+func attemptsAt(t *report.Test, file string, index int, hosts map[int]string) (out []history.Attempt) {
+	for _, a := range t.Attempts {
+		if a.Void {
+			continue
+		}
+		out = append(out, history.Attempt{
+			Test: worker.TestID(t.Test), File: file, Index: index, Worker: a.Worker, Host: hosts[a.Worker], Attempt: len(out) + 1,
+			Outcome: a.Outcome, Setup: a.Setup.Std(), Call: a.Call.Std(), Teardown: a.Teardown.Std(), First: a.First, Tentative: a.Tentative,
+		})
+	}
+	return out
+}
+
+// A lesson is what a run may leave to later ones.
+type lesson struct {
+	to    History
+	built time.Duration // spent on building layers, which a warm run does not
+	known past
+	out   *outcome
+}
+
+// remember leaves to later runs what this one learned; a nil lesson is none. It
+// comes behind all else: of the wall clock, the clearing is a part.
+func (l *lesson) remember(ctx context.Context, rec *recorder, end report.RunFinished) {
+	if l == nil || l.to == nil || !l.out.known {
 		return
 	}
-	err := to.Record(ctx, lessons(rec, at, known, out))
-	remembered := facts{to, known.suite}
-	if after := known.trust.After(out.sight); err == nil && after != known.trust {
+	run := lessons(rec.state, inventoryOf(l.out.files))
+	run.Duration = end.Duration.Std()
+	err := l.to.Record(ctx, run)
+	remembered := facts{l.to, l.known.suite}
+	if after := l.known.trust.After(l.out.sight); err == nil && after != l.known.trust {
 		err = remembered.setTrust(ctx, after)
 	}
-	if err == nil && !out.stopped && out.lastTest > out.firstTest {
-		err = rememberTimes(ctx, remembered, rec.elapsed(), at, known, out)
+	if err == nil && !l.out.stopped && l.out.lastTest > l.out.firstTest {
+		err = l.rememberTimes(ctx, remembered, run.Duration)
 	}
 	if err != nil {
 		rec.note(report.Warning, "the history cannot be written; the next run is planned without this one: %v", err)
 	}
 }
 
-// lessons is the run as the history records it.
-func lessons(rec *recorder, at *site, known *past, out *outcome) history.Run {
-	rep := rec.state.Report()
-	return history.Run{
-		ID: at.req.RunID, Suite: known.suite, Tree: at.src.ID, Workers: out.workers, Host: out.host(), StartedAt: rec.began,
-		Duration: rec.elapsed(), Exit: rep.Exit, PerTest: rep.Times.PerTest.Std(), Attempts: out.attempts(), Selection: known.selection,
-		Inventory: out.inventory(),
-	}
-}
-
 // rememberTimes keeps what the run took besides its tests. Where nobody knew
 // the tests beforehand, all waited for discovery, and the next run will not.
-func rememberTimes(ctx context.Context, to facts, wall time.Duration, at *site, known *past, out *outcome) error {
-	start := out.firstTest - at.built
-	if len(known.hinted) == 0 && out.mode == worker.Lazy && out.workers > 1 {
+func (l *lesson) rememberTimes(ctx context.Context, to facts, wall time.Duration) error {
+	out := l.out
+	start := out.firstTest - l.built
+	if len(l.known.hinted) == 0 && out.mode == worker.Lazy && out.workers > 1 {
 		start -= out.collecting
 	}
 	start = max(start, time.Millisecond)
 	err := errors.Join(to.setTime(ctx, factStart, start), to.setTime(ctx, factOverhead, start+wall-out.lastTest))
 	if out.workers == 1 {
-		err = errors.Join(err, to.setTime(ctx, factSerial, wall-at.built))
+		err = errors.Join(err, to.setTime(ctx, factSerial, wall-l.built))
 	}
 	return err
-}
-
-// host is where the first of the workers ran that came at all.
-func (o *outcome) host() string {
-	for _, id := range slices.Sorted(maps.Keys(o.hosts)) {
-		if host := o.hosts[id]; host != "" {
-			return host
-		}
-	}
-	return ""
-}
-
-// attempts are the run's attempts, as the history wants them.
-func (o *outcome) attempts() []history.Attempt {
-	var out []history.Attempt
-	for _, res := range o.results {
-		n := 0
-		for _, a := range res.Attempts {
-			if a.Void != "" || a.Outcome == "" {
-				continue
-			}
-			n++
-			out = append(out, history.Attempt{
-				Test: res.Test.ID, File: res.Test.File, Index: res.Test.Index, Worker: int(a.Worker), Host: o.hosts[a.Worker], Attempt: n, Outcome: a.Outcome,
-				Setup: a.Setup, Call: a.Call, Teardown: a.Teardown, Tentative: a.Tentative,
-				First: a.First,
-			})
-		}
-	}
-	return out
-}
-
-// inventory is the discovered suite, the next run's hint.
-func (o *outcome) inventory() []history.File {
-	files := make([]history.File, len(o.files))
-	for i, f := range o.files {
-		files[i].Path = f.File
-		for _, it := range f.Items {
-			files[i].Tests = append(files[i].Tests, history.Test{ID: it.ID, Group: it.Group})
-		}
-	}
-	return files
 }

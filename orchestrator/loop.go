@@ -53,8 +53,8 @@ type loop struct {
 	discoverOnly bool
 
 	settings   *settings
-	unkeptTold bool     // that reports cannot be kept
-	missing    []string // coverage that is not there, in words
+	unkeptTold bool      // that reports cannot be kept
+	missing    []missing // files of workers
 
 	starting    *step
 	discovering *step

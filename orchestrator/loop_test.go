@@ -196,7 +196,7 @@ func TestATestThatEndsItsProcessIsFailed(t *testing.T) {
 	x := try(t, s, nil)
 	x.ends(t, report.ExitFailed, "a1 passed, a2 failed, b1 passed, b2 passed")
 	x.wants(t, "worker-2 ends a2 1 error exited", "verdict a2 failed",
-		"warning: worker-2: the test process ended before its time (exited, exit status 3); another one goes on", "worker-2 starts b2 1", "worker-2 closed")
+		"a process of worker-2 died: exited, 3, again true", "worker-2 starts b2 1", "worker-2 closed")
 	x.lacks(t, "tentative") // a process that ended has ended
 	x.lacks(t, "is lost")
 }

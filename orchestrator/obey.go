@@ -44,10 +44,27 @@ func judged(res dispatch.Result, broken string) report.Judged {
 	return v
 }
 
+func leased(h dispatch.Hand) report.Leased {
+	ids := make([]string, len(h.Tests))
+	for i, t := range h.Tests {
+		ids[i] = string(t.ID)
+	}
+	return report.Leased{Worker: int(h.Worker), Token: int64(h.Token), Tests: ids}
+}
+
+func rejected(in dispatch.TestsRejected) report.Rejected {
+	ids := make([]string, len(in.Tests))
+	for i, id := range in.Tests {
+		ids[i] = string(id)
+	}
+	return report.Rejected{Worker: int(in.Worker), Tests: ids}
+}
+
 func (l *loop) command(ctx context.Context, c dispatch.Command) {
 	switch c := c.(type) {
 	case dispatch.Hand:
 		l.ran.handed(c)
+		l.emit(leased(c))
 		l.send(c.Worker, worker.Request{Lease: &worker.Lease{Token: c.Token, Tests: c.Tests}})
 	case dispatch.TakeBack:
 		l.send(c.Worker, worker.Request{Revoke: &worker.Revoke{Tests: c.Tests}})
@@ -70,6 +87,9 @@ func (l *loop) obey(ctx context.Context, m *member, r census.Ruling) {
 		case census.Tell:
 			l.emit(a.Body)
 		case census.Input:
+			if in, ok := a.Input.(dispatch.TestsRejected); ok {
+				l.emit(rejected(in))
+			}
 			l.input(ctx, a.Input)
 		case census.Begun:
 			l.emit(report.WorkerStarted{Worker: int(m.id), Mode: string(a.Mode), Framework: a.Framework, Runtime: a.Runtime, Host: m.host})
@@ -104,10 +124,15 @@ func (l *loop) ready(ctx context.Context, m *member, exact bool) {
 	l.finish.start(context.WithoutCancel(ctx), l.spool)
 }
 
-// known ends discovery, and keeps the framework's reports of it.
+// known ends discovery, and keeps the list of the tests and the framework's
+// reports of it.
 func (l *loop) known(ctx context.Context, m *member, reports []json.RawMessage) {
 	l.discovering.end(nil)
 	l.collecting = l.elapsed() - l.discovering.began
+	if err := writeInventory(l.dir, inventoryOf(l.census.Files())); err != nil {
+		l.unkept(ctx, err)
+	}
+	l.emit(report.Inventoried{File: inventoryFile, Tests: len(l.census.Tests())})
 	for _, rep := range reports {
 		l.keep(ctx, 0, record{Worker: m.name(), Kind: "collect", Data: rep})
 	}

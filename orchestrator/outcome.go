@@ -20,7 +20,7 @@ type outcome struct {
 	broken     string // files could not be collected, in words: no test counts
 	stopped    bool   // before every test had its verdict
 	settings   *settings
-	missing    []string // coverage that is not there, in words
+	missing    []missing // files of workers
 
 	// Where the framework's reports are in the spool: those of an attempt, and
 	// those of no test.
@@ -29,9 +29,8 @@ type outcome struct {
 
 	sight census.Sight // of lazy collection
 
-	workers int                          // how many were asked for
-	hosts   map[dispatch.WorkerID]string // "" of those that never came
-	mode    worker.Mode                  // of workers that need not collect everything
+	workers int         // how many were asked for
+	mode    worker.Mode // of workers that need not collect everything
 	// Times since the start of the run; zero for what never came.
 	hired, firstTest, lastTest time.Duration
 	collecting                 time.Duration // what discovery took
@@ -39,15 +38,11 @@ type outcome struct {
 
 // outcome is what the loop has come to.
 func (l *loop) outcome() *outcome {
-	hosts := map[dispatch.WorkerID]string{}
-	for id, m := range l.members {
-		hosts[id] = m.host
-	}
 	return &outcome{
 		known: l.census.Known(), files: l.census.Files(), tests: l.census.Tests(), results: l.d.Results(),
 		deselected: l.census.Deselected(), broken: l.census.Broken(), stopped: l.stopped, settings: l.settings, missing: l.missing,
 		reports: l.spool.of, session: l.spool.rest, sight: l.census.Sight(),
-		workers: l.workers, hosts: hosts, mode: l.census.Mode(), hired: l.hired, firstTest: l.ran.first, lastTest: l.ran.last, collecting: l.collecting,
+		workers: l.workers, mode: l.census.Mode(), hired: l.hired, firstTest: l.ran.first, lastTest: l.ran.last, collecting: l.collecting,
 	}
 }
 

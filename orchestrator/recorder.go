@@ -35,8 +35,9 @@ func newRecorder(out string, deps Deps) (*recorder, error) {
 	}, nil
 }
 
-// elapsed is the time since the start of the run.
-func (c *recorder) elapsed() time.Duration { return c.now().Sub(c.began) }
+// elapsed is the time since the start of the run, to the microsecond, as the
+// log has it.
+func (c *recorder) elapsed() time.Duration { return c.now().Sub(c.began).Round(time.Microsecond) }
 
 func (c *recorder) emit(body report.Body) {
 	c.mu.Lock()
@@ -56,10 +57,15 @@ func (c *recorder) note(level report.Level, format string, args ...any) {
 	c.emit(report.Note{Text: fmt.Sprintf(format, args...), Level: level})
 }
 
-// end closes the log with the exit code that the events come to.
-func (c *recorder) end() (*report.Report, error) {
+// finished is what the events come to.
+func (c *recorder) finished() report.RunFinished {
 	exit, reasons := c.state.Exit()
-	c.emit(report.RunFinished{Exit: exit, Reasons: reasons, Duration: report.Duration(c.elapsed())})
+	return report.RunFinished{Exit: exit, Reasons: reasons, Duration: report.Duration(c.elapsed())}
+}
+
+// end closes the log.
+func (c *recorder) end(fin report.RunFinished) (*report.Report, error) {
+	c.emit(fin)
 	if err := c.log.Close(); err != nil {
 		c.err = errors.Join(c.err, fmt.Errorf("write events.jsonl: %w", err))
 	}

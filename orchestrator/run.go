@@ -20,29 +20,31 @@ func Run(ctx context.Context, req Request, deps Deps) (*report.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := straight(ctx, &req, deps, rec); err != nil {
+	learned, err := straight(ctx, &req, deps, rec)
+	if err != nil {
 		rec.fault(ctx, err)
 	}
-	return rec.end()
+	end := rec.finished()
+	learned.remember(context.WithoutCancel(ctx), rec, end)
+	return rec.end(end)
 }
 
 // straight is the straight line of a run: what each stage takes, and what it
-// hands on.
-func straight(ctx context.Context, req *Request, deps Deps, rec *recorder) error {
+// hands on. The lesson is nil when no worker was asked for.
+func straight(ctx context.Context, req *Request, deps Deps, rec *recorder) (*lesson, error) {
 	at, err := prepare(ctx, req, deps, rec)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	late := context.WithoutCancel(ctx)
 	known := recall(ctx, req, deps.History, rec)
 	l, err := newLoop(req, deps, rec, at, known)
 	if err != nil {
-		return errors.Join(err, at.close())
+		return nil, errors.Join(err, at.close())
 	}
 	out := l.dispatch(ctx)
 	err = errors.Join(l.conclusion(out, deps.Terminal).conclude(late), l.clear(late), at.close())
-	remember(late, deps.History, rec, at, &known, out) // behind all else: of the wall clock, the clearing is a part
-	return err
+	return &lesson{to: deps.History, built: at.built, known: known, out: out}, err
 }
 
 // openLog opens the log of a run.

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/shardyard/shardyard/orchestrator/report"
@@ -43,6 +44,7 @@ func try(t *testing.T, s *fakeSuite, change func(*trial)) *trial {
 	x := newTrial(t, s)
 	synctest.Test(t, func(t *testing.T) { x.run(t, change) })
 	x.leftNothing(t)
+	x.logTeaches(t)
 	return x
 }
 
@@ -95,6 +97,8 @@ func tell(b report.Body) string {
 	switch b := b.(type) {
 	case report.Note:
 		return fmt.Sprintf("%s: %s", b.Level, b.Text)
+	case report.Died:
+		return fmt.Sprintf("a process of %s died: %s, %d, again %t", name(b.Worker), b.Cause, b.Code, b.Again)
 	case report.WorkerStarted:
 		return fmt.Sprintf("%s begins %s", name(b.Worker), b.Mode)
 	case report.WorkerReady:
@@ -144,6 +148,22 @@ func (x *trial) leftNothing(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(x.req.Out, dir)); err == nil {
 			t.Errorf("%s is left behind", dir)
 		}
+	}
+}
+
+// logTeaches checks that what the history got is what it would get of the log.
+func (x *trial) logTeaches(t *testing.T) {
+	t.Helper()
+	h, ok := x.deps.History.(*fakeHistory)
+	if !ok || len(h.recorded) != 1 {
+		return
+	}
+	got, ok, err := Lessons(x.req.Out)
+	if err != nil || !ok {
+		t.Fatalf("the log teaches nothing: %v", err)
+	}
+	if diff := cmp.Diff(h.recorded[0], got); diff != "" {
+		t.Errorf("the log teaches something else (-recorded +log):\n%s", diff)
 	}
 }
 

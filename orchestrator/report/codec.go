@@ -12,8 +12,11 @@ import (
 // Duration is a time.Duration that is a number of milliseconds in JSON.
 type Duration time.Duration
 
-// Millis is a Duration of so many milliseconds.
-func Millis(ms float64) Duration { return Duration(ms * float64(time.Millisecond)) }
+// Millis is a Duration of so many milliseconds, to the microsecond, as JSON
+// has it: what is read from a log equals what was written.
+func Millis(ms float64) Duration {
+	return Duration(math.Round(ms*1000)) * Duration(time.Microsecond)
+}
 
 // Std is d in Go's own type.
 func (d Duration) Std() time.Duration { return time.Duration(d) }
@@ -59,7 +62,11 @@ var bodies = map[Type]func(json.RawMessage) (Body, error){
 	"worker_lost":    decode[WorkerLost],
 	"worker_closed":  decode[WorkerClosed],
 	"discovered":     decode[Discovered],
+	"inventoried":    decode[Inventoried],
 	"planned":        decode[Planned],
+	"leased":         decode[Leased],
+	"rejected":       decode[Rejected],
+	"died":           decode[Died],
 	"test_started":   decode[TestStarted],
 	"test_finished":  decode[TestFinished],
 	"evidence":       decode[Evidence],

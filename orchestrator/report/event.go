@@ -163,6 +163,12 @@ type (
 		Stop       bool     `json:"stop,omitempty"`
 		Duration   Duration `json:"duration_ms,omitempty"`
 	}
+	// Inventoried says which file of the run's directory lists the tests of the
+	// suite: a line for each file, in the suite's order.
+	Inventoried struct {
+		File  string `json:"file"`
+		Tests int    `json:"tests"`
+	}
 	// Planned says what is expected. Zero is unknown.
 	Planned struct {
 		Workers    int      `json:"workers"`
@@ -186,12 +192,34 @@ type (
 		Tests  int      `json:"tests"`
 		Load   Duration `json:"load_ms"` // tests and fixtures, and Planned.PerTest, at the worker's speed
 	}
+	// Leased says that a worker is handed tests, in the order in which it runs
+	// them. No token comes twice in a run.
+	Leased struct {
+		Worker int      `json:"worker"`
+		Token  int64    `json:"token"`
+		Tests  []string `json:"tests"`
+	}
+	// Rejected voids what a worker ran of these tests: it had found something
+	// else there than discovery. Tests that are not known are ignored.
+	Rejected struct {
+		Worker int      `json:"worker"`
+		Tests  []string `json:"tests"`
+	}
+	// Died says that a process of a worker's session ended before its time.
+	Died struct {
+		Worker int    `json:"worker"`
+		Test   string `json:"test,omitempty"`  // that ran, if any
+		Cause  string `json:"cause"`           // "timeout", "exited", "signal"
+		Code   int    `json:"code"`            // exit status, or 128 + signal
+		Again  bool   `json:"again,omitempty"` // another process goes on
+	}
 	// TestStarted says that a test runs. File, when known, is where it is
 	// defined, relative to the repository's root.
 	TestStarted struct {
 		Worker  int    `json:"worker"`
 		Test    string `json:"test"`
 		Attempt int    `json:"attempt,omitempty"` // from 1
+		Token   int64  `json:"token,omitempty"`   // of the lease
 		File    string `json:"file,omitempty"`
 		// Collected is how long the worker collected files since its last test.
 		Collected Duration `json:"collected_ms,omitempty"`
@@ -214,6 +242,8 @@ type (
 		Code  int    `json:"code,omitempty"`
 		// Tentative attempts are evidence, not a verdict.
 		Tentative bool `json:"tentative,omitempty"`
+		// First says that no test of this file had started on this worker before.
+		First bool `json:"first,omitempty"`
 		// File and Line, from 1, are where to look for a failure, relative to
 		// the suite's directory; Line is 0 when that is not known.
 		File string `json:"file,omitempty"`
@@ -347,6 +377,18 @@ func (WorkerClosed) Type() Type { return "worker_closed" }
 
 // Type implements Body.
 func (Discovered) Type() Type { return "discovered" }
+
+// Type implements Body.
+func (Inventoried) Type() Type { return "inventoried" }
+
+// Type implements Body.
+func (Leased) Type() Type { return "leased" }
+
+// Type implements Body.
+func (Rejected) Type() Type { return "rejected" }
+
+// Type implements Body.
+func (Died) Type() Type { return "died" }
 
 // Type implements Body.
 func (Planned) Type() Type { return "planned" }

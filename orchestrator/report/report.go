@@ -153,6 +153,8 @@ type Worker struct {
 	Code    int      `json:"code,omitempty"`
 	OOM     bool     `json:"oom,omitempty"`
 	Running string   `json:"running,omitempty"` // when it was lost, or now
+	// Died are the ends of its session's processes before their time.
+	Died []Died `json:"died,omitempty"`
 	// Dropped counts the bytes that it printed beyond what is kept.
 	Dropped int64 `json:"output_dropped,omitempty"`
 	// Order is every test that it started, in that order.
@@ -173,21 +175,21 @@ type Test struct {
 }
 
 // Last is the attempt that the verdict rests on, or nil: the last one that is
-// not tentative.
+// neither tentative nor void.
 func (t *Test) Last() *Attempt {
 	for i := len(t.Attempts) - 1; i >= 0; i-- {
-		if !t.Attempts[i].Tentative {
+		if !t.Attempts[i].Tentative && !t.Attempts[i].Void {
 			return &t.Attempts[i]
 		}
 	}
 	return nil
 }
 
-// counting is the number of attempts that are not tentative.
+// counting is the number of attempts that are neither tentative nor void.
 func (t *Test) counting() int {
 	n := 0
 	for _, a := range t.Attempts {
-		if !a.Tentative {
+		if !a.Tentative && !a.Void {
 			n++
 		}
 	}
@@ -208,6 +210,10 @@ type Attempt struct {
 	Cause     string `json:"cause,omitempty"`
 	Code      int    `json:"code,omitempty"`
 	Tentative bool   `json:"tentative,omitempty"`
+	// First says that no test of the file had started on the worker before.
+	First bool `json:"first,omitempty"`
+	// Void says that the worker ran something else than what was discovered.
+	Void bool `json:"void,omitempty"`
 }
 
 // Total is setup, call and teardown.

@@ -66,15 +66,17 @@ func failing() *script {
 	s.at(600, WorkerStarted{Worker: 1, Mode: "full", Framework: "pytest 8.4.1", Runtime: "Python 3.12.4", Host: "box"},
 		StepFinished{Name: "start", Duration: 440e6})
 	s.at(700, WorkerStarted{Worker: 2, Mode: "lazy", Host: "box"}, WorkerStarted{Worker: 3, Mode: "lazy", Host: "box"})
-	s.at(900, Discovered{Tests: 9, Deselected: 4, Duration: 300e6},
-		Planned{Workers: 3, Predicted: 7000e6, Makespan: 5800e6, Serial: 17_000e6, Unknown: 2})
+	s.at(900, Discovered{Tests: 10, Deselected: 4, Duration: 300e6},
+		Inventoried{File: "tests.jsonl", Tests: 10}, Planned{Workers: 3, Predicted: 7000e6, Makespan: 5800e6, Serial: 17_000e6, Unknown: 2},
+		Leased{Worker: 1, Token: 1, Tests: []string{"tests/a.py::test_one"}})
 	s.test(1000, 2000, 1, "tests/a.py::test_one", worker.Passed, "")
 	s.test(1010, 500, 2, "tests/a.py::test_ünïcode[日本語-\x1b[31m-é\n]", worker.Failing, "AssertionError: 'ß' != 'ss'\nsecond line")
 	s.at(1300, Output{Worker: 2, Text: "noise\n"}, Output{Worker: 2, Dropped: 3_210_000})
 	s.test(1520, 480, 2, "tests/a.py::test_skipped", worker.Skipped, "no database")
 	s.test(2010, 490, 2, "tests/a.py::test_xfail", worker.XFailed, "")
 	s.at(2600, TestStarted{Worker: 3, Test: "tests/b.py::test_exits", Attempt: 1})
-	s.at(2700, TestFinished{Worker: 3, Test: "tests/b.py::test_exits", Attempt: 1, Outcome: worker.Failing, Cause: "exited", Call: 100e6})
+	s.at(2700, TestFinished{Worker: 3, Test: "tests/b.py::test_exits", Attempt: 1, Outcome: worker.Failing, Cause: "exited", Call: 100e6},
+		Died{Worker: 3, Test: "tests/b.py::test_exits", Cause: "exited", Code: 3, Again: true})
 	s.test(2710, 290, 3, "tests/b.py::test_flaky", worker.Failing, "ConnectionError")
 	s.at(3100, TestStarted{Worker: 3, Test: "tests/b.py::test_lost"})
 	s.at(3500, WorkerLost{Worker: 3, Cause: "it ran out of memory: raise limits.memory", Code: 137, OOM: true, Test: "tests/b.py::test_lost"},
@@ -92,6 +94,10 @@ func failing() *script {
 	s.at(5600, TestStarted{Worker: 1, Test: "tests/b.py::test_tentative"})
 	s.at(5700, TestFinished{Worker: 1, Test: "tests/b.py::test_tentative", Attempt: 1, Outcome: worker.Failing, Message: "lazy only", Tentative: true})
 	s.test(5800, 100, 4, "tests/b.py::test_tentative", worker.Passed, "")
+	s.test(5910, 20, 2, "tests/b.py::test_void", worker.Failing, "another file")
+	s.at(5940, Rejected{Worker: 2, Tests: []string{"tests/b.py::test_void", "tests/b.py::test_unknown"}}, Judged{Test: "tests/b.py::test_void"})
+	s.at(5941, TestStarted{Worker: 4, Test: "tests/b.py::test_void", Attempt: 2, Token: 9, File: "tests/b.py"})
+	s.at(5950, TestFinished{Worker: 4, Test: "tests/b.py::test_void", Attempt: 2, Outcome: worker.Passed, Call: 9e6, First: true})
 	s.at(6000, WorkerClosed{Worker: 1}, WorkerClosed{Worker: 2, Code: 1}, WorkerClosed{Worker: 4, Code: 1})
 	s.at(6100, StepStarted{Name: "conclude"}, Covered{Percent: 79.96, FailUnder: 85, Complete: true},
 		Concluded{Code: 1, Files: []string{"junit.xml"}}, StepFinished{Name: "conclude", Duration: 300e6})

@@ -21,6 +21,7 @@ type State struct {
 	at      time.Duration // of the last event
 
 	discovered Discovered
+	inventory  Inventoried
 	coverage   *Coverage
 	concluded  *Concluded
 	stopped    *Stopped
@@ -77,8 +78,13 @@ func (s *State) Apply(e Event) {
 		if b.Dropped > 0 {
 			s.worker(b.Worker).Dropped += b.Dropped
 		}
+	case Died:
+		w := s.worker(b.Worker)
+		w.Died = append(w.Died, b)
 	case Discovered:
 		s.discovered = b
+	case Inventoried:
+		s.inventory = b
 	case Planned:
 		s.planned = b
 	case TestStarted:
@@ -89,6 +95,8 @@ func (s *State) Apply(e Event) {
 		s.hear(b, e.At)
 	case Dropped:
 		s.drop(b.Tests)
+	case Rejected:
+		s.reject(b)
 	case Judged:
 		t := s.test(b.Test)
 		s.judge(t, b.Verdict)
@@ -144,7 +152,7 @@ func (s *State) startTest(b TestStarted) {
 func (s *State) finishTest(b TestFinished, at time.Duration) {
 	a := Attempt{
 		Attempt: max(b.Attempt, 1), Worker: b.Worker, Outcome: b.Outcome, Message: b.Message, At: Duration(at),
-		Setup: b.Setup, Call: b.Call, Teardown: b.Teardown, Cause: b.Cause, Code: b.Code, Tentative: b.Tentative, Expected: b.Expected,
+		Setup: b.Setup, Call: b.Call, Teardown: b.Teardown, Cause: b.Cause, Code: b.Code, Tentative: b.Tentative, First: b.First, Expected: b.Expected,
 	}
 	t := s.test(b.Test)
 	if b.Line > 0 && b.File != "" {
@@ -165,6 +173,7 @@ func (s *State) finishTest(b TestFinished, at time.Duration) {
 		w.between.finish(a)
 	} else { // amended
 		w.Busy -= Duration(t.Attempts[i].Total())
+		a.Void = t.Attempts[i].Void
 		t.Attempts[i] = a
 	}
 	if last := t.Last(); last != nil {
@@ -210,11 +219,31 @@ func (s *State) drop(ids []string) {
 	s.tests = slices.DeleteFunc(s.tests, func(t *Test) bool { return gone[t] })
 }
 
-// failureOf is the message of the last attempt that failed and was not
-// tentative.
+// reject voids what a worker ran of some tests.
+func (s *State) reject(b Rejected) {
+	for _, id := range b.Tests {
+		t, ok := s.byID[id]
+		if !ok {
+			continue
+		}
+		if last := t.Last(); last != nil {
+			s.outcomes[last.Outcome]--
+		}
+		for i := range t.Attempts {
+			t.Attempts[i].Void = t.Attempts[i].Void || t.Attempts[i].Worker == b.Worker
+		}
+		if last := t.Last(); last != nil {
+			s.outcomes[last.Outcome]++
+		}
+		t.Message = failureOf(t)
+	}
+}
+
+// failureOf is the message of the last attempt that failed and was neither
+// tentative nor void.
 func failureOf(t *Test) string {
 	for _, a := range slices.Backward(t.Attempts) {
-		if !a.Tentative && VerdictOf(a.Outcome) == Fail {
+		if !a.Tentative && !a.Void && VerdictOf(a.Outcome) == Fail {
 			return a.Message
 		}
 	}
@@ -290,6 +319,9 @@ func (s *State) Staff() int { return s.staffed.Workers }
 
 // Discovery is what discovery found; zero before it ended.
 func (s *State) Discovery() Discovered { return s.discovered }
+
+// Inventoried reports whether the run's directory has the list of the tests.
+func (s *State) Inventoried() bool { return s.inventory.File != "" }
 
 // Dropped counts the bytes that a worker printed and nobody kept.
 func (s *State) Dropped(worker int) int64 {

@@ -101,6 +101,8 @@ func eventLines(s *report.State, e report.Event, p paint) []string {
 		return append(droppedLines(s.Dropped(b.Worker), b.Worker, p), p.yellow(lostLine(b)))
 	case report.WorkerClosed:
 		return droppedLines(s.Dropped(b.Worker), b.Worker, p)
+	case report.Died:
+		return []string{p.yellow("warning: ") + diedLine(b)}
 	case report.Discovered:
 		return []string{discoveredLine(b)}
 	case report.Planned:
@@ -160,6 +162,14 @@ func lostLine(b report.WorkerLost) string {
 	line := report.WorkerName(b.Worker) + " lost: " + report.Clean(b.Cause)
 	if b.Test != "" {
 		line += ", while running " + report.Clean(b.Test)
+	}
+	return line
+}
+
+func diedLine(b report.Died) string {
+	line := fmt.Sprintf("%s: the test process ended before its time (%s, exit status %d)", report.WorkerName(b.Worker), report.Clean(b.Cause), b.Code)
+	if b.Again {
+		line += "; another one goes on"
 	}
 	return line
 }

@@ -1,0 +1,34 @@
+package orchestrator
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/shardyard/shardyard/orchestrator/dispatch"
+	"github.com/shardyard/shardyard/orchestrator/report"
+)
+
+// A missing says why not all files of a worker (coverage data) are there.
+type missing struct {
+	worker dispatch.WorkerID
+	why    string
+}
+
+// inWords says once what several workers have in common:
+// "worker-1, worker-2: x".
+func inWords(all []missing) []string {
+	all = slices.SortedFunc(slices.Values(all), func(a, b missing) int { return cmp.Compare(a.worker, b.worker) })
+	var reasons []string
+	names := map[string][]string{}
+	for _, m := range all {
+		if names[m.why] == nil {
+			reasons = append(reasons, m.why)
+		}
+		names[m.why] = append(names[m.why], report.WorkerName(int(m.worker)))
+	}
+	for i, why := range reasons {
+		reasons[i] = strings.Join(names[why], ", ") + ": " + why
+	}
+	return reasons
+}
