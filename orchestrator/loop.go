@@ -80,7 +80,7 @@ func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loo
 	})
 	err := dir.make()
 	if err == nil {
-		l.spool, err = newSpool(filepath.Join(dir.scratch(), "reports.jsonl"))
+		l.spool, err = newSpool(filepath.Join(string(dir), reportsFile))
 	}
 	if err != nil {
 		return nil, errors.Join(err, dir.clear())
@@ -96,7 +96,7 @@ func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loo
 func (l *loop) clear(ctx context.Context) error {
 	err := errors.Join(l.spool.finish(), l.finish.remove(ctx))
 	l.removals.Wait()
-	return errors.Join(err, l.spool.remove(), l.dir.clear())
+	return errors.Join(err, l.spool.close(), l.dir.clear())
 }
 
 // dispatch starts the workers and runs the loop until every test has its

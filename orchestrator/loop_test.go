@@ -37,6 +37,9 @@ func TestOneWorkerDiscoversAndTheOthersAreLazy(t *testing.T) {
 			t.Errorf("the reports lack %s:\n%s", want, x.suite.reports)
 		}
 	}
+	if kept, err := os.ReadFile(filepath.Join(x.req.Out, reportsFile)); err != nil || string(kept) != string(x.suite.reports) {
+		t.Errorf("kept of the reports, which are\n%s\nis\n%s\n%v", x.suite.reports, kept, err)
+	}
 	if x.took < 2*time.Second || x.took > 3*time.Second {
 		t.Errorf("two tests of a second on each of two workers took %s", x.took)
 	}
@@ -585,8 +588,7 @@ func TestReportsThatCannotBeKeptEndTheRun(t *testing.T) {
 	}
 	s := suiteOf("a.py a1 a2 a3 a4 a5 a6", "b.py b1")
 	x := try(t, s, func(x *trial) {
-		scratch := filepath.Join(x.req.Out, "scratch")
-		if err := errors.Join(os.MkdirAll(scratch, 0o755), os.Symlink(full, filepath.Join(scratch, "reports.jsonl"))); err != nil {
+		if err := os.Symlink(full, filepath.Join(x.req.Out, reportsFile)); err != nil {
 			t.Fatal(err)
 		}
 	})

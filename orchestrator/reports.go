@@ -18,7 +18,6 @@ type settings struct {
 
 // reported keeps one of the framework's reports for the conclusion.
 func (l *loop) reported(ctx context.Context, m *member, rep worker.Reported) {
-	l.emit(report.Reported{Worker: int(m.id), Test: string(rep.Test), Kind: rep.Kind, Data: rep.Data})
 	if rep.Kind == "settings" && l.settings == nil {
 		l.settings = &settings{}
 		if err := json.Unmarshal(rep.Data, l.settings); err != nil {

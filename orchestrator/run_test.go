@@ -39,7 +39,7 @@ func (bare) Base(context.Context, string, string, func(string)) (engine.Base, er
 // out, nor what it made in its own directory.
 func TestClearsWhenReportsCannotBeKept(t *testing.T) {
 	out, checkouts := t.TempDir(), t.TempDir()
-	inTheWay := filepath.Join(out, "scratch", "reports.jsonl")
+	inTheWay := filepath.Join(out, reportsFile)
 	if err := os.MkdirAll(inTheWay, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -54,8 +54,8 @@ func TestClearsWhenReportsCannotBeKept(t *testing.T) {
 	if left, err := os.ReadDir(checkouts); err != nil || len(left) > 0 {
 		t.Errorf("the checkout is left behind: %v, %v", left, err)
 	}
-	if left, err := filepath.Glob(filepath.Join(out, "*")); err != nil || len(left) != 1 || filepath.Base(left[0]) != "events.jsonl" {
-		t.Errorf("left behind besides events.jsonl: %v, %v", left, err)
+	if left, err := filepath.Glob(filepath.Join(out, "*")); err != nil || len(left) != 2 || filepath.Base(left[0]) != "events.jsonl" {
+		t.Errorf("left behind besides events.jsonl, and what was in the way: %v, %v", left, err)
 	}
 }
 

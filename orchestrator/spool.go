@@ -3,7 +3,6 @@ package orchestrator
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +10,10 @@ import (
 
 	"github.com/shardyard/shardyard/worker"
 )
+
+// reportsFile has the framework's reports in a run's directory, a record a
+// line. Nobody reads it behind the run: it is evidence.
+const reportsFile = "reports.jsonl"
 
 // A spool keeps the framework's reports on disk until the end, so that a run
 // of a million tests needs no memory for them. It is used by one goroutine, but
@@ -147,9 +150,12 @@ func (f *follower) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// remove ends the spool and its file. Followers have ended before.
-func (s *spool) remove() error {
-	return errors.Join(s.file.Close(), os.Remove(s.file.Name()))
+// close ends the spool; its file stays. Followers have ended before.
+func (s *spool) close() error {
+	if err := s.file.Close(); err != nil {
+		return fmt.Errorf("keep reports: %w", err)
+	}
+	return nil
 }
 
 // encodeLine is one line of JSON. The data of a record is copied untouched.

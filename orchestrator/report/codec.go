@@ -71,7 +71,6 @@ var bodies = map[Type]func(json.RawMessage) (Body, error){
 	"test_finished":  decode[TestFinished],
 	"evidence":       decode[Evidence],
 	"dropped":        decode[Dropped],
-	"reported":       decode[Reported],
 	"output":         decode[Output],
 	"verdict":        decode[Judged],
 	"coverage":       decode[Covered],

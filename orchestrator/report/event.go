@@ -276,13 +276,6 @@ type (
 		Fixtures         Duration `json:"fixtures_ms,omitempty"`
 		FixturesEstimate Duration `json:"fixtures_estimate_ms,omitempty"`
 	}
-	// Reported carries one of the framework's own reports, untouched.
-	Reported struct {
-		Worker int             `json:"worker"`
-		Test   string          `json:"test,omitempty"`
-		Kind   string          `json:"kind"`
-		Data   json.RawMessage `json:"data,omitempty"`
-	}
 	// Output is what a worker's session printed. Dropped counts the bytes that
 	// were left out because the session printed more than it may.
 	Output struct {
@@ -404,9 +397,6 @@ func (Evidence) Type() Type { return "evidence" }
 
 // Type implements Body.
 func (Dropped) Type() Type { return "dropped" }
-
-// Type implements Body.
-func (Reported) Type() Type { return "reported" }
 
 // Type implements Body.
 func (Output) Type() Type { return "output" }
