@@ -120,11 +120,14 @@ type Spec struct {
 	// TreeName is the last element of the tree's path inside, the same in
 	// every role: the project's own directory name.
 	TreeName string
-	Env      map[string]string // not for secrets: it is visible to the engine
-	Limits   Limits
-	Harden   Harden
-	Network  string // "" the role's default; "none"; "bridge"; or the engine's own name for one
-	User     string // "" the default unprivileged user; "root"; or uid[:gid]
+	// OwnTree says that nobody else may see what is written into the tree: not
+	// every engine keeps its workers apart otherwise.
+	OwnTree bool
+	Env     map[string]string // not for secrets: it is visible to the engine
+	Limits  Limits
+	Harden  Harden
+	Network string // "" the role's default; "none"; "bridge"; or the engine's own name for one
+	User    string // "" the default unprivileged user; "root"; or uid[:gid]
 }
 
 // Limits bound a place of work. Zero means the engine's default.

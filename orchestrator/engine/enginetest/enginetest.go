@@ -47,6 +47,7 @@ func Run(t *testing.T, cfg Config) {
 		{"TreeLoadFails", testTreeLoadFails},
 		{"TreeContent", testTreeContent},
 		{"TreeWritable", testTreeWritable},
+		{"OwnTree", testOwnTree},
 		{"Prepared", testPrepared},
 		{"TwoAtOnce", testTwoAtOnce},
 		{"TwoRunsAtOnce", testTwoRunsAtOnce},

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
@@ -77,5 +78,27 @@ func testTreeWritable(s *suite) {
 			touch -r same-size t; printf bbbb > same-size; touch -r t same-size; rm t; mkdir -p ro/x; chmod 0 ro`)
 		w.remove()
 		s.nothingLeft(s.key(run))
+	}
+}
+
+// Whoever asks for a tree of its own sees what prepare has left in it, at a path
+// that what prepare has written names, and nothing of what others write.
+func testOwnTree(s *suite) {
+	id := s.load(s.key("tree"), tree{"a.txt": "a"})
+	p := s.start(engine.Spec{Role: engine.Preparer, Tree: id})
+	p.sh(`mkdir b && pwd >b/where`)
+	layer := p.seal(s.key("own"))
+	run := s.key("run")
+	var workers []*site
+	for _, name := range []string{"worker-1", "worker-2"} {
+		w := s.start(engine.Spec{Run: run, Role: engine.Worker, Name: name, Layer: layer, Tree: id, OwnTree: true})
+		w.sh(`echo ` + name + ` >>b/who`)
+		workers = append(workers, w)
+	}
+	for i, w := range workers {
+		w.expect(fmt.Sprintf("worker-%d\n", i+1), `cat b/who`)
+		w.expect(w.instance.Layout().Source+"\n", `cat b/where`)
+		w.quit()
+		w.remove()
 	}
 }

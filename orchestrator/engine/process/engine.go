@@ -14,7 +14,8 @@
 // slot, which happens when runs overlap, the copy is rewritten to name the new
 // path in its text files.
 //
-// Workers of one run therefore see each other's writes to the tree. Each has
+// Workers of one run therefore see each other's writes to the tree, unless they
+// ask for a tree of their own, which is one more slot. Each has
 // its own HOME and TMPDIR. The network, limits, capabilities and the user of a
 // Spec mean nothing here; Unhonoured says so.
 //

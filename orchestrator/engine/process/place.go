@@ -20,7 +20,8 @@ import (
 const maxSlots = 64
 
 // A placeKey says who shares a place: instances of one run with equal keys.
-// owner is set for a builder or preparer, which shares with nobody.
+// owner is set for a builder or preparer, and where it was asked for: it shares
+// with nobody.
 type placeKey struct {
 	run      string
 	owner    string
@@ -59,7 +60,7 @@ const contentFile = "content.json"
 // Every success needs a leave.
 func (e *Engine) occupy(ctx context.Context, spec engine.Spec) (*place, error) {
 	key := placeKey{run: spec.Run, layer: spec.Layer, tree: spec.Tree, treeName: spec.TreeName}
-	if spec.Role == engine.Builder || spec.Role == engine.Preparer {
+	if spec.Role == engine.Builder || spec.Role == engine.Preparer || spec.OwnTree {
 		key.owner = spec.Name
 	}
 	if key.treeName == "" {
