@@ -9,8 +9,9 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/gofrs/flock"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/shardyard/shardyard/testsuites/venv"
 )
 
 // TestMain makes this binary the command shardyard of the scripts. The process
@@ -75,36 +76,7 @@ func coverage(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 0 {
 		ts.Fatalf("usage: coverage")
 	}
-	python, err := covering()
+	python, err := venv.Make("coverage==7.10.7")
 	ts.Check(err)
 	ts.Setenv("COVERAGE", python)
-}
-
-func covering() (python string, err error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "shardyard-test", "coverage")
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", err
-	}
-	lock := flock.New(dir + ".lock")
-	if err := lock.Lock(); err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
-	python = filepath.Join(dir, "bin", "python")
-	if exec.Command(python, "-c", "import coverage").Run() == nil {
-		return python, nil
-	}
-	for _, argv := range [][]string{
-		{"python3", "-m", "venv", "--clear", dir},
-		{python, "-m", "pip", "install", "--quiet", "coverage==7.10.7"},
-	} {
-		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%q: %w\n%s", argv, err, out)
-		}
-	}
-	return python, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/shardyard/shardyard/testsuites/venv"
 	"github.com/shardyard/shardyard/worker"
 )
 
@@ -205,7 +206,7 @@ func TestCoverageOfALockedProject(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			p := load(t, "cover", "8")
-			python, err := environment([]string{"pytest==8.4.2", "coverage==" + version})
+			python, err := venv.Make("pytest==8.4.2", "coverage=="+version)
 			if err != nil {
 				t.Fatal(err)
 			}

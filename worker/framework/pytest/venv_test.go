@@ -1,17 +1,11 @@
 package pytest
 
 import (
-	"crypto/sha256"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 
-	"github.com/gofrs/flock"
+	"github.com/shardyard/shardyard/testsuites/venv"
 )
 
 // releases are the pytest releases that sessions are held against plain pytest
@@ -61,7 +55,7 @@ func interpreter(t *testing.T, release string) string {
 	if python, ok := made.python[release]; ok {
 		return python
 	}
-	python, err := environment(releases[release])
+	python, err := venv.Make(releases[release]...)
 	if err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatalf("environment of pytest %s: %v", release, err)
@@ -73,40 +67,4 @@ func interpreter(t *testing.T, release string) string {
 	}
 	made.python[release] = python
 	return python
-}
-
-func environment(packages []string) (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	version, err := exec.Command("python3", "--version").Output()
-	if err != nil {
-		return "", fmt.Errorf("python3: %w", err)
-	}
-	packages = slices.Sorted(slices.Values(packages))
-	key := sha256.Sum256([]byte(string(version) + strings.Join(packages, "\n")))
-	dir := filepath.Join(cache, "shardyard-test", fmt.Sprintf("%x", key[:8]))
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", err
-	}
-	lock := flock.New(dir + ".lock")
-	if err := lock.Lock(); err != nil {
-		return "", err
-	}
-	defer lock.Close()
-	python := filepath.Join(dir, "bin", "python")
-	if _, err := os.Stat(filepath.Join(dir, "complete")); err == nil {
-		return python, nil
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return "", err
-	}
-	install := append([]string{"-m", "pip", "install", "-q", "--disable-pip-version-check"}, packages...)
-	for _, command := range []*exec.Cmd{exec.Command("python3", "-m", "venv", dir), exec.Command(python, install...)} {
-		if out, err := command.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%s: %w: %s", strings.Join(command.Args, " "), err, out)
-		}
-	}
-	return python, os.WriteFile(filepath.Join(dir, "complete"), nil, 0o644)
 }
