@@ -123,7 +123,7 @@ func (l *loop) tend(ctx context.Context, m *member, turn engine.Starter) {
 func (l *loop) work(ctx context.Context, m *member, p *place) (d departure) {
 	defer p.client.Close()
 	defer context.AfterFunc(ctx, p.client.Close)()
-	session := l.site.open(m.mode, p.layout)
+	session := l.site.open(m.mode, p.layout, int(m.id), l.workers)
 	session.Compiled, session.Compile = l.compiled.bring(ctx, p), l.req.Compiled.Dir != "" && m.id == 1
 	if err := p.client.Send(worker.Request{Open: &session}); err != nil {
 		return departure{ending: p.autopsy(ctx, err)}

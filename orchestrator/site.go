@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
@@ -87,11 +88,13 @@ func (s *site) begin(ctx context.Context, starter engine.Starter, role engine.Ro
 	return begin(ctx, starter, spec)
 }
 
-// open is the session of a worker.
-func (s *site) open(mode worker.Mode, l engine.Layout) worker.Open {
+// open is the session of worker number id, of so many in all.
+func (s *site) open(mode worker.Mode, l engine.Layout, id, of int) worker.Open {
+	env := s.testEnv(l)
+	env["SHARDYARD_WORKER"], env["SHARDYARD_WORKERS"], env["SHARDYARD_RUN"] = strconv.Itoa(id), strconv.Itoa(of), s.req.RunID
 	return worker.Open{
 		Framework: s.req.Framework, Mode: mode, Dir: s.dir(l),
-		Args: s.req.Args, Env: s.testEnv(l), Results: l.Temp + "/results",
+		Args: s.req.Args, Env: env, Results: l.Temp + "/results",
 		TestTimeoutMS: s.req.TestTimeout.Milliseconds(), OutputLimit: s.req.OutputLimit,
 		Options: s.req.Options(s.interpreter(l)),
 	}

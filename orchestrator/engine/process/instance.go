@@ -25,7 +25,7 @@ const (
 	maxStderr = 16 << 10
 	// markVariable is in the environment of a worker's processes, and says
 	// which worker's they are.
-	markVariable = "SHARDYARD_WORKER"
+	markVariable = "SHARDYARD_PLACE"
 )
 
 // passed are the variables of this process that workers get, and all that

@@ -4,6 +4,7 @@ Tests put their own things where modules keep theirs, json.loads and os.getpid
 among them. What is needed while such a test runs is taken here, before any.
 """
 
+import errno
 import fcntl
 import faulthandler
 import json
@@ -29,8 +30,8 @@ class Channel:
     """Messages to and from the agent.
 
     The socket moves to a high descriptor, out of the way of tests that close
-    every low one, and is closed on exec. A forked child of a test says nothing
-    and hears nothing. Signals wait while a message is on its way, so that an
+    every low one, and is closed on exec; os.close and os.closerange pass it
+    over. A forked child of a test says nothing and hears nothing. Signals wait while a message is on its way, so that an
     exception raised by a handler (a time limit, Ctrl-C) never cuts one short.
     """
 
@@ -42,6 +43,7 @@ class Channel:
         self._held = b""
         # The agent asks for the stacks of a test that hangs by this signal.
         self._stderr = _raise(2)
+        _guard(self.here, (self._fd, self._stderr))
         dump = getattr(signal, "SIGRTMAX", signal.SIGUSR2) - (2 if hasattr(signal, "SIGRTMAX") else 0)
         faulthandler.register(dump, file=self._stderr, all_threads=True)
         self.send({"hello": {"dump": int(dump)}})
@@ -109,6 +111,32 @@ def _raise(descriptor):
     if soft == resource.RLIM_INFINITY or soft > 4096:
         soft = 4096
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, max(64, soft - 16))
+
+
+def _guard(here, own):
+    """Lets os.close and os.closerange pass over descriptors of ours in this
+    process: a test that closes all that it finds would end it. A fork of it may
+    close them."""
+    close, closerange = os.close, os.closerange
+
+    def guarded_close(fd):
+        if fd in own and here():
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return close(fd)
+
+    def guarded_closerange(fd_low, fd_high, /):
+        if not here():
+            return closerange(fd_low, fd_high)
+        for fd in sorted(own):
+            if fd_low <= fd < fd_high:
+                closerange(fd_low, fd)
+                fd_low = fd + 1
+        return closerange(fd_low, fd_high)
+
+    for guarded, real in ((guarded_close, close), (guarded_closerange, closerange)):
+        guarded.__name__ = guarded.__qualname__ = real.__name__
+        guarded.__module__, guarded.__doc__ = real.__module__, real.__doc__
+        setattr(os, real.__name__, guarded)
 
 
 def encode(message):

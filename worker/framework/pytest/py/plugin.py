@@ -2,7 +2,7 @@
 
 import pytest
 
-from . import junit, lazy, reports, verdict
+from . import junit, lazy, reports, verdict, xdist
 from .collection import Collection
 from .leave import settle
 from .settings import Settings
@@ -18,6 +18,7 @@ class Plugin:
         self._settings = Settings(int(options.get("seed") or 0), order["scratch"])
         self._lazy = order["mode"] == "lazy"
         self._reason = order.get("reason") or ""  # why not lazily, when that was asked for
+        self._fixtures = xdist.announce()
         self._collection = None
         self._loop = None
         self._stop = ""
@@ -33,7 +34,7 @@ class Plugin:
     # A wrapper, so that it comes before the project's plugins.
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_load_initial_conftests(self, early_config):
-        self._settings.early(early_config.known_args_namespace)
+        self._settings.early(early_config)
         yield
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -45,6 +46,8 @@ class Plugin:
     def pytest_configure(self, config):
         self._wire.config = config
         self._settings.isolate(config)
+        if self._fixtures is not None and config.pluginmanager.hasplugin("xdist"):
+            config.pluginmanager.register(self._fixtures, "shardyard-xdist")
         reports.silence(config)
 
     @pytest.hookimpl(trylast=True)

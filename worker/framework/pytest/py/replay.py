@@ -27,7 +27,7 @@ def main():
 
     stdin = os.fdopen(os.dup(0), "rb", buffering=0)  # pytest's capture takes the original
     request = json.loads(stdin.readline())
-    args = request["args"] + (["--color=" + request["color"]] if request.get("color") else [])
+    args = request["args"]
     sys.argv[:] = [script] + args
     sys.modules["__main__"].__file__ = script
 
@@ -42,7 +42,7 @@ def main():
         if not ready:
             raise pytest.exit.Exception("the run was given up")
 
-    replay = Replay(request["dir"], request.get("seed") or 0)
+    replay = Replay(request["dir"], request.get("seed") or 0, request.get("color"))
     code = int(pytest.main(args, plugins=[Gate(wait), replay]))
     replay.copy_written()
     with open(os.path.join(request["dir"], "out", "replay.json"), "w", encoding="ascii") as f:

@@ -12,9 +12,28 @@ import pytest
 from _pytest import junitxml
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 
+try:
+    from _pytest import subtests
+except ImportError:  # before pytest 9
+    subtests = None
+
+from . import owner, verdict
 from .replay_records import Once, Paths, Records, in_order, report_of, warning_of
 from .settings import settle_seed
 from .written import Written
+
+
+# Options that would fight with a replay, and their neutral values, by plugin.
+NEUTRAL = {
+    "main": {"maxfail": 0},
+    "junitxml": {"xmlpath": None},
+    "cacheprovider": {"lf": False, "failedfirst": False, "newfirst": False},
+    "stepwise": {"stepwise": False, "stepwise_skip": False},
+    "debugging": {"usepdb": False, "trace": False},
+    "pytest-xdist": {"numprocesses": None, "maxprocesses": None, "dist": "no", "tx": [], "looponfail": False},
+    "pytest-cov": {"cov_source": []},
+    "pytest-split": {"store_durations": False},
+}
 
 
 class Quiet(junitxml.LogXML):
@@ -54,11 +73,12 @@ class Gate:
 
 class Replay:
     """Registered with pytest.main. dir is worker.Conclude.Dir, seed the one that
-    the sessions had."""
+    the sessions had, color "yes", "no" or "": as pytest finds fit."""
 
-    def __init__(self, dir, seed):
+    def __init__(self, dir, seed, color=""):
         self._dir = dir
         self._seed = seed
+        self._color = color
         self.junitxml = None  # where the user wants the JUnit file
         self._run = None
         self.error = ""
@@ -86,41 +106,40 @@ class Replay:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_load_initial_conftests(self, early_config):
-        if hasattr(early_config.known_args_namespace, "cov_source"):
+        if owner.has(early_config.pluginmanager, "pytest-cov"):
             early_config.known_args_namespace.cov_source = []
         yield
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_cmdline_main(self, config):
-        self.junitxml = getattr(config.option, "xmlpath", None)
-        settle_seed(config.option, self._seed)
-        neutral = {
-            "numprocesses": None, "maxprocesses": None, "dist": "no", "tx": [], "looponfail": False,
-            "maxfail": 0, "lf": False, "failedfirst": False, "newfirst": False, "stepwise": False,
-            "stepwise_skip": False, "usepdb": False, "trace": False, "xmlpath": None, "cov_source": [],
-            "store_durations": False,
-        }  # fmt: skip
-        for name, value in neutral.items():
-            if hasattr(config.option, name):
-                setattr(config.option, name, value)
+        manager, option = config.pluginmanager, config.option
+        if manager.hasplugin("junitxml"):
+            self.junitxml = option.xmlpath
+        settle_seed(config, self._seed)
+        for plugin, neutral in NEUTRAL.items():
+            if manager.hasplugin(plugin) or plugin in owner.MODULES and owner.has(manager, plugin):
+                for name, value in neutral.items():
+                    if hasattr(option, name):
+                        setattr(option, name, value)
+        if self._color and manager.hasplugin("terminal"):
+            option.color = self._color
         self._written = Written(config)
+        if manager.hasplugin("junitxml"):
+            # Where pytest's own would be among the plugins: what they do to a report depends on it.
+            junitxml.LogXML, option.xmlpath = Quiet, self._junit()
         yield
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config):
         self._config = config
         self._paths = Paths(str(config.rootpath))
-        self._xml = Quiet(
-            os.path.join(self._dir, "out", "junit.xml"),
-            config.option.junitprefix,
-            config.getini("junit_suite_name"),
-            config.getini("junit_logging"),
-            config.getini("junit_duration_report"),
-            config.getini("junit_family"),
-            config.getini("junit_log_passing_tests"),
-        )
-        config.stash[junitxml.xml_key] = self._xml
-        config.pluginmanager.register(self._xml)
+        self._xml = config.stash.get(junitxml.xml_key, None)
+        if self._xml is None:  # -p no:junitxml: the run has a file nevertheless
+            self._xml = config.stash[junitxml.xml_key] = Quiet(self._junit(), None)
+            config.pluginmanager.register(self._xml)
+
+    def _junit(self):
+        return os.path.join(self._dir, "out", "junit.xml")
 
     # The session
 
@@ -206,7 +225,11 @@ class Replay:
         self._config.hook.pytest_runtest_logstart(nodeid=data["nodeid"], location=tuple(data["location"]))
 
     def _on_report(self, record, data):
-        self._config.hook.pytest_runtest_logreport(report=report_of(self._config, data))
+        report = report_of(self._config, data)
+        if report.failed and verdict.is_subtest(report) and subtests is not None:
+            # pytest 9 counts them where they run, and fails their test by the count.
+            self._config.stash[subtests.failed_subtests_key][getattr(report, "id", report.nodeid)] += 1
+        self._config.hook.pytest_runtest_logreport(report=report)
 
     def _on_logfinish(self, record, data):
         self._config.hook.pytest_runtest_logfinish(nodeid=data["nodeid"], location=tuple(data["location"]))

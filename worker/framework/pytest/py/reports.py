@@ -90,5 +90,5 @@ def silence(config):
     """Keeps the terminal reporter's text out of the session's output."""
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None:
-        captures = config.pluginmanager.getplugin("capturemanager") if config.option.capture != "no" else None
+        captures = config.pluginmanager.getplugin("capturemanager") if getattr(config.option, "capture", "no") != "no" else None
         reporter._tw._file = _Nowhere(reporter._tw._file, captures)

@@ -10,6 +10,8 @@ import os
 import platform
 import shutil
 
+from . import owner
+
 
 class Settings:
     """The options of one session. `seed` replaces random seeds."""
@@ -22,8 +24,11 @@ class Settings:
         # Reasons why the whole suite must be collected at once.
         self.full = []
 
-    def early(self, namespace):
+    def early(self, config):
         """pytest-cov reads its options before pytest's own are parsed."""
+        namespace = config.known_args_namespace
+        if not owner.has(config.pluginmanager, "pytest-cov"):
+            return
         self._data["cov"] = bool(getattr(namespace, "cov_source", None)) and not getattr(namespace, "no_cov", False)
         self._data["cov_fail_under"] = getattr(namespace, "cov_fail_under", None)
         if hasattr(namespace, "cov_report"):
@@ -33,25 +38,31 @@ class Settings:
     def apply(self, config):
         """Changes the options; raises pytest.UsageError for what is refused."""
         option = config.option
-        self._refuse(option)
-        self._distribution(option)
+        self._refuse(config)
+        self._distribution(config)
         self._randomness(config)
-        self._history(option)
+        if config.pluginmanager.hasplugin("cacheprovider"):
+            self._history(option)
         if option.maxfail:
             self._data["maxfail"] = option.maxfail
             option.maxfail = 0
-        if hasattr(option, "xmlpath"):
+        if config.pluginmanager.hasplugin("junitxml"):
             # The run always ends in a JUnit file: what tests put into one must travel.
             self._data["junitxml"] = option.xmlpath
             option.xmlpath = os.path.join(self._scratch, "junit.xml")
-        if getattr(option, "usepdb", False) or getattr(option, "trace", False):
+        if config.pluginmanager.hasplugin("tmpdir") and option.basetemp:
+            # As under xdist: every session begins by removing it.
+            os.makedirs(option.basetemp, exist_ok=True)
+            option.basetemp = os.path.join(option.basetemp, "worker-%s" % (os.environ.get("SHARDYARD_WORKER") or os.getpid()))
+        if config.pluginmanager.hasplugin("debugging") and (option.usepdb or option.trace):
             option.usepdb = option.trace = False
             self._note("--pdb and --trace are left out: a worker has no terminal")
 
-    def _refuse(self, option):
+    def _refuse(self, config):
         import pytest
 
-        if getattr(option, "splits", None) or getattr(option, "group", None):
+        option = config.option
+        if owner.has(config.pluginmanager, "pytest-split") and (option.splits or option.group):
             raise pytest.UsageError(
                 "--splits and --group choose a part of the suite, which is shardyard's own work: remove them from "
                 "the arguments and from addopts (`shardyard plan --splits N --group K` prints one part)"
@@ -60,19 +71,21 @@ class Settings:
             if getattr(option, name, False):
                 raise pytest.UsageError("--%s runs no test: use pytest itself" % name.replace("only", "-only").replace("plan", "-plan"))
 
-    def _distribution(self, option):
-        asked = getattr(option, "numprocesses", None) or getattr(option, "tx", None)
-        if asked or getattr(option, "dist", "no") != "no":
-            self._note("-n, --dist and --tx of pytest-xdist are left out: shardyard distributes the tests itself")
-        for name, value in (("numprocesses", None), ("dist", "no"), ("tx", []), ("looponfail", False)):
-            if hasattr(option, name):
-                setattr(option, name, value)
-        if getattr(option, "store_durations", False):
+    def _distribution(self, config):
+        option = config.option
+        if owner.has(config.pluginmanager, "pytest-xdist"):
+            asked = getattr(option, "numprocesses", None) or getattr(option, "tx", None)
+            if asked or getattr(option, "dist", "no") != "no":
+                self._note("-n, --dist and --tx of pytest-xdist are left out: shardyard distributes the tests itself")
+            for name, value in (("numprocesses", None), ("dist", "no"), ("tx", []), ("looponfail", False)):
+                if hasattr(option, name):
+                    setattr(option, name, value)
+        if owner.has(config.pluginmanager, "pytest-split") and option.store_durations:
             option.store_durations = False
             self._note("--store-durations is left out: `shardyard history export` writes that file")
 
     def _randomness(self, config):
-        seed = settle_seed(config.option, self._seed)
+        seed = settle_seed(config, self._seed)
         if seed is not None:
             self._note("the order of tests is random: every worker uses the seed %s" % seed)
 
@@ -119,17 +132,20 @@ class Settings:
             self._notes.append(sentence)
 
 
-def settle_seed(option, seed):
+def settle_seed(config, seed):
     """Gives plugins that order tests by chance the run's seed, unless the user
     has given one. Returns the seed that is used; None where there is no such
     plugin."""
     used = None
-    for name, default in (("randomly_seed", "default"), ("random_order_seed", "default_")):
-        value = getattr(option, name, None)
-        if value is None:
+    for name, default, plugin in (
+        ("randomly_seed", "default", "pytest-randomly"),
+        ("random_order_seed", "default_", "pytest-random-order"),
+    ):
+        value = getattr(config.option, name, None)
+        if value is None or not owner.has(config.pluginmanager, plugin):
             continue
         if str(value).startswith(default):
             value = seed if name == "randomly_seed" else default + str(seed)
-            setattr(option, name, value)
+            setattr(config.option, name, value)
         used = str(value).replace("default_", "")
     return used

@@ -1,5 +1,7 @@
 """From pytest's reports of one test to the outcome of the attempt."""
 
+import time
+
 from .place import place_of
 
 LIMIT = 500  # characters of a message
@@ -16,19 +18,30 @@ class Verdict:
     passed
 
     A report with the outcome "rerun" forgets what came before it: the last
-    attempt of a rerun plugin counts. Times add up over all attempts.
+    attempt of a rerun plugin counts. Times add up over all attempts. A report's
+    duration counts where it fits between that report and the one before, by a
+    clock that no test can set: tests stop, shift and replace the clock that
+    pytest reads.
     """
 
-    def __init__(self, item, directory):
+    # An argument's default is where tools that freeze time do not look.
+    def __init__(self, item, directory, clock=time.perf_counter):
         self._item = item
         self._directory = directory  # that the session was started in
+        self._clock = clock
+        self._last = clock()
         self._ms = {"setup": 0.0, "call": 0.0, "teardown": 0.0}
         self._seen = {}
 
     def add(self, report):
         when = getattr(report, "when", None)
-        if when in self._ms:
-            self._ms[when] += 1000 * (getattr(report, "duration", 0) or 0)
+        passed = self._clock() - self._last
+        if when in self._ms and not is_subtest(report):  # of a subtest, it is part of its test's
+            duration = getattr(report, "duration", None)
+            if not (isinstance(duration, (int, float)) and 0 <= duration <= passed + 0.001):
+                duration = passed
+            self._ms[when] += 1000 * duration
+            self._last += passed
         if report.outcome == "rerun":
             self._seen.clear()
             return
