@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/shardyard/shardyard/worker"
 )
@@ -25,6 +24,9 @@ type Combination struct {
 	Missing      []string // reasons why data is missing
 	FailUnder    *float64 // takes the place of the limit that the project sets
 }
+
+// noCoverage is the exit status of relocate.py when there is no coverage.py.
+const noCoverage = 3
 
 // Combine makes one coverage of all: Out/.coverage, with paths relative to
 // Source wherever the data was measured, coverage.xml and total.json. Data that
@@ -46,16 +48,16 @@ func Combine(ctx context.Context, c Combination, say func([]byte)) (_ *CoverageS
 		emit:    func(e worker.Event) { say(e.Output.Data) },
 	}
 	request := map[string]any{"dir": dir, "files": c.Files, "names": c.Names, "missing": c.Missing}
-	ended, err := f.python(ctx, "relocate.py", request, writer(say))
+	how, err := f.python(ctx, "relocate.py", request, writer(say))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("combine coverage: %w", err)
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("combine coverage: %w", context.Cause(ctx))
-	case strings.HasSuffix(ended, "with status 3"):
+	case how == ended{code: noCoverage}:
 		return nil, ErrNoCoverage
-	case !strings.HasSuffix(ended, "with status 0"):
-		return nil, fmt.Errorf("combine coverage: %s ended %s", c.Python, ended)
+	case how != ended{}:
+		return nil, fmt.Errorf("combine coverage: %s ended %s", c.Python, how)
 	}
 	summary, table, err := f.combine(ctx)
 	if err != nil {

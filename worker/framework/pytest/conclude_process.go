@@ -36,7 +36,7 @@ func (f finish) replay(ctx context.Context) (tests map[string]int, exit int, jun
 		args = []string{}
 	}
 	request := map[string]any{"args": args, "dir": f.Dir, "color": f.options.Color, "seed": f.options.Seed}
-	ended, err := f.python(ctx, "replay.py", request, writer(func(p []byte) { f.print("stdout", p) }))
+	how, err := f.python(ctx, "replay.py", request, writer(func(p []byte) { f.print("stdout", p) }))
 	if err != nil {
 		return nil, -1, "", fmt.Errorf("replay the reports: %w", err)
 	}
@@ -47,7 +47,7 @@ func (f finish) replay(ctx context.Context) (tests map[string]int, exit int, jun
 		JUnit string         `json:"junitxml"`
 	}
 	if err := readJSON(filepath.Join(f.Dir, "out", replayFile), &result); err != nil {
-		return nil, -1, "", fmt.Errorf("replay the reports: pytest ended before its end, %s (%w)", ended, err)
+		return nil, -1, "", fmt.Errorf("replay the reports: pytest ended before its end, %s (%w)", how, err)
 	}
 	if result.Error != "" {
 		return result.Tests, result.Exit, result.JUnit, fmt.Errorf("replay the reports: %s", result.Error)
@@ -60,33 +60,47 @@ func (f finish) replay(ctx context.Context) (tests map[string]int, exit int, jun
 func (f finish) combine(ctx context.Context) (_ *CoverageSummary, table []byte, err error) {
 	var text bytes.Buffer
 	request := map[string]any{"dir": f.Dir, "coverage": f.options.Coverage, "project": f.Project}
-	ended, err := f.python(ctx, "combine.py", request, &text)
+	how, err := f.python(ctx, "combine.py", request, &text)
 	if err != nil {
 		return nil, nil, fmt.Errorf("combine coverage: %w", err)
 	}
 	var c CoverageSummary
 	if err := readJSON(filepath.Join(f.Dir, "out", "coverage", "total.json"), &c); err != nil {
-		c = CoverageSummary{Reason: "coverage.py ended before it had combined the data, " + ended}
+		c = CoverageSummary{Reason: "coverage.py ended before it had combined the data, " + how.String()}
 		return &c, text.Bytes(), fmt.Errorf("combine coverage: %s (%w)", c.Reason, err)
 	}
 	return &c, text.Bytes(), nil
 }
 
-// python runs one of our files to its end, which is described; an error means
-// that it could not be run.
-func (f finish) python(ctx context.Context, file string, request any, stdout io.Writer) (ended string, err error) {
+// ended is how a process ended.
+type ended struct {
+	code   int    // exit status; 128 + the signal's number when there was one
+	signal string // its name, or ""
+}
+
+// String says it behind a comma: "with status 3", "killed by SIGKILL".
+func (e ended) String() string {
+	if e.signal != "" {
+		return "killed by " + e.signal
+	}
+	return fmt.Sprintf("with status %d", e.code)
+}
+
+// python runs one of our files to its end, and returns how it ended. An error
+// means that it could not be run.
+func (f finish) python(ctx context.Context, file string, request any, stdout io.Writer) (ended, error) {
 	options, err := parseOptions(worker.Raw(Options{Python: f.options.Python, HashSeed: f.options.HashSeed}), f.Program)
 	if err != nil {
-		return "", err
+		return ended{}, err
 	}
 	env := environ(f.Env, options)
 	interpreter, err := lookPath(options.Python, f.Source, env)
 	if err != nil {
-		return "", err
+		return ended{}, err
 	}
 	order, err := json.Marshal(request)
 	if err != nil {
-		return "", err
+		return ended{}, err
 	}
 	cmd := exec.CommandContext(ctx, interpreter, filepath.Join(f.py, file))
 	cmd.Dir, cmd.Env = f.Source, env
@@ -95,10 +109,10 @@ func (f finish) python(ctx context.Context, file string, request any, stdout io.
 	worker.Group(cmd)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		return "", err
+		return ended{}, err
 	}
 	if err := cmd.Start(); err != nil {
-		return "", fmt.Errorf("start %s: %w", interpreter, err)
+		return ended{}, fmt.Errorf("start %s: %w", interpreter, err)
 	}
 	// A process that does not read has ended: its state says how.
 	_, _ = stdin.Write(append(order, '\n'))
@@ -110,10 +124,7 @@ func (f finish) python(ctx context.Context, file string, request any, stdout io.
 	// open is no matter.
 	_ = cmd.Wait()
 	code, signal := worker.ExitStatus(cmd.ProcessState)
-	if signal != "" {
-		return "killed by " + signal, nil
-	}
-	return fmt.Sprintf("with status %d", code), nil
+	return ended{code, signal}, nil
 }
 
 // complete waits until the coordinator has laid out what there is to conclude;
