@@ -131,11 +131,11 @@ func (l *loop) dispatch(ctx context.Context) *outcome {
 			l.take(hard, m)
 		case <-interrupt:
 			interrupt = nil
-			l.stop(hard, report.Stopped{Reason: "interrupted", Signal: signalOf(ctx)})
+			l.stop(hard, report.Stopped{Reason: "interrupted", Signal: signalOf(ctx), Grace: report.Duration(grace)})
 			l.hurry()
 		case <-deadline:
 			deadline = nil
-			l.stop(hard, report.Stopped{Reason: fmt.Sprintf("the run took longer than --run-timeout %s", l.req.RunTimeout)})
+			l.stop(hard, report.Stopped{Reason: fmt.Sprintf("the run took longer than --run-timeout %s", l.req.RunTimeout), Grace: report.Duration(grace)})
 			l.hurry()
 		case <-second.C:
 			l.measure(hard)

@@ -31,17 +31,18 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// width returns how many columns the terminal of w has; 0 when it does not say.
-func width(w io.Writer) int {
+// size returns how many columns and rows the terminal of w has; 0 when it does
+// not say.
+func size(w io.Writer) (width, height int) {
 	f, ok := w.(*os.File)
 	if !ok {
-		return 0
+		return 0, 0
 	}
-	n, _, err := term.GetSize(int(f.Fd()))
+	width, height, err := term.GetSize(int(f.Fd()))
 	if err != nil {
-		return 0
+		return 0, 0
 	}
-	return n
+	return width, height
 }
 
 // A palette is --color.
@@ -97,7 +98,7 @@ func (f *runFlags) console(ctx context.Context, out io.Writer) (c *console.Conso
 		return nil, nil, err
 	}
 	c, err = console.New(console.Progress(f.progress), console.Screen{
-		Out: out, Terminal: isTerminal(out), Color: f.colored(), Width: func() int { return width(out) },
+		Out: out, Terminal: isTerminal(out), Color: f.colored(), Size: func() (int, int) { return size(out) },
 	})
 	if err != nil {
 		return nil, nil, err

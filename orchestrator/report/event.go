@@ -310,6 +310,8 @@ type (
 	Stopped struct {
 		Reason string `json:"reason"`
 		Signal string `json:"signal,omitempty"`
+		// Grace is how long running tests get to end; 0 is to their end.
+		Grace Duration `json:"grace_ms,omitempty"`
 	}
 	// Fault says that machinery broke: the run is not green.
 	Fault struct {

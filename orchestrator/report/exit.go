@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -100,7 +101,7 @@ func (f *findings) tests(r *Report) {
 	switch {
 	case !r.nothing():
 	case t.Deselected > 0:
-		f.add(ExitEmpty, ReasonNothing, "nothing to test: %s found, and all deselected: look at -k, -m and --deselect, here and in the project's configuration",
+		f.add(ExitEmpty, ReasonNothing, "nothing to test: %s found, and the selection leaves all out: look at it, on the command line and in the project's configuration",
 			Count(t.Deselected, "test was", "tests were"))
 	default:
 		f.add(ExitEmpty, ReasonNothing, "nothing to test: no test was found where the arguments and the project's configuration say to look")
@@ -136,7 +137,7 @@ func (f *findings) machinery(r *Report) {
 	case c.Code != 0 && len(*f) == 0:
 		// The framework saw every report and is not content, for a reason of
 		// its own (a failed subtest, a plugin's gate).
-		f.add(ExitFailed, ReasonFramework, "the framework itself ended with status %d", c.Code)
+		f.add(ExitFailed, ReasonFramework, "%s itself ended with status %d: what it printed says why", cmp.Or(r.Framework, "the framework"), c.Code)
 	}
 }
 
@@ -145,6 +146,6 @@ func (f *findings) gates(r *Report) {
 		f.add(ExitGate, ReasonUnderLimit, "coverage %s is under the limit of %s", r.Coverage.RoundedDown(), Percent(r.Coverage.FailUnder))
 	}
 	if n := r.Totals.Flaky; n > 0 && slices.Contains(r.FailOn, "flaky") {
-		f.add(ExitGate, ReasonFlaky, "%s flaky, and --fail-on flaky was asked for", Count(n, "test is", "tests are"))
+		f.add(ExitGate, ReasonFlaky, "%s flaky, and --fail-on flaky is set", Count(n, "test is", "tests are"))
 	}
 }

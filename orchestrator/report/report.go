@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -194,6 +195,31 @@ func (t *Test) counting() int {
 		}
 	}
 	return n
+}
+
+// Why is why the test failed, in one line; "" when nobody said.
+func (t *Test) Why() string {
+	last := t.Last()
+	if t.Message != "" || last == nil {
+		return cmp.Or(t.Message, t.Reason)
+	}
+	return cmp.Or(Ending(last.Cause), t.Reason)
+}
+
+// Ending says what the cause of an attempt means, when the framework had no
+// say; "" for none.
+func Ending(cause string) string {
+	switch cause {
+	case "timeout":
+		return "it took longer than a test may"
+	case "exited":
+		return "its process ended"
+	case "signal":
+		return "its process was killed"
+	case "lost":
+		return "its worker was lost"
+	}
+	return cause
 }
 
 // Attempt is one execution of one test on one worker.

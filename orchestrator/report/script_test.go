@@ -123,7 +123,7 @@ func interrupted() *script {
 	s.head(true)
 	s.at(600, WorkerStarted{Worker: 1, Mode: "full"}, Discovered{Tests: 3, Errors: 1})
 	s.test(1000, 100, 1, "tests/a.py::test_one", worker.Failing, "assert 0")
-	s.at(1200, TestStarted{Worker: 1, Test: "tests/a.py::test_two"}, Stopped{Reason: "interrupted", Signal: "interrupt"})
+	s.at(1200, TestStarted{Worker: 1, Test: "tests/a.py::test_two"}, Stopped{Reason: "interrupted", Signal: "interrupt", Grace: 3000e6})
 	s.at(1300, Judged{Test: "tests/a.py::test_two", Verdict: NotRun, Reason: "interrupted"},
 		Judged{Test: "tests/a.py::test_three", Verdict: NotRun, Reason: "interrupted"})
 	s.at(1310, Covered{Percent: 41, Complete: false, Reason: "worker-1 left no data"},

@@ -71,7 +71,7 @@ func TestAnnotations(t *testing.T) {
 		"::error title=shardyard::100%25 broken%0A::error::forged",
 		"::error file=services/shop/tests/a.py,line=7,title=tests/a.py%3A%3Atest[a%2Cb%3Ac]⏎%3A%3Aerror%3A%3Aforged failed::assert 1 == 2⏎::warning::forged ##[error]`x`",
 		"::error title=b failed::lost",
-		"::error title=e failed::timeout",
+		"::error title=e failed::it took longer than a test may",
 		"::warning file=services/shop/c.py,title=c is flaky::c is flaky",
 	}
 	if diff := cmp.Diff(want, annotations([]*report.Report{hostile()}, "")); diff != "" {
@@ -119,7 +119,7 @@ func TestSection(t *testing.T) {
 		"\x1b[0Ksection_start:1005:shardyard-20260301-120000-0007f[collapsed=true]\r\x1b[0K3 failed tests",
 		" ✗ tests/a.py::test[a,b:c]⏎::error::forged  worker-2   assert 1 == 2⏎::warning::forged ##[error]`x`",
 		" ✗ b   lost",
-		" ✗ e  worker-1   timeout",
+		" ✗ e  worker-1   it took longer than a test may",
 		"\x1b[0Ksection_end:1005:shardyard-20260301-120000-0007f\r\x1b[0K",
 	}
 	if diff := cmp.Diff(want, section([]*report.Report{hostile()})); diff != "" {
@@ -217,7 +217,7 @@ func TestSummary(t *testing.T) {
 		"**Failed**\n" +
 		"- `tests/a.py::test[a,b:c]⏎::error::forged` at `tests/a.py:7`: `` assert 1 == 2⏎::warning::forged ##[error]`x` ``\n" +
 		"- `b`: `lost`\n" +
-		"- `e` at `../../etc/passwd:1`: `timeout`\n\n" +
+		"- `e` at `../../etc/passwd:1`: `it took longer than a test may`\n\n" +
 		"**Flaky**\n" +
 		"- `c`\n\n"
 	if diff := cmp.Diff(want, string(got)); diff != "" {

@@ -1,7 +1,6 @@
 package ci
 
 import (
-	"cmp"
 	"strings"
 
 	"github.com/shardyard/shardyard/orchestrator/report"
@@ -27,15 +26,6 @@ func others(r *report.Report) []string {
 		}
 	}
 	return texts
-}
-
-// cause is why a test failed, in one line; "" when nobody said.
-func cause(t *report.Test) string {
-	text := t.Message
-	if last := t.Last(); text == "" && last != nil {
-		text = last.Cause
-	}
-	return report.Clean(cmp.Or(text, t.Reason))
 }
 
 // suite is what comes before the name of a test where several suites ran.

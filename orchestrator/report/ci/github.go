@@ -49,7 +49,7 @@ func (a *annotated) test(r *report.Report, t *report.Test, suite, what, workspac
 		}
 	}
 	title := suite + report.Clean(t.Test) + " " + what
-	text := cause(t)
+	text := report.Clean(t.Why())
 	if text == "" {
 		text = title
 	}

@@ -55,7 +55,7 @@ func list(b *strings.Builder, title string, tests []*report.Test) {
 		if t.File != "" && t.Line > 0 {
 			b.WriteString(" at " + code(fmt.Sprintf("%s:%d", t.File, t.Line)))
 		}
-		if why := cause(t); why != "" {
+		if why := t.Why(); why != "" {
 			b.WriteString(": " + code(why))
 		}
 		b.WriteByte('\n')

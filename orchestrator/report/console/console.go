@@ -98,23 +98,24 @@ const (
 // Screen is where a console writes.
 type Screen struct {
 	Out      io.Writer
-	Terminal bool             // Out is a terminal
-	Width    func() int       // columns now; nil, or below 1, is 80
-	Height   func() int       // rows now; nil, or below 1, is 24
-	Color    bool             // see UseColor
-	Now      func() time.Time // nil is time.Now
+	Terminal bool // Out is a terminal
+	// Size is columns and rows now; nil is 80 and 24, as is each that is below 1.
+	Size  func() (width, height int)
+	Color bool             // see UseColor
+	Now   func() time.Time // nil is time.Now
 }
 
-func (s Screen) width() int  { return size(s.Width, 80) }
-func (s Screen) height() int { return size(s.Height, 24) }
-
-func size(now func() int, fallback int) int {
-	if now != nil {
-		if n := now(); n > 0 {
-			return n
-		}
+func (s Screen) size() (width, height int) {
+	if s.Size != nil {
+		width, height = s.Size()
 	}
-	return fallback
+	if width < 1 {
+		width = 80
+	}
+	if height < 1 {
+		height = 24
+	}
+	return width, height
 }
 
 // New makes a console. An unknown p is an error that lists the known

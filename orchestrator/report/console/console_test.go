@@ -41,3 +41,47 @@ func TestTheFrameworksTextStaysWhole(t *testing.T) {
 		})
 	}
 }
+
+// A terminal of few rows holds no more lines than it has rows: what is above
+// its top cannot be painted over.
+func TestLiveLinesFitTheRows(t *testing.T) {
+	for _, rows := range []int{3, 5, 8} {
+		var out bytes.Buffer
+		c, err := console.New(console.TTY, console.Screen{Out: &out, Terminal: true, Size: func() (int, int) { return 60, rows }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bodies := []report.Body{report.RunStarted{Run: "r"}, report.Discovered{Tests: 40}}
+		for w := range 12 {
+			bodies = append(bodies, report.TestStarted{Worker: w + 1, Test: "a"})
+		}
+		bodies = append(bodies, report.Note{Text: "which stays above the live lines"})
+		for i, body := range bodies {
+			out.Reset()
+			c.Handle(report.Event{Seq: int64(i + 1), At: time.Second, Body: body})
+		}
+		_, live, _ := strings.Cut(out.String(), "live lines\n")
+		if n := strings.Count(live, "\n"); n == 0 || n >= rows || !strings.Contains(out.String(), "... and ") {
+			t.Errorf("%d lines on %d rows:\n%s", n, rows, out.String())
+		}
+	}
+}
+
+// What the framework says may stop in the middle of a line; what follows does not
+// stand behind it.
+func TestTheFrameworksLastLineIsEnded(t *testing.T) {
+	for text, want := range map[string]string{"1 passed": "1 passed\n", "1 passed\n": "1 passed\n"} {
+		var out bytes.Buffer
+		c, err := console.New(console.Plain, console.Screen{Out: &out})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		c.Handle(report.Event{Seq: 1, Body: report.RunFinished{}})
+		if !strings.HasPrefix(out.String(), want) || strings.Contains(out.String(), "\n\n") {
+			t.Errorf("%q became %q", text, out.String())
+		}
+	}
+}

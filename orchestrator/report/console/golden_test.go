@@ -87,7 +87,7 @@ func TestConsoles(t *testing.T) {
 			var out bytes.Buffer
 			var now time.Time
 			console, err := New(c.p, Screen{
-				Out: &out, Color: c.color, Width: func() int { return c.width }, Now: func() time.Time { return now },
+				Out: &out, Color: c.color, Size: func() (int, int) { return c.width, 0 }, Now: func() time.Time { return now },
 			})
 			if err != nil {
 				t.Fatal(err)

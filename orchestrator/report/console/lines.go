@@ -62,7 +62,7 @@ func withArgs(args []string) string {
 
 func commit(s report.Sourced) string {
 	if s.Commit != "" && s.Dirty {
-		return short(s.Commit) + " + changes"
+		return short(s.Commit) + " with changes"
 	}
 	return short(s.Commit)
 }
@@ -109,10 +109,10 @@ func eventLines(s *report.State, e report.Event, p paint) []string {
 		return list(plannedLine(b))
 	case report.TestFinished:
 		if !b.Tentative && report.VerdictOf(b.Outcome) == report.Fail {
-			return []string{p.red(" ✗ ") + failureLine(b.Test, b.Worker, cmp.Or(b.Message, b.Cause))}
+			return []string{p.red(" ✗ ") + failureLine(b.Test, b.Worker, cmp.Or(b.Message, report.Ending(b.Cause)))}
 		}
 	case report.Stopped:
-		return []string{p.yellow("stopping: " + report.Clean(b.Reason))}
+		return []string{p.yellow(stopLine(b))}
 	case report.Fault:
 		return faultLines(b, p)
 	}
@@ -159,9 +159,20 @@ func stepLine(b report.StepFinished, p paint) string {
 }
 
 func lostLine(b report.WorkerLost) string {
-	line := report.WorkerName(b.Worker) + " lost: " + report.Clean(b.Cause)
+	line := report.WorkerName(b.Worker) + " lost"
 	if b.Test != "" {
-		line += ", while running " + report.Clean(b.Test)
+		line += " while running " + report.Clean(b.Test)
+	}
+	return line + ": " + report.Clean(b.Cause)
+}
+
+func stopLine(b report.Stopped) string {
+	line := "stopping: " + report.Clean(b.Reason)
+	if b.Grace > 0 {
+		line += "; running tests get " + report.Span(b.Grace.Std())
+	}
+	if b.Signal == "interrupt" {
+		line += "; Ctrl-C again ends at once"
 	}
 	return line
 }
@@ -186,14 +197,14 @@ func droppedLines(bytes int64, worker int, p paint) []string {
 
 func discoveredLine(b report.Discovered) string {
 	line := "found " + report.Count(b.Tests, "test", "tests")
+	if b.Duration > 0 {
+		line += " in " + report.Clock(b.Duration.Std())
+	}
 	if b.Deselected > 0 {
 		line += fmt.Sprintf(", %s deselected", report.Number(b.Deselected))
 	}
 	if b.Errors > 0 {
 		line += fmt.Sprintf(", %s could not be collected", report.Count(b.Errors, "file", "files"))
-	}
-	if b.Duration > 0 {
-		line += " in " + report.Clock(b.Duration.Std())
 	}
 	return line
 }
@@ -227,11 +238,11 @@ func approx(measured bool) string {
 // FailureLine says which test failed, on which worker and why:
 // "test  worker-3   message".
 func FailureLine(t *report.Test) string {
-	worker, cause := 0, t.Reason
+	worker := 0
 	if a := t.Last(); a != nil {
-		worker, cause = a.Worker, cmp.Or(a.Cause, cause)
+		worker = a.Worker
 	}
-	return failureLine(t.Test, worker, cmp.Or(t.Message, cause))
+	return failureLine(t.Test, worker, t.Why())
 }
 
 func failureLine(test string, worker int, message string) string {

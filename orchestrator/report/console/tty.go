@@ -89,7 +89,9 @@ func (c *tty) repaint(stays, live string) {
 }
 
 func (c *tty) live(s *report.State, elapsed time.Duration) string {
-	p, width := paint(c.screen.Color), c.screen.width()-1
+	p := paint(c.screen.Color)
+	width, height := c.screen.size()
+	width--
 	var lines []string
 	if c.step != "" {
 		lines = append(lines, join("  ", p.bold(c.step)+" "+report.Clock(elapsed), p.dim(c.said)))
@@ -98,7 +100,7 @@ func (c *tty) live(s *report.State, elapsed time.Duration) string {
 		lines = append(lines, c.bar(s, t, elapsed, width))
 	}
 	running := s.Running()
-	room := max(min(maxRunning, c.screen.height()-len(lines)-2), 0)
+	room := max(min(maxRunning, height-len(lines)-2), 0)
 	var shown int
 	for _, n := range s.Workers() {
 		id, ok := running[n]
