@@ -1,3 +1,5 @@
+// Package coverage makes the data file of a run's combined coverage usable in
+// the checkout. Which lines count is the business of the framework's own tool.
 package coverage
 
 import (

@@ -301,47 +301,6 @@ func FuzzMerge(f *testing.F) {
 	})
 }
 
-func TestPytestIDs(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join("testdata", "ids.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var known []string
-	if err := json.Unmarshal(b, &known); err != nil {
-		t.Fatal(err)
-	}
-	var cases []Case
-	if err := Read(mustOpen(t, fileSource("xunit1.xml")), func(c Case) error {
-		if len(cases) == 0 || cases[len(cases)-1].Key != c.Key {
-			cases = append(cases, c)
-		}
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(known[:19], PytestIDs(cases, known)); diff != "" {
-		t.Errorf("with known ids: %s", diff)
-	}
-	if diff := cmp.Diff(known[:19], PytestIDs(cases, nil)); diff != "" {
-		t.Errorf("from file attributes: %s", diff)
-	}
-	for _, c := range []struct {
-		c    Case
-		want string
-	}{
-		{Case{Key: Key{"tests.unit.test_a.TestB.TestC", "test_d[x]"}}, "tests/unit/test_a.py::TestB::TestC::test_d[x]"},
-		{Case{Key: Key{"test_a", "t"}}, "test_a.py::t"},
-		{Case{Key: Key{"TestOnly", "t"}}, "TestOnly.py::t"},
-		{Case{Key: Key{"", "doc.rst"}}, "doc.rst"},
-		{Case{Key: Key{"test_a.TestB", "t"}, File: "./pkg/tests/test_a.py"}, "pkg/tests/test_a.py::TestB::t"},
-		{Case{Key: Key{"other", "t"}, File: "tests/a.py"}, "tests/a.py::t"},
-	} {
-		if got := PytestIDs([]Case{c.c}, nil)[0]; got != c.want {
-			t.Errorf("%v: %q, want %q", c.c.Key, got, c.want)
-		}
-	}
-}
-
 // TestWhereAFailureIs: a failure's text says where; the test's own file counts
 // before others, and what lies outside of the project never does.
 func TestWhereAFailureIs(t *testing.T) {
