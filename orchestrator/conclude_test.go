@@ -1,0 +1,88 @@
+package orchestrator
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/shardyard/shardyard/orchestrator/dispatch"
+	"github.com/shardyard/shardyard/orchestrator/plan"
+	"github.com/shardyard/shardyard/worker"
+)
+
+// resultOf is a test with attempts under the tokens 1, 2, and so on; one
+// without an outcome is void.
+func resultOf(id worker.TestID, reason string, outcomes ...worker.Outcome) dispatch.Result {
+	res := dispatch.Result{Test: plan.Test{ID: id}, Reason: reason}
+	for i, o := range outcomes {
+		a := dispatch.Attempt{Number: i + 1, Token: worker.Token(i + 1), Outcome: o}
+		if o == "" {
+			a.Void = "its worker was lost"
+		}
+		res.Attempts = append(res.Attempts, a)
+	}
+	return res
+}
+
+// The order of the reports is a function of the outcome: each test's last
+// attempt that counts.
+func TestTheReportsThatCount(t *testing.T) {
+	results := []dispatch.Result{
+		resultOf("retried", "", worker.Failing, worker.Passed),
+		resultOf("lost", "", worker.Passed, ""),
+		resultOf("never", "nobody had time"),
+	}
+	reports := map[attempt][]extent{
+		{"retried", 1}: {{10, 1}}, {"retried", 2}: {{20, 2}, {40, 4}}, {"lost", 1}: {{30, 3}},
+	}
+	session := []extent{{0, 10}}
+	for name, c := range map[string]struct {
+		out     outcome
+		want    string
+		spooled string // what is made up
+	}{
+		"a test without reports gets one that says why": {
+			outcome{results: results, reports: reports, session: session},
+			"[[0,10]]\n[[20,2],[40,4]]\n[[30,3]]\n[[0,89]]\n",
+			`{"worker":"","test":"never","kind":"died","data":{"message":"not run: nobody had time"}}` + "\n",
+		},
+		"what a stopped run did not reach is left out": {
+			outcome{results: results, reports: reports, session: session, stopped: true}, "[[0,10]]\n[[20,2],[40,4]]\n[[30,3]]\n", "",
+		},
+		"of a broken suite no test counts": {
+			outcome{results: results, reports: reports, session: session, broken: "a file could not be collected"}, "[[0,10]]\n", "",
+		},
+		"a run may have nothing": {outcome{}, "[]\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := runDir(t.TempDir())
+			if err := dir.make(); err != nil {
+				t.Fatal(err)
+			}
+			s, err := newSpool(filepath.Join(string(dir), reportsFile))
+			if err != nil {
+				t.Fatal(err)
+			}
+			made := &conclusion{dir: dir, out: &c.out, spool: s}
+			if err := made.writeOrder(); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.close(); err != nil {
+				t.Fatal(err)
+			}
+			for path, want := range map[string]string{
+				filepath.Join(dir.conclusion(), "order.jsonl"): c.want, filepath.Join(string(dir), reportsFile): c.spooled,
+			} {
+				got, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want, string(got)); diff != "" {
+					t.Errorf("%s: %s", filepath.Base(path), diff)
+				}
+			}
+		})
+	}
+}
