@@ -5,13 +5,17 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GO      := CGO_ENABLED=0 go
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build demo test test-properties test-suites lint bench bench-schedule bench-peers bench-reality dist clean
+.PHONY: build demo unit test test-properties test-suites lint bench bench-schedule bench-peers bench-reality dist clean
 
 build: ## bin/shardyard, static: the same file is the agent inside workers
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/shardyard ./cmd/shardyard
 
 demo: build ## the main job on a real package: 4 workers, with coverage, cold and warm
 	scripts/demo
+
+unit: ## the tests that need only Go, git and a shell: no Docker engine, no package index, no Python packages
+	@SHARDYARD_TEST= go test ./...
+	@echo 'Left out: what needs a Docker engine, a package index or Python packages. "make test" runs all, and skips none.'
 
 test: build lint ## all tests, with the race detector, on a real engine
 	scripts/test

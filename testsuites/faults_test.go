@@ -105,10 +105,7 @@ func TestFaults(t *testing.T) {
 		f := readFault(t, path)
 		python, err := venv.Make(f.requires...)
 		if err != nil {
-			if os.Getenv("CI") != "" {
-				t.Fatal(err)
-			}
-			t.Skipf("SKIPPED ALOUD: no environment can be made here: %v", err)
+			t.Fatal(err)
 		}
 		for i, args := range f.variants {
 			t.Run(fmt.Sprintf("%s/%d", f.name, i), func(t *testing.T) { f.try(t, bin, python, args) })

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/shardyard/shardyard/internal/needs"
 	"github.com/shardyard/shardyard/testsuites/venv"
 )
 
@@ -34,14 +35,27 @@ func TestScript(t *testing.T) {
 				env.Setenv(name, filepath.Join(env.WorkDir, ".user", dir))
 			}
 			env.Setenv("NO_COLOR", "1")
-			env.Setenv("DOCKER_HOST", "tcp://127.0.0.1:1") // no script needs an engine
+			env.Setenv("DOCKER_HOST", "tcp://127.0.0.1:1")     // no script needs an engine
+			temp, err := os.MkdirTemp("", "shardyard-script-") // not in the project
+			if err != nil {
+				return err
+			}
+			env.Defer(func() { _ = os.RemoveAll(temp) }) // it is in the system's own temporary directory
+			env.Setenv("TMPDIR", temp)
 			return os.MkdirAll(env.Getenv("HOME"), 0o755)
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond == "pytest" {
-				return exec.Command("python3", "-c", "import pytest").Run() == nil, nil
+			switch {
+			case cond != "pytest" && cond != "index":
+				return false, fmt.Errorf("unknown condition %q", cond)
+			case !needs.All():
+				return false, nil
+			case cond == "pytest":
+				if out, err := exec.Command("python3", "-c", "import pytest").CombinedOutput(); err != nil {
+					return false, fmt.Errorf("python3 has no pytest: %w\n%s", err, out)
+				}
 			}
-			return false, fmt.Errorf("unknown condition %q", cond)
+			return true, nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits":    exits,

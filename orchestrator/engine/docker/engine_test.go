@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"go.uber.org/goleak"
 
+	"github.com/shardyard/shardyard/internal/needs"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/engine/enginetest"
 	"github.com/shardyard/shardyard/worker"
@@ -70,15 +71,15 @@ func given(agent string) func(string) (string, error) {
 	return func(string) (string, error) { return agent, nil }
 }
 
-// open opens an Engine. Without a Docker engine the test is skipped, and fails
-// in CI.
+// open opens an Engine, when all tests are asked for.
 func open(t testing.TB, opts Options) *Engine {
 	t.Helper()
+	needs.More(t, "a Docker engine")
 	opts.Agent = given(testAgent)
 	opts.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Warn})
 	e, err := New(t.Context(), opts)
 	if err != nil {
-		enginetest.Lacks(t, "a Docker engine", err)
+		needs.Lacks(t, "a Docker engine", err)
 	}
 	t.Cleanup(func() {
 		if err := e.Close(); err != nil {

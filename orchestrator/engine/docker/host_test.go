@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/shardyard/shardyard/orchestrator/engine/enginetest"
+	"github.com/shardyard/shardyard/internal/needs"
 )
 
 func TestMatches(t *testing.T) {
@@ -39,7 +39,7 @@ func TestNewestFirst(t *testing.T) {
 func TestFindPythonBehindShim(t *testing.T) {
 	real, err := findPython(t.Context(), "")
 	if err != nil {
-		enginetest.Lacks(t, "python3", err)
+		needs.Lacks(t, "python3", err)
 	}
 	dir := t.TempDir()
 	shim := "#!/bin/sh\nexec " + real.Executable + " \"$@\"\n"

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shardyard/shardyard/internal/needs"
 	"github.com/shardyard/shardyard/orchestrator/engine"
-	"github.com/shardyard/shardyard/orchestrator/engine/enginetest"
 	"github.com/shardyard/shardyard/orchestrator/engine/process"
 	"github.com/shardyard/shardyard/worker"
 )
@@ -51,7 +51,7 @@ func TestBase(t *testing.T) {
 		t.Fatal(err)
 	}
 	if auto.Python == "" {
-		enginetest.Lacks(t, "python3", errors.New("this machine has none"))
+		needs.Lacks(t, "python3", errors.New("this machine has none"))
 	}
 	if !filepath.IsAbs(auto.Python) || auto.Image != "host" || !auto.Host || auto.Note != "" || !strings.HasPrefix(auto.ID, "host-") {
 		t.Errorf("got %+v", auto)
@@ -151,7 +151,7 @@ func TestVirtualEnvironmentInTwoRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	if base.Python == "" {
-		enginetest.Lacks(t, "python3", errors.New("this machine has none"))
+		needs.Lacks(t, "python3", errors.New("this machine has none"))
 	}
 	tree := loadTree(t, e, "tree", map[string]string{"pkg/__init__.py": "where = __file__\n"})
 
