@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
 )
@@ -32,13 +33,16 @@ func TestOneWorkerDiscoversAndTheOthersAreLazy(t *testing.T) {
 	if n := strings.Count(string(x.suite.order), "\n"); n != 5 { // those of the sessions, and of each test
 		t.Errorf("%d lines of order:\n%s", n, x.suite.order)
 	}
-	for _, want := range []string{`"kind":"collect"`, `"test":"a1"`, `"test":"b2"`} {
+	for _, want := range []string{`"kind":"collect"`, `"test":"a1","kind":"report"`, `"test":"b2","kind":"report"`} {
 		if !strings.Contains(string(x.suite.reports), want) {
 			t.Errorf("the reports lack %s:\n%s", want, x.suite.reports)
 		}
 	}
 	if kept, err := os.ReadFile(filepath.Join(x.req.Out, reportsFile)); err != nil || string(kept) != string(x.suite.reports) {
 		t.Errorf("kept of the reports, which are\n%s\nis\n%s\n%v", x.suite.reports, kept, err)
+	}
+	if strings.Contains(string(x.suite.reports), `"kind":"died"`) {
+		t.Errorf("a report is missing:\n%s", x.suite.reports)
 	}
 	if x.took < 2*time.Second || x.took > 3*time.Second {
 		t.Errorf("two tests of a second on each of two workers took %s", x.took)
@@ -215,6 +219,9 @@ func TestMaxfailStopsTheRun(t *testing.T) {
 		t.Errorf("exit %d, %+v", x.rep.Exit, x.rep.Totals)
 	}
 	x.wants(t, "info: -x is honoured over all workers", "stopped: stopping after 2 failures", "concluded")
+	if n := strings.Count(strings.Join(x.story, "\n"), "stopped: "); n != 1 {
+		t.Errorf("the run is stopped %d times", n)
+	}
 
 	s = two() // a failure counts once it is confirmed
 	s.session = `{"maxfail":1}`
@@ -497,6 +504,19 @@ func TestASessionThatEndsByItselfCostsItsWorker(t *testing.T) {
 	x.wants(t, "worker-3 begins lazy")
 }
 
+func TestADiscoveryThatEndsByItselfIsDoneAgain(t *testing.T) {
+	s := two()
+	s.open = func(name string) error {
+		if name == "worker-1" {
+			return errQuits
+		}
+		return nil
+	}
+	x := try(t, s, nil)
+	x.ends(t, report.ExitGreen, green)
+	x.wants(t, "worker-3 begins full", "discovered 4")
+}
+
 func TestASessionCountsItsTests(t *testing.T) {
 	s := suiteOf("a.py a1 a2")
 	s.tests["a1"] = func(at *fakeSession, _ worker.Leased) fate {
@@ -581,23 +601,50 @@ func TestWithoutAFinisherTheRunIsNotGreen(t *testing.T) {
 	x.ends(t, report.ExitInfrastructure, green)
 }
 
-func TestReportsThatCannotBeKeptEndTheRun(t *testing.T) {
-	const full = "/dev/full" // a disk without room
+// fullDisk lets the run find no room for the framework's reports.
+func (x *trial) fullDisk(t *testing.T) {
+	t.Helper()
+	const full = "/dev/full"
 	if _, err := os.Stat(full); err != nil {
 		t.Skip("this system has no ", full)
 	}
-	s := suiteOf("a.py a1 a2 a3 a4 a5 a6", "b.py b1")
-	x := try(t, s, func(x *trial) {
-		if err := os.Symlink(full, filepath.Join(x.req.Out, reportsFile)); err != nil {
-			t.Fatal(err)
-		}
-	})
+	if err := os.Symlink(full, filepath.Join(x.req.Out, reportsFile)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReportsThatCannotBeKeptEndTheRun(t *testing.T) {
+	x := try(t, suiteOf("a.py a1 a2 a3 a4 a5 a6", "b.py b1"), func(x *trial) { x.fullDisk(t) })
 	if x.rep.Exit != report.ExitInfrastructure || x.rep.Totals.NotRun == 0 {
 		t.Errorf("exit %d, %+v", x.rep.Exit, x.rep.Totals)
 	}
 	if n := strings.Count(strings.Join(x.story, "\n"), "stopped: "); n != 1 || !strings.Contains(x.rep.Faults[0].Text, "no space left") {
 		t.Errorf("stopped %d times, %v", n, x.rep.Faults)
 	}
+}
+
+func TestADiskThatIsFullIsSeenWhileATestRuns(t *testing.T) {
+	s := suiteOf("a.py a1")
+	s.on("a1", fate{took: time.Hour})
+	x := try(t, s, func(x *trial) {
+		x.fullDisk(t)
+		x.req.Workers, x.req.RunTimeout = 1, time.Minute
+	})
+	if !strings.Contains(x.rep.Stopped.Reason, "no space left") {
+		t.Errorf("stopped: %s", x.rep.Stopped.Reason)
+	}
+}
+
+func TestAnIdleWorkerTakesWhatWaitsBehindATestThatRunsTooLong(t *testing.T) {
+	s := suiteOf("a.py a1 a2 a3")
+	s.on("a1", fate{took: time.Minute})
+	s.on("a2", fate{took: 5 * time.Second})
+	h := &fakeHistory{samples: history.Samples{
+		Tests: map[worker.TestID][]history.Sample{"a1": known(4995 * time.Millisecond), "a2": known(5e9), "a3": known(3e9)},
+	}}
+	x := try(t, s, func(x *trial) { x.req.FullCollection, x.deps.History = true, h })
+	x.ends(t, report.ExitGreen, "a1 passed, a2 passed, a3 passed")
+	x.wants(t, "verdict a2 passed", "verdict a3 passed", "verdict a1 passed")
 }
 
 func TestSettingsThatCannotBeReadAreSaid(t *testing.T) {

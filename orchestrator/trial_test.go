@@ -56,6 +56,8 @@ func (x *trial) run(t *testing.T, change func(*trial)) {
 	if change != nil {
 		change(x)
 	}
+	endless := time.AfterFunc(3*time.Hour, func() { panic("the run does not end:\n" + numbered(x.story)) })
+	defer endless.Stop()
 	began := time.Now()
 	rep, err := Run(ctx, x.req, x.deps)
 	if err != nil {

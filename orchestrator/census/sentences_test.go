@@ -433,6 +433,23 @@ var lazyCollection = []sentence{
 			> hand 1 a1`,
 	},
 	{
+		text: "So is one that a lazy worker does not find after discovery.",
+		script: suite + `
+			collected 1
+			> known
+			> discovered 4
+			> add a1 a2 b1 b2
+			> complete
+			> hand 2 b1 b2
+			> planned
+			> ready exact
+			> hand 1 a1 a2
+			unknown 2 b1
+			> warning: a worker that collects lazily did not find b1: the next 10 runs of this suite collect everything on every worker
+			> reject 2 b1
+			> take back 2 b1`,
+	},
+	{
 		text: "A worker that collected other tests in full than the first one runs none.",
 		script: `
 			hire 1

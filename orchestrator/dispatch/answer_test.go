@@ -62,6 +62,15 @@ var answerSpecs = []struct {
 		= evidence
 		pass 1 nobody 1s
 		= evidence`},
+	{"a worker cannot use another one's lease", 2, 0, `
+		add a:1s b:1s
+		complete
+		ready 1
+		ready 2
+		forge 2 1 a
+		= evidence
+		pass 1 a 1s
+		= a attempt 1 first passed; a passed`},
 	{"what runs after its lease was withdrawn opens its file all the same", 1, 0, `
 		hint a1:1s@a a2:1s@a
 		ready 1

@@ -188,6 +188,26 @@ var specs = []spec{
 		verdicts: "a passed, b passed, c passed",
 	},
 	{
+		name: "the test of a lost worker waits until nothing else does, also where a worker is idle",
+		cfg:  dispatch.Config{Workers: 2, MaxReplacements: 1},
+		script: `
+			add g1:4s#g g2:4s#g g3:4s#g b:1s
+			complete
+			ready 1
+			> hand 1 g1 g2
+			ready 2
+			> hand 2 b
+			start 1 g1
+			start 2 b
+			1s lost 2 killed
+			> replace 3
+			ready 3
+			4s pass 1 g1 4s
+			> hand 1 g3
+			> hand 3 b`,
+		verdicts: "g1 passed, g2 not-run, g3 not-run, b not-run",
+	},
+	{
 		name: "a test that two workers were lost with is not run",
 		cfg:  dispatch.Config{Workers: 1, MaxReplacements: 2},
 		script: `
@@ -706,6 +726,13 @@ func (a *actor) input(verb string, args []string) dispatch.Input {
 		return dispatch.TestsReturned{Worker: w, Tests: ids(args)}
 	case "start":
 		return dispatch.TestStarted{Worker: w, Token: a.token(w, args[0]), Test: worker.TestID(args[0])}
+	}
+	if verb == "forge" { // the worker passes a test under another one's token
+		var other dispatch.WorkerID
+		if _, err := fmt.Sscan(args[0], &other); err != nil {
+			a.t.Fatalf("%q: %v", a.line, err)
+		}
+		return dispatch.TestFinished{Worker: w, Token: a.token(other, args[1]), Test: worker.TestID(args[1]), Outcome: worker.Passed}
 	}
 	in := dispatch.TestFinished{Worker: w, Token: a.token(w, args[0]), Test: worker.TestID(args[0]), Tentative: verb == "tentative"}
 	in.Call, _ = time.ParseDuration(args[1])
