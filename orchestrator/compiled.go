@@ -48,7 +48,7 @@ type compiled struct {
 
 func newCompiled(req *Request, deps Deps, at *site, scratch string) *compiled {
 	c := &compiled{src: at.src, scratch: scratch, now: deps.Now, log: deps.Logger}
-	if req.Compiled.Dir != "" {
+	if req.Compiled.Dir != "" && req.Session.Compiled != nil {
 		c.file = compiledFile(req, at)
 	}
 	return c
@@ -58,8 +58,8 @@ func newCompiled(req *Request, deps Deps, at *site, scratch string) *compiled {
 // these settings.
 func compiledFile(req *Request, at *site) string {
 	suite := sha256.Sum256([]byte(suiteKey(req)))
-	parts := append([]string{at.base.ID, at.envKey}, req.Compiled.Settings...)
-	for _, name := range req.Compiled.Files {
+	parts := append([]string{at.base.ID, at.envKey}, req.Session.Compiled.Settings...)
+	for _, name := range req.Session.Compiled.Files {
 		hash, _ := at.src.Hash(name) // "" where there is none
 		parts = append(parts, hash)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/shardyard/shardyard/orchestrator/source"
 	"github.com/shardyard/shardyard/worker"
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // compiling is what a run of a tree with the given files takes and adds.
@@ -37,7 +38,7 @@ func opening(t *testing.T, kept string, files map[string]string, suite, environm
 	}
 	slices.SortFunc(src.Files, func(a, b source.File) int { return strings.Compare(a.Path, b.Path) })
 	at := &site{ground: &ground{src: src}, envKey: environment}
-	return newCompiled(&Request{Suite: suite, Compiled: Compiled{Dir: kept}}, Deps{Now: time.Now}, at, t.TempDir())
+	return newCompiled(&Request{Suite: suite, Compiled: Compiled{Dir: kept}, Session: framework.Suite{Compiled: &framework.Compiled{}}}, Deps{Now: time.Now}, at, t.TempDir())
 }
 
 // archive is what a worker has compiled of the sources.

@@ -26,10 +26,15 @@ type conclusion struct {
 	spool    *spool
 	finish   *finisher
 	terminal io.Writer // takes the framework's own closing text
+
+	framework Deliverer
 }
 
-func (l *loop) conclusion(out *outcome, terminal io.Writer) *conclusion {
-	return &conclusion{recorder: l.recorder, req: l.req, dir: l.dir, out: out, spool: l.spool, finish: l.finish, terminal: terminal}
+func (l *loop) conclusion(out *outcome, deps Deps) *conclusion {
+	return &conclusion{
+		recorder: l.recorder, req: l.req, dir: l.dir, out: out, spool: l.spool, finish: l.finish,
+		terminal: deps.Terminal, framework: deps.Framework,
+	}
 }
 
 // conclude makes the reports, and tells of them.
@@ -66,23 +71,26 @@ func (c *conclusion) conclude(ctx context.Context) (err error) {
 // collect fetches what the finisher made, and tells of it.
 func (c *conclusion) collect(ctx context.Context) error {
 	f := c.finish
-	for _, name := range f.done.Files {
-		local, err := c.resultPath(name)
-		if err != nil {
+	d, err := c.framework.Deliver(c.req.Session, f.done)
+	if err != nil {
+		return err
+	}
+	for _, file := range d.Files {
+		if err := c.keep(ctx, file); err != nil {
 			return err
 		}
-		if err := f.place.fetch(ctx, path.Join(f.dir, name), local, maxFetched); err != nil {
-			return fmt.Errorf("fetch %s: %w", name, err)
-		}
 	}
-	if err := c.copyJUnit(); err != nil {
-		return err
+	for _, text := range d.Warnings {
+		c.note(report.Warning, "%s", text)
 	}
-	if err := c.copyReports(f.done.Files); err != nil {
-		return err
+	for _, text := range d.Notes {
+		c.note(report.Info, "%s", text)
 	}
 	c.emit(report.Concluded{Code: f.done.Code, Files: f.done.Files, Error: f.done.Error})
-	return errors.Join(c.covered(ctx, f.done), f.place.client.Quit(ctx))
+	if cover := d.Coverage; cover != nil {
+		c.emit(report.Covered(*cover))
+	}
+	return f.place.client.Quit(ctx)
 }
 
 // writeInput lays the rest of the conclusion's input, besides the reports, out

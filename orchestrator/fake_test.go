@@ -17,6 +17,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/worker"
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // A fakeEngine starts real agents in this process, over pipes. Their framework
@@ -250,6 +251,7 @@ type fakeSuite struct {
 	began      func(worker.Open)
 	tests      map[worker.TestID]func(*fakeSession, worker.Leased) fate
 	conclude   func(worker.Conclude, func(worker.Event)) (worker.Concluded, error)
+	delivery   framework.Delivery
 
 	mu       sync.Mutex
 	attempts map[worker.TestID]int
@@ -457,6 +459,11 @@ func (at *fakeSession) test(ctx context.Context, t worker.Leased) fate {
 func (at *fakeSession) report(id worker.TestID, text string) {
 	data, _ := json.Marshal(map[string]string{"by": at.place.name, "was": text})
 	at.Emit(worker.Event{Reported: &worker.Reported{Test: id, Kind: "report", Data: data}})
+}
+
+// Deliver implements Deliverer.
+func (s *fakeSuite) Deliver(framework.Suite, worker.Concluded) (framework.Delivery, error) {
+	return s.delivery, nil
 }
 
 func (f *fakeFramework) Conclude(ctx context.Context, c worker.Conclude, emit func(worker.Event)) (worker.Concluded, error) {

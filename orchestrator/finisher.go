@@ -50,8 +50,8 @@ func (f *finisher) start(ctx context.Context, s *spool) {
 			go f.feed(ctx, s)
 			at, l := f.site, f.place.layout
 			f.done, f.failed = f.place.client.Conclude(ctx, worker.Conclude{
-				Framework: at.req.Framework, Source: at.dir(l), Dir: f.dir, Await: path.Join(f.dir, complete),
-				Args: at.req.Args, Env: at.testEnv(l), Options: at.req.Options(at.interpreter(l)),
+				Framework: at.req.Session.Framework, Source: at.dir(l), Dir: f.dir, Await: path.Join(f.dir, complete), Project: at.req.Project,
+				Args: at.req.Session.Args, Env: at.testEnv(l), Options: at.req.Session.Options, Program: at.program(l),
 			}, func(o worker.Output) { f.text.write(o.Data) })
 		}()
 	})

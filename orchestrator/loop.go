@@ -70,12 +70,12 @@ func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loo
 		compiled: newCompiled(req, deps, at, dir.scratch()), finish: newFinisher(at), inbox: make(chan message, 256), members: map[dispatch.WorkerID]*member{},
 		ran: newAttempts(),
 	}
-	if n := known.trust.Rest; n > 0 && !req.FullCollection {
+	if n := known.trust.Rest; n > 0 && !req.full() {
 		l.note(report.Info, "every worker collects the whole suite, in this run and %d more: earlier runs found that lazy collection may not be the same here", n-1)
 	}
 	l.emit(report.Staffed{Workers: l.workers})
 	l.d = dispatch.New(dispatch.Config{
-		Workers: l.workers, Split: req.Split, Static: req.Static, Retries: req.Retries, MaxReplacements: l.workers,
+		Workers: l.workers, Split: req.split(), Runner: req.runner(), BatchCost: req.Session.Batch, Static: req.Static, Retries: req.Retries, MaxReplacements: l.workers,
 		Fixtures: known.estimates.Fixtures, PerTest: known.estimates.PerTest, Speeds: known.samples.Hosts,
 	})
 	err := dir.make()
@@ -106,7 +106,7 @@ func (l *loop) dispatch(ctx context.Context) *outcome {
 	hard, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
 	l.census = census.New(census.Config{
-		Full: l.req.FullCollection, Trust: l.past.trust, Hinted: l.past.hinted, Estimate: l.past.tests, Only: l.discoverOnly,
+		Full: l.req.full(), Trust: l.past.trust, Hinted: l.past.hinted, Estimate: l.past.tests, Only: l.discoverOnly,
 	})
 	l.hired = l.elapsed()
 	l.starting = l.step("start")

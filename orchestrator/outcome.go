@@ -17,9 +17,8 @@ type outcome struct {
 	tests      []plan.Test       // those of the files, estimated
 	results    []dispatch.Result // of every test, in the suite's order
 	deselected int
-	broken     string // files could not be collected, in words: no test counts
-	stopped    bool   // before every test had its verdict
-	settings   *settings
+	broken     string    // files could not be collected, in words: no test counts
+	stopped    bool      // before every test had its verdict
 	missing    []missing // files of workers
 
 	// Where the framework's reports are in the spool: those of an attempt, and
@@ -40,7 +39,7 @@ type outcome struct {
 func (l *loop) outcome() *outcome {
 	return &outcome{
 		known: l.census.Known(), files: l.census.Files(), tests: l.census.Tests(), results: l.d.Results(),
-		deselected: l.census.Deselected(), broken: l.census.Broken(), stopped: l.stopped, settings: l.settings, missing: l.missing,
+		deselected: l.census.Deselected(), broken: l.census.Broken(), stopped: l.stopped, missing: l.missing,
 		reports: l.spool.of, session: l.spool.rest, sight: l.census.Sight(),
 		workers: l.workers, mode: l.census.Mode(), hired: l.hired, firstTest: l.ran.first, lastTest: l.ran.last, collecting: l.collecting,
 	}

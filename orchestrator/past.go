@@ -32,7 +32,7 @@ type past struct {
 // recall reads what earlier runs know. Losing the history costs balance, never
 // a verdict.
 func recall(ctx context.Context, req *Request, from History, rec *recorder) past {
-	p := past{suite: suiteKey(req), selection: selection(req.Args)}
+	p := past{suite: suiteKey(req), selection: selection(req.Session.Args)}
 	if from == nil {
 		return p
 	}

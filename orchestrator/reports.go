@@ -13,7 +13,6 @@ import (
 type settings struct {
 	Notes   []string `json:"notes"`
 	MaxFail int      `json:"maxfail"`
-	JUnit   string   `json:"junitxml"`
 }
 
 // reported keeps one of the framework's reports for the conclusion.

@@ -2,17 +2,19 @@ package orchestrator
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/plan"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/source"
+	"github.com/shardyard/shardyard/worker"
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // A Request is one run of one suite, as plain data. Everything in it has been
@@ -33,10 +35,8 @@ type Request struct {
 	Prepare Step // sees the tree
 	Builder BuilderSettings
 
-	Framework string
-	Args      []string // the framework's own arguments: the suite's, then the user's
-	Env       map[string]string
-	Options   func(python string) json.RawMessage // the framework's own options
+	Session framework.Suite   // how the suite is run
+	Env     map[string]string // what the user has tests see
 
 	Workers        int           // 0: chosen from the estimates and the engine's capacity
 	Target         time.Duration // with Workers 0: choose N for this wall clock; 0: none
@@ -58,14 +58,31 @@ type Request struct {
 	Compiled Compiled
 }
 
+// full says that every worker collects the whole suite.
+func (r *Request) full() bool { return r.FullCollection || !r.Session.Lazy }
+
+// split says what stays together: what the user asks for, and the whole file
+// where its tests may not run apart.
+func (r *Request) split() plan.Split {
+	if r.Split == plan.ByTime && r.Session.Cut != framework.Freely {
+		return plan.ByFile
+	}
+	return r.Split
+}
+
+// runner says how workers run what they are handed.
+func (r *Request) runner() dispatch.Runner {
+	if r.Session.Batch > 0 {
+		return dispatch.Atomic
+	}
+	return dispatch.Stream
+}
+
 // Compiled is what is kept between runs of what the framework compiles of the
 // project's sources. It is what tests leave behind and later runs execute:
 // not for runs that do not trust each other.
 type Compiled struct {
 	Dir string // "" keeps nothing
-	// Files, relative to the project, and Settings govern how sources are
-	// compiled, and what is said about it.
-	Files, Settings []string
 }
 
 // A Step is a list of shell commands, and what their result depends on.
@@ -107,11 +124,18 @@ type Sink interface {
 	Handle(report.Event)
 }
 
+// A Deliverer is the part of framework.Description that a run needs.
+type Deliverer interface {
+	Deliver(framework.Suite, worker.Concluded) (framework.Delivery, error)
+}
+
 // Deps are the implementations that a run works with.
 type Deps struct {
-	Engine  engine.Engine
-	History History
-	Sinks   []Sink
+	Engine engine.Engine
+	// Framework says what the results of its conclusion are.
+	Framework Deliverer
+	History   History
+	Sinks     []Sink
 	// Terminal takes the framework's own closing text (failures, warnings).
 	Terminal io.Writer
 	Logger   hclog.Logger

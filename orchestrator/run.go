@@ -43,7 +43,7 @@ func straight(ctx context.Context, req *Request, deps Deps, rec *recorder) (*les
 		return nil, errors.Join(err, at.close())
 	}
 	out := l.dispatch(ctx)
-	err = errors.Join(l.conclusion(out, deps.Terminal).conclude(late), l.clear(late), at.close())
+	err = errors.Join(l.conclusion(out, deps).conclude(late), l.clear(late), at.close())
 	return &lesson{to: deps.History, built: at.built, known: known, out: out}, err
 }
 
@@ -54,8 +54,8 @@ func openLog(req *Request, deps Deps) (*recorder, error) {
 		return nil, err
 	}
 	started := report.RunStarted{
-		Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, Args: req.Args, Selection: selection(req.Args),
-		Framework: req.Framework, StartedAt: rec.began,
+		Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, Args: req.Session.Args, Selection: selection(req.Session.Args),
+		Framework: req.Session.Framework, StartedAt: rec.began,
 	}
 	if req.FailOnFlaky {
 		started.FailOn = []string{"flaky"}

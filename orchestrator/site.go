@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
@@ -93,10 +94,10 @@ func (s *site) open(mode worker.Mode, l engine.Layout, id, of int) worker.Open {
 	env := s.testEnv(l)
 	env["SHARDYARD_WORKER"], env["SHARDYARD_WORKERS"], env["SHARDYARD_RUN"] = strconv.Itoa(id), strconv.Itoa(of), s.req.RunID
 	return worker.Open{
-		Framework: s.req.Framework, Mode: mode, Dir: s.dir(l),
-		Args: s.req.Args, Env: env, Results: l.Temp + "/results",
+		Framework: s.req.Session.Framework, Mode: mode, Dir: s.dir(l),
+		Args: s.req.Session.Args, Env: env, Results: l.Temp + "/results",
 		TestTimeoutMS: s.req.TestTimeout.Milliseconds(), OutputLimit: s.req.OutputLimit,
-		Options: s.req.Options(s.interpreter(l)),
+		Options: s.req.Session.Options, Program: s.program(l),
 	}
 }
 
@@ -105,20 +106,26 @@ func (s *site) dir(l engine.Layout) string {
 	return filepath.ToSlash(filepath.Join(l.Source, s.src.Sub))
 }
 
-// interpreter is the environment's own where there is one.
-func (s *site) interpreter(l engine.Layout) string {
+// program is the toolchain's: the environment's own where there is one.
+func (s *site) program(l engine.Layout) string {
 	if s.layer == "" {
 		return s.base.Python
 	}
 	return l.Env + "/bin/python"
 }
 
+// at fills in where things are inside, in the values of variables.
+func at(l engine.Layout) *strings.Replacer {
+	return strings.NewReplacer("{env}", l.Env, "{source}", l.Source, "{cache}", l.Cache, "{home}", l.Home)
+}
+
 // testEnv is the whole environment that tests see.
 func (s *site) testEnv(l engine.Layout) map[string]string {
 	env := map[string]string{
 		"HOME": l.Home, "TMPDIR": l.Temp, "LANG": "C.UTF-8", "PATH": l.Path,
-		// Ids may depend on the hash seed, and must not differ between workers.
-		"PYTHONHASHSEED": "0",
+	}
+	for name, value := range s.req.Session.Env {
+		env[name] = at(l).Replace(value)
 	}
 	if s.layer != "" {
 		env["PATH"] = l.Env + "/bin:" + l.Path

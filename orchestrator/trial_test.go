@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/source"
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // A trial is a run of a fake suite on a fake engine, in a bubble with a time of
@@ -73,10 +73,10 @@ func newTrial(t *testing.T, s *fakeSuite) *trial {
 		t.Fatal(err)
 	}
 	x.req = Request{
-		Project: project, RunID: "r", Out: t.TempDir(), Workers: 2, Framework: "fake", Source: source.Options{Temp: t.TempDir()},
-		Options: func(string) json.RawMessage { return nil },
+		Project: project, RunID: "r", Out: t.TempDir(), Workers: 2, Source: source.Options{Temp: t.TempDir()},
+		Session: framework.Suite{Framework: "fake", Lazy: true, Compiled: &framework.Compiled{}},
 	}
-	x.deps = Deps{Engine: x.engine, Logger: hclog.NewNullLogger(), Terminal: &x.said, Now: time.Now, Sinks: []Sink{x}}
+	x.deps = Deps{Engine: x.engine, Framework: s, Logger: hclog.NewNullLogger(), Terminal: &x.said, Now: time.Now, Sinks: []Sink{x}}
 	return x
 }
 

@@ -86,7 +86,8 @@ func (f *combineFlags) combine(ctx context.Context, dirs []string, out, errOut i
 	if err != nil {
 		return err
 	}
-	coverage := pythonCoverage{project: project, python: f.python, say: errOut}
+	by := combining()
+	coverage := combined{Combiner: by.combiner, project: project, program: f.python, say: errOut}
 	search := shards.Search{Dirs: dirs, Plan: f.plan, Skip: []string{filepath.Join(project, ".shardyard")}, Coverage: coverage.Holds}
 	if f.out != "" {
 		to, err := filepath.Abs(f.out)
@@ -117,7 +118,7 @@ func (f *combineFlags) combine(ctx context.Context, dirs []string, out, errOut i
 	}
 	defer job.Close()
 	rep, err := found.Combine(ctx, shards.Job{
-		Started: report.RunStarted{Run: id, Version: version, Project: project, StartedAt: time.Now(), Framework: "pytest"},
+		Started: report.RunStarted{Run: id, Version: version, Project: project, StartedAt: time.Now(), Framework: by.Name()},
 		Out:     results, Limit: limit, Combiner: coverage,
 	})
 	if err != nil {

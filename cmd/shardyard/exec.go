@@ -91,7 +91,7 @@ func (f *runFlags) exec(ctx context.Context, suite string, c orchestrator.Comman
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(req.Out)) }()
 	code, err := orchestrator.Exec(ctx, req, c, orchestrator.Deps{
-		Engine: eng, Sinks: []orchestrator.Sink{steps{c.Stderr}}, Logger: logger, Now: time.Now,
+		Engine: eng, Framework: description(req.Session.Framework), Sinks: []orchestrator.Sink{steps{c.Stderr}}, Logger: logger, Now: time.Now,
 	})
 	if err != nil {
 		return infraError{err}

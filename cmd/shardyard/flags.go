@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -16,7 +15,6 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/plan"
 	"github.com/shardyard/shardyard/orchestrator/source"
-	"github.com/shardyard/shardyard/worker"
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
@@ -39,9 +37,9 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 			Rev: f.rev, Include: p.config.Source.Include, Git: p.config.Source.Git != nil && *p.config.Source.Git,
 		},
 		Image: cmp.Or(f.image, p.config.Image), Python: p.detection.Toolchain.Version,
-		Setup:     orchestrator.Step{Commands: p.config.Setup, Key: p.config.Key},
-		Prepare:   orchestrator.Step{Commands: p.config.Prepare},
-		Framework: s.Framework, Env: env,
+		Setup:   orchestrator.Step{Commands: p.config.Setup, Key: p.config.Key},
+		Prepare: orchestrator.Step{Commands: p.config.Prepare},
+		Env:     env,
 		Workers: int(s.Workers), Target: f.target,
 		Retries: s.Retries, FailOnFlaky: f.failOn == "flaky", FullCollection: f.full,
 		TestTimeout: time.Duration(s.Limits.Test), RunTimeout: time.Duration(s.Limits.Run), OutputLimit: int64(s.Limits.Output),
@@ -53,10 +51,10 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 	if err != nil {
 		return req, err
 	}
-	req.Args, req.Options = how.Args, withProgram(how.Options)
-	if f.keepsBytecode() && how.Compiled != nil {
+	req.Session = how
+	req.Prepare.Commands = slices.Concat(req.Prepare.Commands, how.Prepare)
+	if f.keepsBytecode() {
 		req.Compiled.Dir = compiledDir(p.dir)
-		req.Compiled.Files, req.Compiled.Settings = how.Compiled.Files, how.Compiled.Settings
 	}
 	if err := f.override(&req, s); err != nil {
 		return req, err
@@ -80,18 +78,6 @@ func (f *runFlags) session(p *project, s configs.Effective, env map[string]strin
 		ask.Detected = p.detection
 	}
 	return description(s.Framework).Suite(ask)
-}
-
-// withProgram puts the interpreter into the options.
-func withProgram(options json.RawMessage) func(string) json.RawMessage {
-	return func(program string) json.RawMessage {
-		all := map[string]json.RawMessage{}
-		if err := json.Unmarshal(options, &all); err != nil {
-			panic(err) // a description made them
-		}
-		all["python"] = worker.Raw(program)
-		return worker.Raw(all)
-	}
 }
 
 // pids is the limit of processes that an engine is told: nothing where the

@@ -15,6 +15,9 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/spf13/cobra"
+
+	"github.com/shardyard/shardyard/worker"
+	"github.com/shardyard/shardyard/worker/framework"
 	"github.com/spf13/pflag"
 )
 
@@ -349,10 +352,10 @@ func requested(t *testing.T, name, args string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := seeds.ReplaceAllString(string(req.Options("python")), "")
-	req.RunID, req.Project, req.Options = "", "", nil
+	session := seeds.ReplaceAllString(string(worker.Raw(req.Session)), "")
+	req.RunID, req.Project, req.Session = "", "", framework.Suite{}
 	req.Compiled.Dir = strings.TrimLeft(filepath.Base(req.Compiled.Dir), "0123456789abcdef")
-	return fmt.Sprintf("%+v %s", req, options)
+	return fmt.Sprintf("%+v %s", req, session)
 }
 
 // TestOneFileOwnsTheTerminal looks for the process's streams elsewhere.

@@ -1,23 +1,26 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/shardyard/shardyard/worker"
 	"github.com/shardyard/shardyard/worker/framework"
 	"github.com/shardyard/shardyard/worker/framework/pytest"
 )
 
-// A known framework has two halves: what the coordinator asks, and what an agent
-// runs.
+// A known framework has two halves, what the coordinator asks, and what an agent
+// runs; and, if it can combine coverage, what does.
 type known struct {
 	framework.Description
-	agent worker.Framework
+	agent    worker.Framework
+	combiner framework.Combiner
 }
 
 // frameworks are all that there are, the first one for suites that name none. To
 // add one is one line here.
 func frameworks() []known {
 	return []known{
-		{pytest.Description{}, pytest.New()},
+		{pytest.Description{}, pytest.New(), pytest.Combiner{}},
 	}
 }
 
@@ -38,6 +41,12 @@ func description(name string) framework.Description {
 		}
 	}
 	return nil
+}
+
+// combining is the first framework that combines coverage of shards.
+func combining() known {
+	all := frameworks()
+	return all[slices.IndexFunc(all, func(f known) bool { return f.combiner != nil })]
 }
 
 // agents are the agents' halves.

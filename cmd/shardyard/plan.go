@@ -85,7 +85,7 @@ func (f *planFlags) plan(ctx context.Context, suite string, in io.Reader, out, e
 		return err
 	}
 	if f.tests == "" {
-		if err := p.collectable(&f.placeFlags, req.Args); err != nil {
+		if err := p.collectable(&f.placeFlags, req.Session.Args); err != nil {
 			return err
 		}
 	}
@@ -151,7 +151,7 @@ func (f *planFlags) discover(ctx context.Context, p *project, req orchestrator.R
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(req.Out)) }()
 	deps := orchestrator.Deps{
-		Engine: eng, Sinks: []orchestrator.Sink{steps{errs}}, Terminal: errs, Logger: logger, Now: time.Now,
+		Engine: eng, Framework: description(req.Session.Framework), Sinks: []orchestrator.Sink{steps{errs}}, Terminal: errs, Logger: logger, Now: time.Now,
 	}
 	if db != nil {
 		deps.History = db

@@ -121,7 +121,7 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 	if err != nil {
 		return nil, err
 	}
-	if err := p.collectable(&f.placeFlags, req.Args); err != nil {
+	if err := p.collectable(&f.placeFlags, req.Session.Args); err != nil {
 		return nil, err
 	}
 	eng, why, err := f.open(ctx, p, &req, logger)
@@ -147,7 +147,7 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 	logs := results.WorkerLogs()
 	defer func() { err = errors.Join(err, broken(logs.Close())) }()
 	deps := orchestrator.Deps{
-		Engine: eng, Sinks: []orchestrator.Sink{console, logs}, Terminal: console, Logger: logger, Now: time.Now,
+		Engine: eng, Framework: description(req.Session.Framework), Sinks: []orchestrator.Sink{console, logs}, Terminal: console, Logger: logger, Now: time.Now,
 		Notes: p.notes(why),
 	}
 	if db != nil {

@@ -295,6 +295,7 @@ type (
 	Covered struct {
 		Percent   float64 `json:"percent"`
 		FailUnder float64 `json:"fail_under,omitempty"` // 0 is no limit
+		Under     bool    `json:"under,omitempty"`      // Percent misses the limit
 		Complete  bool    `json:"complete"`
 		Reason    string  `json:"reason,omitempty"` // why it is not complete
 	}

@@ -143,7 +143,7 @@ func (f *findings) machinery(r *Report) {
 
 func (f *findings) gates(r *Report) {
 	if r.Coverage.Below() {
-		f.add(ExitGate, ReasonUnderLimit, "coverage %s is under the limit of %s", r.Coverage.RoundedDown(), Percent(r.Coverage.FailUnder))
+		f.add(ExitGate, ReasonUnderLimit, "coverage %s is under the limit of %s", Percent(r.Coverage.Percent), Percent(r.Coverage.FailUnder))
 	}
 	if n := r.Totals.Flaky; n > 0 && slices.Contains(r.FailOn, "flaky") {
 		f.add(ExitGate, ReasonFlaky, "%s flaky, and --fail-on flaky is set", Count(n, "test is", "tests are"))

@@ -30,8 +30,9 @@ func TestExitCode(t *testing.T) {
 		{"collection errors, tests not run", Report{Totals: Totals{Discovered: 5, CollectErrors: 1, CollectStop: true, NotRun: 5}}, 1, []string{"1 file could not be collected", "5 tests not run"}},
 		{"collection errors, continued", Report{Totals: Totals{Discovered: 1, Passed: 1, CollectErrors: 1}}, 1, []string{"1 file could not be collected"}},
 		{"coverage incomplete", Report{Totals: green, Coverage: &Coverage{Percent: 10, FailUnder: 90, Reason: "worker-2 left none"}}, 3, []string{"coverage is incomplete: worker-2 left none"}},
-		{"coverage low", Report{Totals: green, Coverage: &Coverage{Percent: 84.996, FailUnder: 85, Complete: true}}, 5, []string{"coverage 84.99 % is under the limit of 85 %"}},
+		{"coverage low", Report{Totals: green, Coverage: &Coverage{Percent: 84.996, FailUnder: 85, Under: true, Complete: true}}, 5, []string{"coverage 84.996 % is under the limit of 85 %"}},
 		{"coverage at the limit", Report{Totals: green, Coverage: &Coverage{Percent: 85, FailUnder: 85, Complete: true}}, 0, nil},
+		{"coverage that its tool rounds up to the limit", Report{Totals: green, Coverage: &Coverage{Percent: 84.7, FailUnder: 85, Complete: true}}, 0, nil},
 		{"flaky", Report{Totals: Totals{Discovered: 1, Flaky: 1}}, 0, nil},
 		{"flaky when asked", Report{Totals: Totals{Discovered: 1, Flaky: 1}, FailOn: []string{"flaky"}}, 5, []string{"1 test is flaky, and --fail-on flaky is set"}},
 		{"the framework is not content", Report{Totals: green, Concluded: &Concluded{Code: 1}}, 1, []string{"the framework itself ended with status 1: what it printed says why"}},
@@ -44,7 +45,7 @@ func TestExitCode(t *testing.T) {
 		{
 			"all at once", Report{
 				Totals: Totals{Discovered: 4, Failed: 1, Flaky: 1, NotRun: 2}, Stopped: &Stopped{Reason: "interrupted", Signal: "interrupt"}, FailOn: []string{"flaky"},
-				Faults: []Fault{{Infrastructure, "lost"}, {Usage, "bad"}}, Coverage: &Coverage{Percent: 1, FailUnder: 2, Complete: true},
+				Faults: []Fault{{Infrastructure, "lost"}, {Usage, "bad"}}, Coverage: &Coverage{Percent: 1, FailUnder: 2, Under: true, Complete: true},
 			}, 130, []string{
 				"interrupted", "bad", "1 test failed", "2 tests not run: interrupted", "lost", "coverage 1 % is under the limit of 2 %",
 				"1 test is flaky, and --fail-on flaky is set",

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -70,12 +69,5 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%d B", n)
 }
 
-// Percent is p, of 100, with at most one digit: "87.4 %". It never rounds up
-// to 100.
-func Percent(p float64) string {
-	r := math.Round(p*10) / 10
-	if r >= 100 && p < 100 {
-		r = 99.9
-	}
-	return strconv.FormatFloat(r, 'f', -1, 64) + " %"
-}
+// Percent is p, of 100, as it was said: "87.4 %".
+func Percent(p float64) string { return strconv.FormatFloat(p, 'f', -1, 64) + " %" }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
-	"strconv"
 	"time"
 
 	"github.com/shardyard/shardyard/worker"
@@ -108,23 +106,19 @@ type Times struct {
 	Saved Duration `json:"saved_ms,omitempty"`
 }
 
-// Coverage is the combined coverage.
+// Coverage is the combined coverage. Percent and Under are the word of the tool
+// that measured: it rounds as its users know it.
 type Coverage struct {
 	Percent   float64 `json:"percent"`
-	FailUnder float64 `json:"fail_under,omitempty"`
+	FailUnder float64 `json:"fail_under,omitempty"` // 0 is no limit
+	Under     bool    `json:"under,omitempty"`      // Percent misses the limit
 	Complete  bool    `json:"complete"`
 	Reason    string  `json:"reason,omitempty"`
 }
 
 // Below says that a complete coverage is under its limit.
 func (c *Coverage) Below() bool {
-	return c != nil && c.Complete && c.FailUnder > 0 && c.Percent < c.FailUnder
-}
-
-// RoundedDown is the percentage rounded down, so that it never reads as the limit
-// that it misses.
-func (c *Coverage) RoundedDown() string {
-	return strconv.FormatFloat(math.Floor(c.Percent*100+1e-6)/100, 'f', -1, 64) + " %"
+	return c != nil && c.Complete && c.Under
 }
 
 // Step is a step of the pipeline.

@@ -99,7 +99,7 @@ func failing() *script {
 	s.at(5941, TestStarted{Worker: 4, Test: "tests/b.py::test_void", Attempt: 2, Token: 9, File: "tests/b.py"})
 	s.at(5950, TestFinished{Worker: 4, Test: "tests/b.py::test_void", Attempt: 2, Outcome: worker.Passed, Call: 9e6, First: true})
 	s.at(6000, WorkerClosed{Worker: 1}, WorkerClosed{Worker: 2, Code: 1}, WorkerClosed{Worker: 4, Code: 1})
-	s.at(6100, StepStarted{Name: "conclude"}, Covered{Percent: 79.96, FailUnder: 85, Complete: true},
+	s.at(6100, StepStarted{Name: "conclude"}, Covered{Percent: 79.96, FailUnder: 85, Under: true, Complete: true},
 		Concluded{Code: 1, Files: []string{"junit.xml"}}, StepFinished{Name: "conclude", Duration: 300e6})
 	s.end(6500)
 	return s

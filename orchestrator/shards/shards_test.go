@@ -34,7 +34,7 @@ func (c *cov) Combine(_ context.Context, data shards.Coverage, emit func(report.
 	}
 	ev := report.Covered{Percent: c.percent, Complete: len(data.Missing) == 0, Reason: strings.Join(data.Missing, "; ")}
 	if data.Limit != nil {
-		ev.FailUnder = *data.Limit
+		ev.FailUnder, ev.Under = *data.Limit, c.percent < *data.Limit
 	}
 	emit(ev)
 	return nil

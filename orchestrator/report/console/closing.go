@@ -128,7 +128,7 @@ func Measures(r *report.Report, color bool) string {
 		case !c.Complete:
 			parts = append(parts, p.red("cover INCOMPLETE")+" ("+report.Percent(c.Percent)+" of what there is)")
 		case c.Below():
-			parts = append(parts, p.red("cover "+c.RoundedDown())+" (limit "+report.Percent(c.FailUnder)+")")
+			parts = append(parts, p.red("cover "+report.Percent(c.Percent))+" (limit "+report.Percent(c.FailUnder)+")")
 		default:
 			parts = append(parts, "cover "+report.Percent(c.Percent))
 		}

@@ -192,7 +192,7 @@ func TestClosingAsDesigned(t *testing.T) {
 			Duration: report.Duration(112 * time.Second), Predicted: report.Duration(107 * time.Second), Serial: report.Duration(580 * time.Second),
 			Speedup: 5.18, Total: report.Duration(602 * time.Second), Balance: 0.94, Cache: "warm", Saved: report.Duration(48 * time.Second),
 		},
-		Coverage: &report.Coverage{Percent: 87.41, Complete: true},
+		Coverage: &report.Coverage{Percent: 87.4, Complete: true},
 		Workers:  make([]report.Worker, 8),
 		Tests: []report.Test{{
 			Test: "tests/api/test_auth.py::test_expired", Verdict: report.Fail, Message: "AssertionError: 401 != 403",
