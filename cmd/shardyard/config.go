@@ -21,11 +21,12 @@ func newConfigCommand() *cobra.Command {
 		Use:   "config",
 		Short: "Check and show the project's configuration",
 		Example: `  shardyard config verify
-  shardyard config show`,
+  shardyard config show
+  shardyard config schema --write`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newConfigVerifyCommand(), newConfigShowCommand())
+	cmd.AddCommand(newConfigVerifyCommand(), newConfigShowCommand(), newConfigSchemaCommand())
 	return cmd
 }
 

@@ -105,6 +105,8 @@ var proofs = slices.Concat(
 		{cmd: "init", flag: "force", with: "--force", without: "--force=false", want: "wrote "},
 		{cmd: "init", flag: "stdout", with: "--stdout", without: "--stdout=false", want: "version: 1"},
 		{cmd: "config verify", flag: "json", with: "--json", want: `"valid": true`},
+		{cmd: "config schema", flag: "directory", with: "--write -C nowhere", without: "--write", want: "nowhere: no such file"},
+		{cmd: "config schema", flag: "write", with: "--write", want: "wrote .*schema.json"},
 		{cmd: "config show", flag: "json", with: "--json", want: `"settings": `},
 
 		{cmd: "history show", flag: "json", with: "a.py::test_1 --json", without: "a.py::test_1", want: `"samples": `},

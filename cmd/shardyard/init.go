@@ -21,7 +21,9 @@ func newInitCommand() *cobra.Command {
 		Use:   "init",
 		Short: "Write a shardyard.yaml from what the project's files say",
 		Long: `Looks at the project's files, shows what it concludes from which of them, and writes it to shardyard.yaml with comments.
-A detected project runs without the file too: write it to change something, or to keep what was detected.`,
+A detected project runs without the file too: write it to change something, or to keep what was detected.
+
+Its first line tells editors of .shardyard/schema.json, which is written too: they complete and check the file then.`,
 		Example: `  shardyard init
   shardyard init --stdout      look, and write nothing
   shardyard init --force       in place of the file that is there`,
@@ -38,7 +40,8 @@ A detected project runs without the file too: write it to change something, or t
 			if d.Kind == "" && d.Unsupported == nil {
 				return fmt.Errorf("nothing to test was found in %s: %s; run init in the project's directory (-C DIR)", dir, d.Nothing)
 			}
-			text := []byte(configs.Init(d))
+			// Where an editor finds what may stand in the file.
+			text := []byte("# yaml-language-server: $schema=.shardyard/" + schemaName + "\n" + configs.Init(d))
 			if _, err := configs.Parse(configs.FileName, text, descriptions()); err != nil {
 				return fmt.Errorf("what was detected makes no valid config, which is a bug of shardyard's: %w", err)
 			}
@@ -46,7 +49,10 @@ A detected project runs without the file too: write it to change something, or t
 				_, err := cmd.OutOrStdout().Write(text)
 				return err
 			}
-			return writeConfig(dir, d, text, force, cmd.OutOrStdout())
+			if err := writeConfig(dir, d, text, force, cmd.OutOrStdout()); err != nil {
+				return err
+			}
+			return infra(writeSchema(dir))
 		},
 	}
 	directoryFlag(cmd, &dir)

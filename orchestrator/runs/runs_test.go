@@ -208,6 +208,22 @@ func TestMakeKeepsResultsOutOfGit(t *testing.T) {
 	}
 }
 
+func TestKeep(t *testing.T) {
+	project := t.TempDir()
+	for _, text := range []string{"one", "two"} {
+		path, err := runs.Of(project).Keep("schema.json", []byte(text))
+		if err != nil || path != ".shardyard/schema.json" {
+			t.Fatalf("%s, %v", path, err)
+		}
+		if got, err := os.ReadFile(filepath.Join(project, path)); err != nil || string(got) != text {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+	if got := names(t, filepath.Join(project, ".shardyard")); !slices.Equal(got, []string{".gitignore", "schema.json"}) {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestElsewhereHasNoLatest(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out", "of", "project")
 	r, err := runs.Elsewhere(dir)

@@ -65,13 +65,36 @@ func (s Store) Make(id string) (*Run, error) {
 	if err := os.Mkdir(r.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make a place for results: %w", err)
 	}
-	ignore := filepath.Join(s.project, own, ".gitignore")
-	if _, err := os.Stat(ignore); errors.Is(err, fs.ErrNotExist) {
-		if err := replace(ignore, []byte("# made by shardyard: results of runs\n*\n")); err != nil {
-			return nil, fmt.Errorf("keep results out of git: %w", err)
-		}
+	if err := s.ignore(); err != nil {
+		return nil, err
 	}
 	return r, nil
+}
+
+// Keep writes a file of shardyard's own beside the runs, whole or not at all,
+// and returns its path relative to the project, with slashes.
+func (s Store) Keep(name string, data []byte) (path string, err error) {
+	dir := filepath.Join(s.project, own)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make %s: %w; the project's directory must be writable", dir, err)
+	}
+	if err := replace(filepath.Join(dir, name), data); err != nil {
+		return "", fmt.Errorf("write %s: %w", filepath.Join(dir, name), err)
+	}
+	return own + "/" + name, s.ignore()
+}
+
+// ignore keeps git from seeing shardyard's directory. A file that is there
+// already is the user's.
+func (s Store) ignore() error {
+	file := filepath.Join(s.project, own, ".gitignore")
+	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := replace(file, []byte("# made by shardyard: results of runs\n*\n")); err != nil {
+		return fmt.Errorf("keep results out of git: %w", err)
+	}
+	return nil
 }
 
 // List returns the ids of the runs, newest first. It returns none when the
