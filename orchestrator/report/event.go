@@ -52,7 +52,7 @@ const (
 )
 
 // VerdictOf is the verdict of a test whose only attempt ended so. An expected
-// failure is a skip, as in pytest's JUnit files; an unexpected pass is a pass
+// failure is a skip, as in JUnit files; an unexpected pass is a pass
 // (a strict one arrives as failed). An outcome that is none of the known ones
 // is a failure.
 func VerdictOf(o worker.Outcome) Verdict {
