@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/worker"
 )
 
 // A conclusion makes one result of all that the workers reported: the
@@ -135,7 +136,7 @@ func (c *conclusion) writeOrder() (err error) {
 			if err != nil {
 				return err
 			}
-			if at, err = c.spool.append(nil, record{Test: res.Test.ID, Kind: "died", Data: reason}); err != nil {
+			if at, err = c.spool.append(nil, "", worker.Reported{Test: res.Test.ID, Kind: "died", Data: reason}); err != nil {
 				return err
 			}
 		}

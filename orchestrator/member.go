@@ -28,7 +28,8 @@ type member struct {
 	released, draining bool
 	closed             *worker.Closed
 	gone               bool
-	died               bool // a process of its session ended before its time
+	died               bool   // a process of its session ended before its time
+	settings           []byte // of its session, as far as they have come
 }
 
 func (m *member) name() string { return report.WorkerName(int(m.id)) }

@@ -134,6 +134,6 @@ func (l *loop) known(ctx context.Context, m *member, reports []json.RawMessage) 
 	}
 	l.emit(report.Inventoried{File: inventoryFile, Tests: len(l.census.Tests())})
 	for _, rep := range reports {
-		l.keep(ctx, 0, record{Worker: m.name(), Kind: "collect", Data: rep})
+		l.keep(ctx, m, 0, worker.Reported{Kind: "collect", Data: rep})
 	}
 }

@@ -15,29 +15,45 @@ type settings struct {
 	MaxFail int      `json:"maxfail"`
 }
 
-// reported keeps one of the framework's reports for the conclusion.
+// reported keeps one of the framework's reports, or a piece of one, for the
+// conclusion.
 func (l *loop) reported(ctx context.Context, m *member, rep worker.Reported) {
 	if rep.Kind == "settings" && l.settings == nil {
-		l.settings = &settings{}
-		if err := json.Unmarshal(rep.Data, l.settings); err != nil {
-			l.note(report.Warning, "%s sent settings that cannot be read: %v", m.name(), err)
-		}
-		for _, n := range l.settings.Notes {
-			l.note(report.Info, "%s", n)
-		}
+		l.learn(m, rep)
 	}
-	rec := record{Worker: m.name(), Test: rep.Test, Kind: rep.Kind, Data: rep.Data}
 	token := worker.Token(0)
 	if rep.Test != "" {
 		if token = l.ran.lease(m.id, rep.Test); token == 0 {
 			return // of a lease that this worker never had
 		}
 	}
-	l.keep(ctx, token, rec)
+	l.keep(ctx, m, token, rep)
 }
 
-func (l *loop) keep(ctx context.Context, token worker.Token, rec record) {
-	if err := l.spool.add(token, rec); err != nil {
+// maxSettings bounds the settings of a session, in bytes.
+const maxSettings = 4 << 20
+
+// learn reads the settings of the first session that has sent all of its own.
+func (l *loop) learn(m *member, rep worker.Reported) {
+	if rep.Offset == 0 {
+		m.settings = nil
+	}
+	m.settings = append(m.settings, rep.Data...)
+	if rep.More && len(m.settings) < maxSettings {
+		return
+	}
+	l.settings = &settings{}
+	if err := json.Unmarshal(m.settings, l.settings); err != nil {
+		l.note(report.Warning, "%s sent settings that cannot be read: %v", m.name(), err)
+	}
+	m.settings = nil
+	for _, n := range l.settings.Notes {
+		l.note(report.Info, "%s", n)
+	}
+}
+
+func (l *loop) keep(ctx context.Context, m *member, token worker.Token, rep worker.Reported) {
+	if err := l.spool.add(m.name(), token, rep); err != nil {
 		l.unkept(ctx, err)
 	}
 }

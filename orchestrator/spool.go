@@ -2,6 +2,8 @@ package orchestrator
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,6 +26,7 @@ type spool struct {
 	size int64
 	of   map[attempt][]extent // reports of an attempt, in the order of arrival
 	rest []extent             // reports of sessions
+	open map[string][]extent  // by worker: what there is of a report whose next piece is still to come
 
 	mu      sync.Mutex
 	changed sync.Cond
@@ -37,25 +40,25 @@ type attempt struct {
 	token worker.Token
 }
 
-// An extent is a stretch of whole records.
+// An extent is a stretch of the file. The extents of an attempt are whole
+// records once they are put together.
 type extent struct {
 	offset int64
-	length int
+	length int64
 }
 
-func (e extent) end() int64 { return e.offset + int64(e.length) }
+func (e extent) end() int64 { return e.offset + e.length }
 
 // MarshalJSON implements json.Marshaler: [offset, length] in bytes.
 func (e extent) MarshalJSON() ([]byte, error) {
 	return fmt.Appendf(nil, "[%d,%d]", e.offset, e.length), nil
 }
 
-// A record is one line of the conclusion's reports.jsonl.
+// A record is one line of the conclusion's reports.jsonl, without its data.
 type record struct {
-	Worker string          `json:"worker"`
-	Test   worker.TestID   `json:"test,omitempty"`
-	Kind   string          `json:"kind"`
-	Data   json.RawMessage `json:"data"`
+	Worker string        `json:"worker"`
+	Test   worker.TestID `json:"test"`
+	Kind   string        `json:"kind"`
 }
 
 func newSpool(path string) (*spool, error) {
@@ -63,42 +66,81 @@ func newSpool(path string) (*spool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keep reports: %w", err)
 	}
-	s := &spool{file: f, w: bufio.NewWriterSize(f, 256<<10), of: map[attempt][]extent{}}
+	s := &spool{file: f, w: bufio.NewWriterSize(f, 256<<10), of: map[attempt][]extent{}, open: map[string][]extent{}}
 	s.changed.L = &s.mu
 	return s, nil
 }
 
-// add keeps one report. The zero token is of the session.
-func (s *spool) add(token worker.Token, rec record) error {
-	to, key := &s.rest, attempt{rec.Test, token}
-	if token != 0 {
-		list := s.of[key]
-		to = &list
+// add keeps a report of a worker, or a piece of one: the client has held it
+// against the piece before. The zero token is of the session.
+func (s *spool) add(from string, token worker.Token, rep worker.Reported) error {
+	at, open := s.open[from]
+	delete(s.open, from)
+	switch {
+	case rep.Offset == 0:
+		at = nil // one that was never finished is given up
+	case !open:
+		return nil
 	}
-	var err error
-	if *to, err = s.append(*to, rec); err == nil && token != 0 {
-		s.of[key] = *to
+	at, err := s.append(at, from, rep)
+	switch {
+	case err != nil:
+		return fmt.Errorf("keep report of %s: %w", cmp.Or(string(rep.Test), from), err)
+	case rep.More:
+		s.open[from] = at
+	case token == 0:
+		s.rest = join(s.rest, at...)
+	default:
+		key := attempt{rep.Test, token}
+		s.of[key] = join(s.of[key], at...)
 	}
+	return nil
+}
+
+// append writes a report, or a piece of one, behind all others, and adds where
+// it is to a list. The data is copied as it is: a record is a line of JSON if
+// the data is JSON, and a line if not.
+func (s *spool) append(to []extent, from string, rep worker.Reported) ([]extent, error) {
+	at, data := s.size, rep.Data
+	if bytes.IndexByte(data, '\n') >= 0 {
+		data = bytes.ReplaceAll(data, []byte{'\n'}, []byte{' '})
+	}
+	if rep.Offset == 0 {
+		head, err := json.Marshal(record{from, rep.Test, rep.Kind})
+		if err != nil {
+			return to, err
+		}
+		if err := s.write(append(head[:len(head)-1], `,"data":`...)); err != nil {
+			return to, err
+		}
+	}
+	if err := s.write(data); err != nil {
+		return to, err
+	}
+	if !rep.More {
+		if err := s.write([]byte("}\n")); err != nil {
+			return to, err
+		}
+	}
+	return join(to, extent{at, s.size - at}), nil
+}
+
+func (s *spool) write(p []byte) error {
+	n, err := s.w.Write(p)
+	s.size += int64(n)
 	return err
 }
 
-// append writes a record behind all others, and adds where it is to a list.
-func (s *spool) append(to []extent, rec record) ([]extent, error) {
-	line, err := encodeLine(rec)
-	if err != nil {
-		return to, fmt.Errorf("keep report of %s: %w", rec.Test, err)
+// join adds extents to a list. Two that touch are one.
+func join(to []extent, more ...extent) []extent {
+	for _, e := range more {
+		if last := len(to) - 1; last >= 0 && to[last].end() == e.offset {
+			to[last].length += e.length
+		} else {
+			to = append(to, e)
+		}
 	}
-	at := s.size
-	n, err := s.w.Write(line)
-	s.size += int64(n)
-	if err != nil {
-		return to, fmt.Errorf("keep report of %s: %w", rec.Test, err)
-	}
-	if last := len(to) - 1; last >= 0 && to[last].end() == at {
-		to[last].length += len(line)
-		return to, nil
-	}
-	return append(to, extent{at, len(line)}), nil
+	return to
 }
 
 // flush lets followers read what there is.
@@ -156,26 +198,4 @@ func (s *spool) close() error {
 		return fmt.Errorf("keep reports: %w", err)
 	}
 	return nil
-}
-
-// encodeLine is one line of JSON. The data of a record is copied untouched.
-func encodeLine(rec record) ([]byte, error) {
-	worker, err := json.Marshal(rec.Worker)
-	if err != nil {
-		return nil, err
-	}
-	test, err := json.Marshal(rec.Test)
-	if err != nil {
-		return nil, err
-	}
-	kind, err := json.Marshal(rec.Kind)
-	if err != nil {
-		return nil, err
-	}
-	line := make([]byte, 0, len(rec.Data)+len(test)+64)
-	line = append(append(line, `{"worker":`...), worker...)
-	line = append(append(line, `,"test":`...), test...)
-	line = append(append(line, `,"kind":`...), kind...)
-	line = append(append(line, `,"data":`...), rec.Data...)
-	return append(line, '}', '\n'), nil
 }

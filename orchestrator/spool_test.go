@@ -1,7 +1,6 @@
 package orchestrator
 
 import (
-	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
@@ -19,17 +18,30 @@ func TestSpoolGivesAnAttemptBackAsItCame(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A lone surrogate is valid JSON, and no valid UTF-8 once it is decoded.
-	data := json.RawMessage(`{"longrepr":"\ud800 <b>&"}`)
-	add := func(token worker.Token, rec record) {
+	data := `{"longrepr":"\ud800 <b>&"}`
+	add := func(from string, token worker.Token, rep worker.Reported, data string) {
 		t.Helper()
-		if err := s.add(token, rec); err != nil {
+		rep.Data = []byte(data)
+		if err := s.add(from, token, rep); err != nil {
 			t.Fatal(err)
 		}
 	}
-	add(0, record{Worker: "worker-1", Kind: "settings", Data: json.RawMessage(`{}`)})
-	add(1, record{Worker: "worker-1", Test: "t", Kind: "report", Data: json.RawMessage(`"first attempt"`)})
-	add(2, record{Worker: "worker-2", Test: "t", Kind: "report", Data: data})
-	add(2, record{Worker: "worker-2", Test: "t", Kind: "logfinish", Data: json.RawMessage(`{}`)})
+	report := worker.Reported{Test: "t", Kind: "report"}
+	add("worker-1", 0, worker.Reported{Kind: "settings"}, `{}`)
+	add("worker-1", 1, report, `"first attempt"`)
+	add("worker-2", 2, report, data)
+	add("worker-2", 2, worker.Reported{Test: "t", Kind: "logfinish"}, `{}`)
+	// A long one comes in pieces, between which others come.
+	add("worker-1", 4, worker.Reported{Test: "long", Kind: "report", More: true}, `"lo`)
+	add("worker-2", 0, worker.Reported{Kind: "warning", More: true}, `"war`)
+	add("worker-1", 4, worker.Reported{Test: "long", Kind: "report", Offset: 3, More: true}, `n`)
+	add("worker-2", 0, worker.Reported{Kind: "warning", Offset: 4}, `ning"`)
+	add("worker-1", 4, worker.Reported{Test: "long", Kind: "report", Offset: 4}, `g"`)
+	add("worker-1", 4, worker.Reported{Test: "long", Kind: "logfinish"}, "1,\n2")
+	// What is never finished counts for nothing, whatever comes instead.
+	add("worker-1", 5, worker.Reported{Test: "cut", Kind: "report", More: true}, `"`)
+	add("worker-1", 5, worker.Reported{Test: "cut", Kind: "logfinish"}, `{}`)
+	add("worker-1", 5, worker.Reported{Test: "cut", Kind: "report", Offset: 1}, `"`)
 
 	all := make(chan string)
 	go func() { // who follows it reads what there is, and waits for more
@@ -42,7 +54,7 @@ func TestSpoolGivesAnAttemptBackAsItCame(t *testing.T) {
 	if err := s.flush(); err != nil {
 		t.Fatal(err)
 	}
-	add(3, record{Worker: "worker-2", Test: "u", Kind: "report", Data: json.RawMessage(`"late"`)})
+	add("worker-2", 3, worker.Reported{Test: "u", Kind: "report"}, `"late"`)
 	if err := s.finish(); err != nil {
 		t.Fatal(err)
 	}
@@ -58,13 +70,21 @@ func TestSpoolGivesAnAttemptBackAsItCame(t *testing.T) {
 		`{"worker":"worker-2","test":"t","kind":"logfinish","data":{}}` + "\n"; len(got) != 1 || at(got) != want {
 		t.Errorf("at %v there is\n%s\nwant\n%s", got, at(got), want)
 	}
+	if got, want := at(s.of[attempt{"long", 4}]), `{"worker":"worker-1","test":"long","kind":"report","data":"long"}
+{"worker":"worker-1","test":"long","kind":"logfinish","data":1, 2}
+`; got != want {
+		t.Errorf("the report in pieces is\n%s\nwant\n%s", got, want)
+	}
+	if got, want := at(s.of[attempt{"cut", 5}]), `{"worker":"worker-1","test":"cut","kind":"logfinish","data":{}}`+"\n"; got != want {
+		t.Errorf("beside a report that was never finished there is\n%s\nwant\n%s", got, want)
+	}
 	if got := s.of[attempt{"t", 3}]; got != nil {
 		t.Errorf("an attempt that never was is at %v", got)
 	}
 	if got := at(s.of[attempt{"u", 3}]); !strings.Contains(got, "late") {
 		t.Errorf("what came late is %q", got)
 	}
-	if got := at(s.rest); !strings.Contains(got, "settings") || strings.Contains(got, "report") {
+	if got := at(s.rest); !strings.Contains(got, "settings") || !strings.Contains(got, `"warning"}`) || strings.Contains(got, "report") {
 		t.Errorf("the session's records are %q", got)
 	}
 	if err := s.close(); err != nil {

@@ -71,7 +71,7 @@ func (c *Client) put(ctx context.Context, path string, mode uint32, r io.Reader)
 	id, events, done := c.begin()
 	defer done()
 	chunk := Chunk{ID: id, Path: path, Mode: mode}
-	buf := make([]byte, chunkSize)
+	buf := make([]byte, MaxFrame)
 	for !chunk.Last {
 		n, err := io.ReadFull(r, buf)
 		chunk.Data, chunk.Last = buf[:n], err != nil

@@ -184,8 +184,12 @@ func (c *Client) shut(reason error) {
 func (c *Client) read() {
 	defer c.wg.Done()
 	defer close(c.events)
+	var pieces joint
 	for {
 		event, err := c.conn.Receive()
+		if err == nil && event.Reported != nil {
+			err = pieces.check(*event.Reported)
+		}
 		if err != nil {
 			if errors.Is(err, io.EOF) {
 				err = errors.New("its stream ended")

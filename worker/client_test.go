@@ -94,13 +94,18 @@ func TestHeartbeatBusy(t *testing.T) {
 
 // Whatever an agent sends, the client ends with one error that says what came.
 func TestHostileAgent(t *testing.T) {
-	flood := strings.Repeat(`{"output":{"id":77,"stream":"stdout","data":"eA=="}}`+"\n", 5000)
+	flood := strings.Repeat(`{"output":{"id":77,"stream":"stdout"},"size":1}`+"\nx\n", 5000)
 	for name, tc := range map[string]struct{ in, say string }{
 		"garbage":       {"bash: agent: not found\n", `"bash: agent: not found\n"`},
 		"nothing":       {"", "its stream ended"},
 		"unknown calls": {flood + `{"exited":{"id":78,"code":0}}` + "\n" + `{"file":{"id":5,"last":true}}` + "\n", "its stream ended"},
 		"pongs":         {strings.Repeat(`{"pong":{"seq":-1}}`+"\n", 5000), "its stream ended"},
 		"greetings":     {strings.Repeat(`{"hello":{"version":1}}`+"\n", 5000), "its stream ended"},
+		"lost piece":    {`{"reported":{"test":"t","kind":"k","more":true},"size":1}` + "\nx\n" + `{"reported":{"test":"t","kind":"k","offset":2}}` + "\n", "do not fit"},
+		"no beginning":  {`{"reported":{"test":"t","kind":"k","offset":2}}` + "\n", "do not fit"},
+		"other piece":   {`{"reported":{"test":"t","kind":"k","more":true},"size":1}` + "\nx\n" + `{"reported":{"test":"u","kind":"k","offset":1}}` + "\n", "do not fit"},
+		"before it":     {`{"reported":{"test":"t","kind":"k","offset":-1}}` + "\n", "do not fit"},
+		"endless":       {`{"reported":{"test":"t","kind":"k","offset":1073741825}}` + "\n", "the longest has"},
 		"wrong counts":  {`{"end":{"requests":0,"events":9}}` + "\n", "it sent 9 messages, and 0 arrived"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -127,8 +132,8 @@ func TestHostileAgent(t *testing.T) {
 func TestHelloRefused(t *testing.T) {
 	c, agent := peer(worker.ClientOptions{})
 	go func() { _, _ = io.Copy(io.Discard, agent) }()
-	go func() { _, _ = fmt.Fprintln(agent, `{"hello":{"version":2}}`) }()
-	if _, err := c.Hello(t.Context(), worker.Greeting{}); err == nil || !strings.Contains(err.Error(), "version 2") {
+	go func() { _, _ = fmt.Fprintln(agent, `{"hello":{"version":99}}`) }()
+	if _, err := c.Hello(t.Context(), worker.Greeting{}); err == nil || !strings.Contains(err.Error(), "version 99") {
 		t.Errorf("got %v", err)
 	}
 	c.Close()

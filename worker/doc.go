@@ -1,12 +1,12 @@
 // Package worker is the contract between the coordinator and a worker, and the
 // agent that serves it inside the worker.
 //
-// The contract is JSON lines over a pair of byte streams, in practice the
+// The contract is lines of JSON over a pair of byte streams, in practice the
 // stdin and stdout of the worker's first process. The coordinator sends a
-// [Request] per line, the agent sends an [Event] per line. No line is longer
-// than [MaxFrame] bytes: a longer message is cut into parts, which are
-// interleaved with other messages, so that a [Pong] never waits behind a
-// coverage file.
+// [Request] per line, the agent sends an [Event] per line. What travels as it
+// is, like a framework's report, stands behind its line. Neither is longer than
+// [MaxFrame] bytes: what is longer comes in pieces, and urgent messages go
+// between them, so that a [Pong] never waits behind a coverage file.
 //
 // [Serve] is the agent: it runs commands, moves files, and gives a session's
 // leases to its [Framework]. [Client] is the coordinator's side. An agent whose

@@ -11,9 +11,6 @@ import (
 	"time"
 )
 
-// chunkSize is the data in one Output or Chunk: its base64 fits into a frame.
-const chunkSize = 45 << 10
-
 // drainTime is how long output is read after a command has ended, when
 // processes that it left behind hold its pipes open.
 const drainTime = 2 * time.Second
@@ -144,7 +141,7 @@ type outlet struct {
 
 func (o *outlet) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
-		n := min(len(rest), chunkSize)
+		n := min(len(rest), MaxFrame)
 		o.emit(Output{ID: o.id, Stream: o.stream, Data: rest[:n]})
 		rest = rest[n:]
 	}

@@ -117,7 +117,7 @@ func (a *agent) sendFile(ctx context.Context, g Get) error {
 		return fmt.Errorf("read %s: not a regular file", g.Path)
 	}
 	chunk := Chunk{ID: g.ID, Path: g.Path, Mode: uint32(info.Mode().Perm())}
-	buf := make([]byte, chunkSize)
+	buf := make([]byte, MaxFrame)
 	for !chunk.Last {
 		if ctx.Err() != nil {
 			return ctx.Err()

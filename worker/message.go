@@ -3,10 +3,7 @@ package worker
 import "encoding/json"
 
 // Version is the version of the contract. The agent refuses another one.
-const Version = 1
-
-// MaxFrame is the length in bytes of the longest line on the wire.
-const MaxFrame = 64 << 10
+const Version = 2
 
 // A TestID names a test. It is minted by the framework's adapter in the
 // worker, and is opaque to everything else: it is compared and carried, never
@@ -105,7 +102,7 @@ type Exited struct {
 type Output struct {
 	ID     int64  `json:"id,omitempty"` // Exec.ID; 0 for the session's own output
 	Stream string `json:"stream"`       // "stdout" or "stderr"
-	Data   []byte `json:"data"`
+	Data   []byte `json:"-"`            // at most MaxFrame; it travels as it is
 	// Dropped counts bytes that were left out here because of a limit.
 	Dropped int64 `json:"dropped,omitempty"`
 }
@@ -115,7 +112,7 @@ type Chunk struct {
 	ID   int64  `json:"id"`
 	Path string `json:"path,omitempty"` // with the first piece
 	Mode uint32 `json:"mode,omitempty"` // permission bits, with the first piece; 0 means 0644
-	Data []byte `json:"data,omitempty"`
+	Data []byte `json:"-"`              // at most MaxFrame; it travels as it is
 	Last bool   `json:"last,omitempty"`
 	// Error ends the transfer: the file cannot be read or written.
 	Error string `json:"error,omitempty"`
@@ -195,6 +192,8 @@ type Discovered struct {
 	// DurationMS is how long opening took; a full session tells it of the
 	// suite instead.
 	DurationMS float64 `json:"duration_ms,omitempty"`
+	// More says that the list goes on in the next Discovered of this file.
+	More bool `json:"more,omitempty"`
 }
 
 // Collected ends a full session's discovery.
@@ -244,12 +243,23 @@ type Started struct {
 	Token Token  `json:"token"`
 }
 
-// Reported carries one report of the framework's own, untouched.
+// Reported carries one report of the framework's own, or a piece of a long
+// one. A report is JSON without line ends; on its way to the conclusion nobody
+// looks into it.
 type Reported struct {
-	Test TestID          `json:"test,omitempty"` // empty: of the session
-	Kind string          `json:"kind"`           // the framework's: "logstart", "report", "logfinish", "warning", ...
-	Data json.RawMessage `json:"data"`
+	Test TestID `json:"test,omitempty"` // empty: of the session
+	Kind string `json:"kind"`           // the framework's: "logstart", "report", "logfinish", "warning", ...
+	// Offset is where in its report a piece begins; More says that another one
+	// follows. Pieces of a report come in order, and no other report between
+	// them. A report that is never finished counts for nothing.
+	Offset int64  `json:"offset,omitempty"`
+	More   bool   `json:"more,omitempty"`
+	Data   []byte `json:"-"` // at most MaxFrame on the wire; an agent cuts what is longer
 }
+
+// MaxReport is the length in bytes of the longest report. A worker that sends
+// a longer one is lost.
+const MaxReport = 1 << 30
 
 // Outcome is the word for how one attempt at a test ended.
 type Outcome string

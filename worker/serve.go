@@ -88,6 +88,7 @@ type agent struct {
 	greeted    bool
 	files      map[int64]*incoming
 	wg         sync.WaitGroup // of commands, transfers, the session, and a conclusion
+	pieces     sync.Mutex     // held while those of one report are sent
 
 	mu         sync.Mutex
 	execs      map[int64]context.CancelFunc
@@ -239,7 +240,18 @@ func (a *agent) end() error {
 func (a *agent) send(e Event) { a.note(e, a.conn.Reply(e)) }
 
 // emit sends from any other goroutine, and waits while too much is queued.
-func (a *agent) emit(e Event) { a.note(e, a.conn.Send(e)) }
+// A report and output that are longer than a frame are sent in pieces.
+func (a *agent) emit(e Event) {
+	if e.Reported == nil && (e.Output == nil || len(e.Output.Data) <= MaxFrame) {
+		a.note(e, a.conn.Send(e))
+		return
+	}
+	a.pieces.Lock()
+	defer a.pieces.Unlock()
+	for piece := range e.pieces() {
+		a.note(piece, a.conn.Send(piece))
+	}
+}
 
 // note handles an event that could not be sent. When the stream is broken that
 // is the end of the agent, which its reader will see; else it is said.

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +58,13 @@ func (f *script) Run(ctx context.Context, open worker.Open, s worker.Stream) (wo
 		case "stop":
 			s.Emit(finished(t))
 			return worker.Exit{Code: 2, Stop: "enough"}, nil
+		case "cut": // in the middle of a report
+			s.Emit(worker.Event{Reported: &worker.Reported{Test: t.ID, Kind: "report", More: true, Data: make([]byte, 2*worker.MaxFrame)}})
+			return worker.Exit{Cause: "signal", Code: 137, Test: t.ID}, nil
+		case "talk": // more than fits into a message
+			s.Emit(worker.Event{Output: &worker.Output{Stream: "stdout", Data: long, Dropped: 1}})
+			s.Emit(worker.Event{Reported: &worker.Reported{Test: t.ID, Kind: "report", Data: long}})
+			s.Emit(worker.Event{Reported: &worker.Reported{Test: t.ID, Kind: "end"}})
 		case "hold":
 			f.reply <- t
 			select {
@@ -73,6 +81,9 @@ func (f *script) Run(ctx context.Context, open worker.Open, s worker.Stream) (wo
 		s.Emit(finished(t))
 	}
 }
+
+// long is more than fits into a message.
+var long = bytes.Repeat([]byte("0123456789abcdef"), (worker.MaxMessage+100)/16)
 
 func finished(t worker.Leased) worker.Event {
 	return worker.Event{Finished: &worker.Finished{Test: t.ID, Token: t.Token, Outcome: worker.Passed}}
@@ -269,6 +280,43 @@ func TestConclude(t *testing.T) {
 		if _, err := c.Conclude(t.Context(), bad, nil); err == nil {
 			t.Errorf("%+v gave no error", bad)
 		}
+	}
+	quit(t, c, done)
+}
+
+// A report of any length arrives, in pieces, and so does output; one that its
+// process does not finish is followed by others.
+func TestSessionLongReports(t *testing.T) {
+	c, done := serve(t, worker.Greeting{}, &script{})
+	send(t, c, session("/"), lease(1, "cut-1", "talk-2"), drain)
+	var told []string
+	var report, output []byte
+	dropped := int64(0)
+	for e := range c.Events() {
+		switch {
+		case e.Reported != nil:
+			if report = append(report[:e.Reported.Offset], e.Reported.Data...); !e.Reported.More {
+				told = append(told, fmt.Sprintf("%s %s %d %v", e.Reported.Test, e.Reported.Kind, len(report), bytes.Equal(report, long)))
+			}
+		case e.Output != nil:
+			output, dropped = append(output, e.Output.Data...), dropped+e.Output.Dropped
+		default:
+			told = append(told, tell(e))
+		}
+		if e.Closed != nil {
+			break
+		}
+	}
+	want := []string{
+		"opened", "started cut-1/1", "error cut-1/1 signal", `died of "cut-1" signal 137 again=true`,
+		"opened", "started talk-2/1", fmt.Sprintf("talk-2 report %d true", len(long)), "talk-2 end 0 false", "passed talk-2/1",
+		"closed 0 started=2 finished=2 [/data]",
+	}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Error(diff)
+	}
+	if !bytes.Equal(output, long) || dropped != 1 {
+		t.Errorf("%d bytes of output came, and %d were left out", len(output), dropped)
 	}
 	quit(t, c, done)
 }

@@ -3,26 +3,17 @@ package worker
 import (
 	"bufio"
 	"bytes"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// MaxMessage is the length in bytes of the longest message, put together.
-const MaxMessage = 16 << 20
-
 const (
 	maxQueued = 1 << 20 // bytes that wait to be written, before Send blocks
 	maxUrgent = 64      // urgent messages that wait to be written
-	partHead  = `{"part":`
-	// partSize is what fits into a part: a base64 line with some room for its frame.
-	partSize = (MaxFrame - 64) / 4 * 3
 )
 
 // ErrClosed says that a message was sent on a Conn after Close.
@@ -30,36 +21,20 @@ var ErrClosed = errors.New("connection closed")
 
 var errUrgentFull = errors.New("too many urgent messages wait")
 
-// message is a Request or an Event.
-type message interface {
-	Request | Event
-	urgent() bool
-}
-
-func (r Request) urgent() bool { return r.Ping != nil || r.Hello != nil }
-func (e Event) urgent() bool   { return e.Pong != nil || e.Hello != nil }
-
-// A part is a piece of a message longer than MaxFrame. The parts of a message
-// follow each other; only urgent messages come between them.
-type part struct {
-	Data []byte `json:"data"`
-	Last bool   `json:"last,omitempty"`
-}
-
-// A Conn carries messages over a pair of byte streams, one JSON object a line.
-// It owns neither stream: closing them is its user's business, and is what
-// unblocks a Receive or a write that is stuck.
+// A Conn carries messages over a pair of byte streams: of each a line of JSON,
+// and its data behind it. It owns neither stream: closing them is its user's
+// business, and is what unblocks a Receive or a write that is stuck.
 type Conn[In, Out message] struct {
 	r        *bufio.Reader
-	partial  []byte
+	partial  []byte // of a line that comes in parts; nil when none does
 	received atomic.Int64
 
 	w       *bufio.Writer
 	mu      sync.Mutex
 	room    sync.Cond // for senders: the queue got shorter
 	work    sync.Cond // for the writer: there is something to do
-	express [][]byte
-	queue   [][]byte
+	express []frame
+	queue   []frame
 	size    int // bytes in queue
 	sent    int64
 	closed  bool
@@ -108,68 +83,43 @@ func (c *Conn[In, Out]) Receive() (In, error) {
 				continue
 			}
 		}
-		msg, err := decode[In](line)
+		msg, size, err := decode[In](line)
 		if err != nil {
 			return zero, err
+		}
+		if size > 0 {
+			if *msg.data(), err = readData(c.r, size); err != nil {
+				return zero, err
+			}
 		}
 		c.received.Add(1)
 		return msg, nil
 	}
 }
 
-// assemble adds a part, and returns the message when it is whole.
-func (c *Conn[In, Out]) assemble(line []byte) ([]byte, error) {
-	var frame struct{ Part part }
-	if err := json.Unmarshal(line, &frame); err != nil {
-		return nil, fmt.Errorf("read message: %w in %s", err, begin(line))
+// assemble reads a part, and returns the line that it completes, or nil.
+func (c *Conn[In, Out]) assemble(head []byte) ([]byte, error) {
+	p, err := decodePart(head)
+	if err != nil {
+		return nil, err
 	}
-	if len(c.partial)+len(frame.Part.Data) > MaxMessage {
+	if len(c.partial)+p.Size > MaxMessage {
 		return nil, fmt.Errorf("read message: longer than %d bytes, and begins %s", MaxMessage, begin(c.partial))
 	}
-	c.partial = append(c.partial, frame.Part.Data...)
-	if !frame.Part.Last {
-		if c.partial == nil {
-			c.partial = []byte{}
-		}
+	data, err := readData(c.r, p.Size)
+	if err != nil {
+		return nil, err
+	}
+	if c.partial == nil {
+		c.partial = []byte{}
+	}
+	c.partial = append(c.partial, data...)
+	if !p.Part.Last {
 		return nil, nil
 	}
-	whole := c.partial
+	line := c.partial
 	c.partial = nil
-	if whole == nil {
-		whole = []byte{}
-	}
-	return whole, nil
-}
-
-func decode[T message](line []byte) (T, error) {
-	var msg, zero T
-	if err := json.Unmarshal(line, &msg); err != nil {
-		return zero, fmt.Errorf("read message: %w in %s", err, begin(line))
-	}
-	if n := fields(msg); n != 1 {
-		return zero, fmt.Errorf("read message: %d known kinds instead of one in %s", n, begin(line))
-	}
-	return msg, nil
-}
-
-// fields counts the kinds that are set in a message.
-func fields[T message](msg T) int {
-	v, n := reflect.ValueOf(msg), 0
-	for i := range v.NumField() {
-		if !v.Field(i).IsNil() {
-			n++
-		}
-	}
-	return n
-}
-
-// begin quotes the first bytes of a line, for an error.
-func begin(line []byte) string {
-	const most = 80
-	if len(line) > most {
-		return fmt.Sprintf("%q...", line[:most])
-	}
-	return fmt.Sprintf("%q", line)
+	return line, nil
 }
 
 // Send queues a message. It blocks while too much waits, unless the message is
@@ -184,19 +134,14 @@ func (c *Conn[In, Out]) Send(msg Out) error { return c.send(msg, true) }
 func (c *Conn[In, Out]) Reply(msg Out) error { return c.send(msg, false) }
 
 func (c *Conn[In, Out]) send(msg Out, wait bool) error {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false) // raw reports pass as they are
-	if err := enc.Encode(msg); err != nil {
-		return fmt.Errorf("encode message: %w", err)
-	}
-	if buf.Len() > MaxMessage {
-		return fmt.Errorf("encode message: %d bytes, more than %d, in %s", buf.Len(), MaxMessage, begin(buf.Bytes()))
+	f, err := encode(msg)
+	if err != nil {
+		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	urgent := msg.urgent()
-	for wait && !urgent && !c.free && c.size > 0 && c.size+buf.Len() > maxQueued && c.err == nil && !c.closed {
+	for wait && !urgent && !c.free && c.size > 0 && c.size+len(f.bytes) > maxQueued && c.err == nil && !c.closed {
 		c.room.Wait()
 	}
 	switch {
@@ -207,10 +152,10 @@ func (c *Conn[In, Out]) send(msg Out, wait bool) error {
 	case urgent && len(c.express) >= maxUrgent:
 		return errUrgentFull
 	case urgent:
-		c.express = append(c.express, buf.Bytes())
+		c.express = append(c.express, f)
 	default:
-		c.queue = append(c.queue, buf.Bytes())
-		c.size += buf.Len()
+		c.queue = append(c.queue, f)
+		c.size += len(f.bytes)
 	}
 	c.sent++
 	c.work.Signal()
@@ -257,48 +202,47 @@ func (c *Conn[In, Out]) counts() (received, sent int64) {
 // flush when nothing more waits.
 func (c *Conn[In, Out]) write() {
 	defer close(c.done)
-	var long []byte // what is left of a long message
+	var long frame // what is left of a message whose line is cut into parts
 	for {
-		line, ok := c.next(long != nil)
+		f, ok := c.next(long.bytes != nil)
 		if !ok {
 			return
 		}
+		if f.bytes == nil {
+			f, long = long, frame{}
+		}
 		var err error
-		switch {
-		case line == nil:
-			long, err = c.writePart(long)
-		case len(line) > MaxFrame:
-			long, err = c.writePart(line)
-		default:
-			_, err = c.w.Write(line)
+		if f.head > MaxFrame || f.cut {
+			long, err = f.writePart(c.w)
+		} else {
+			_, err = c.w.Write(f.bytes)
 		}
-		if err == nil {
-			continue
+		if err != nil {
+			c.fail(err)
+			return
 		}
-		c.fail(err)
-		return
 	}
 }
 
-// next waits for the next line to write. It is nil when the part of a long
+// next waits for the next frame to write. It is empty when the part of a long
 // message is due.
-func (c *Conn[In, Out]) next(long bool) (line []byte, ok bool) {
+func (c *Conn[In, Out]) next(long bool) (f frame, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
 		switch {
 		case c.err != nil:
-			return nil, false
+			return frame{}, false
 		case len(c.express) > 0:
-			line, c.express = c.express[0], c.express[1:]
-			return line, true
+			f, c.express = c.express[0], c.express[1:]
+			return f, true
 		case long:
-			return nil, true
+			return frame{}, true
 		case len(c.queue) > 0:
-			line, c.queue = c.queue[0], c.queue[1:]
-			c.size -= len(line)
+			f, c.queue = c.queue[0], c.queue[1:]
+			c.size -= len(f.bytes)
 			c.room.Broadcast()
-			return line, true
+			return f, true
 		case c.w.Buffered() > 0:
 			wait := c.pace - time.Since(c.flushed)
 			if c.closed {
@@ -316,29 +260,14 @@ func (c *Conn[In, Out]) next(long bool) (line []byte, ok bool) {
 			if err != nil {
 				c.err = err
 				c.room.Broadcast()
-				return nil, false
+				return frame{}, false
 			}
 		case c.closed:
-			return nil, false
+			return frame{}, false
 		default:
 			c.work.Wait()
 		}
 	}
-}
-
-func (c *Conn[In, Out]) writePart(long []byte) (rest []byte, err error) {
-	n := min(partSize, len(long))
-	frame := append(make([]byte, 0, MaxFrame), partHead...)
-	frame = append(frame, `{"data":"`...)
-	frame = base64.StdEncoding.AppendEncode(frame, long[:n])
-	frame = append(frame, '"')
-	if rest = long[n:]; len(rest) == 0 {
-		rest = nil
-		frame = append(frame, `,"last":true`...)
-	}
-	frame = append(frame, "}}\n"...)
-	_, err = c.w.Write(frame)
-	return rest, err
 }
 
 func (c *Conn[In, Out]) fail(err error) {

@@ -48,7 +48,8 @@ type session struct {
 	exact      bool // it collects the whole suite, or has
 	opened     bool
 	over       bool
-	collecting *collection // not nil while it collects the whole suite
+	collecting *collection   // not nil while it collects the whole suite
+	listed     []worker.Item // of a file whose list is not yet complete
 }
 
 // A claim is what a lazy session found in a file.
@@ -99,6 +100,7 @@ func (c *Census) orphaned() bool {
 // it has collected the suite.
 func (c *Census) Opened(w dispatch.WorkerID, o worker.Opened) (r Ruling) {
 	s := c.session(w)
+	s.listed = nil
 	if o.Reason != "" && c.once(o.Reason) {
 		r.note(report.Info, "every worker collects the whole suite: %s", o.Reason)
 	}
@@ -116,12 +118,22 @@ func (c *Census) Opened(w dispatch.WorkerID, o worker.Opened) (r Ruling) {
 }
 
 // Discovered takes in the tests of a file: a part of a full collection, or
-// what a lazy session found when it opened the file.
+// what a lazy session found when it opened the file. A long list comes in
+// pieces.
 func (c *Census) Discovered(w dispatch.WorkerID, d worker.Discovered) Ruling {
-	switch s := c.session(w); {
+	s := c.session(w)
+	switch {
 	case s.collecting != nil:
 		s.collecting.add(d)
+		return nil
 	case s.exact: // a later process of the session; its ids are looked at one by one
+		return nil
+	case d.More:
+		s.listed = append(s.listed, d.Items...)
+		return nil
+	}
+	d.Items, s.listed = append(s.listed, d.Items...), nil
+	switch {
 	case c.full == nil:
 		c.claims = append(c.claims, claim{w, d.File, d.Items})
 	case !c.full.confirms(d.File, d.Items):

@@ -72,6 +72,40 @@ var lazyCollection = []sentence{
 			> reject 2 a1 a2`,
 	},
 	{
+		text: "A long list comes in pieces, and is held against the full list as a whole; a process that died in the middle of one is forgotten.",
+		script: `
+			hire 1
+			> full
+			hire 2
+			> lazy
+			opened 1 full
+			> begun full
+			opened 2 lazy
+			> begun lazy
+			> ready
+			part 1 a.py a1
+			file 1 a.py a2
+			collected 1
+			> known
+			> discovered 2
+			> add a1 a2
+			> complete
+			> hand 2 a1 a2
+			> planned
+			> ready exact
+			part 2 a.py a1
+			opened 2 lazy
+			part 2 a.py a1
+			file 2 a.py a2
+			part 2 a.py a1 a2
+			file 2 a.py a3
+			> warning: worker-2 found other tests in a.py than a full collection: the next 10 runs of this suite collect everything on every worker
+			> reject 2 a1 a2
+			> take back 2 a1
+			> take back 2 a2
+			> hand 1 a1 a2`,
+	},
+	{
 		text: "On a difference the file's results there are void and run again on a worker that has collected everything (exact).",
 		script: suite + `
 			collected 1
@@ -786,9 +820,9 @@ func (p *player) session(w dispatch.WorkerID, verb, rest string) {
 	case "opened":
 		mode, reason, _ := strings.Cut(rest, " ")
 		p.obey(w, p.c.Opened(w, worker.Opened{Mode: worker.Mode(mode), Reason: reason}))
-	case "file":
+	case "file", "part": // of a list that goes on
 		name, items, _ := strings.Cut(rest, " ")
-		d := worker.Discovered{File: name}
+		d := worker.Discovered{File: name, More: verb == "part"}
 		for _, it := range strings.Fields(items) {
 			id, print, _ := strings.Cut(it, "!")
 			d.Items = append(d.Items, worker.Item{ID: worker.TestID(id), Print: print})

@@ -68,15 +68,17 @@ func (l *log) each(yield func(Unit) error) error {
 
 // unit reads the reports of one test.
 func (l *log) unit(extents [][2]int64) (u Unit, err error) {
+	var parts []io.Reader // a record can be in several
 	for _, x := range extents {
-		data := make([]byte, x[1])
-		if _, err := l.reports.ReadAt(data, x[0]); err != nil {
+		parts = append(parts, io.NewSectionReader(l.reports, x[0], x[1]))
+	}
+	data, err := io.ReadAll(io.MultiReader(parts...))
+	if err != nil {
+		return u, fmt.Errorf("read the reports: %w", err)
+	}
+	for line := range bytes.Lines(data) {
+		if err := u.add(line); err != nil {
 			return u, fmt.Errorf("read the reports: %w", err)
-		}
-		for line := range bytes.Lines(data) {
-			if err := u.add(line); err != nil {
-				return u, fmt.Errorf("read the reports: %w", err)
-			}
 		}
 	}
 	if len(u.Cases) == 0 {

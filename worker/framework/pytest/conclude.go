@@ -80,7 +80,8 @@ type Counts struct {
 //	order.jsonl            which of them are replayed: in the first line those
 //	                       of no test (settings, collect, warning, suite), in
 //	                       each further one those of a test, in the suite's
-//	                       order; as [[offset, length], ...] in bytes
+//	                       order; as [[offset, length], ...] in bytes, which
+//	                       are whole records once they are put together
 //	run.json               {"tests": N, "deselected": N, "missing_coverage":
 //	                       ["worker-2: reason"], "duration_seconds": S}; the
 //	                       last three may be missing

@@ -17,9 +17,6 @@ import (
 // replayFile is what replay.py leaves for us below out.
 const replayFile = "replay.json"
 
-// maxText is the data of one Output: it fits into a frame.
-const maxText = 45 << 10
-
 // A finish is one call of Conclude.
 type finish struct {
 	worker.Conclude
@@ -148,7 +145,7 @@ func (f finish) complete(ctx context.Context) bool {
 // print emits text. It keeps nothing of p.
 func (f finish) print(stream string, p []byte) {
 	for len(p) > 0 {
-		n := min(len(p), maxText)
+		n := min(len(p), worker.MaxFrame)
 		f.emit(worker.Event{Output: &worker.Output{Stream: stream, Data: bytes.Clone(p[:n])}})
 		p = p[n:]
 	}

@@ -32,20 +32,8 @@ func (t *track) follow(e *worker.Event) {
 		t.finished = e.Finished
 	case e.Returned != nil:
 		t.opening = nil
-	case e.Reported != nil && t.current != nil && e.Reported.Test == t.current.Test:
-		t.report(e.Reported)
-	}
-}
-
-func (t *track) report(r *worker.Reported) {
-	switch r.Kind {
-	case "logstart":
-		t.place = r.Data
-	case "report":
-		var report struct{ When string }
-		if json.Unmarshal(r.Data, &report) == nil && report.When == "call" {
-			t.called = true
-		}
+	case e.Reported != nil && e.Reported.Kind == "logstart" && t.current != nil && e.Reported.Test == t.current.Test:
+		t.place = append(t.place[:min(len(t.place), int(e.Reported.Offset))], e.Reported.Data...)
 	}
 }
 

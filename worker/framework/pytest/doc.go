@@ -12,7 +12,8 @@
 // The id of a test is its node id. Where one file has several tests of the
 // same node id, the second is "<node id> #2", and so on, in the suite's order.
 // Lone surrogates are escaped. The file of a test is the node id of its
-// nearest File node.
+// nearest File node. An id longer than 16,384 characters is its ends with a
+// digest between them.
 //
 // # Reports
 //
@@ -33,6 +34,9 @@
 //	            --junitxml
 //	suite       {"properties": [[name, value], ...]}: record_testsuite_property,
 //	            at the end of a session; only with --junitxml
+//
+// A report longer than 256 MiB travels with the middle of its longest texts left
+// out, and a mark in their place.
 //
 // # Collection
 //

@@ -63,7 +63,7 @@ func (p *project) measured(t *testing.T, n int, options CoverageOptions, args ..
 		if exit.Missing != "" {
 			missing = append(missing, name+": "+exit.Missing)
 		}
-		for _, e := range f.events {
+		for _, e := range whole(f.events) {
 			switch {
 			case e.Output != nil:
 				t.Errorf("%s printed %s", name, e.Output.Data)

@@ -2,6 +2,7 @@ package pytest
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,11 +12,14 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// maxLine bounds one message of the plugin: a report with everything that a
-// test printed.
-const maxLine = 256 << 20
+const (
+	// maxBatch bounds the messages, and the bytes of their data, that are
+	// handled at once.
+	maxBatch, maxBatchData = 64, 256 << 10
+)
 
-// A message is one line of the plugin. One field is set.
+// A message is what the plugin says: a line, and of a report its data behind
+// it, as on the agent's own wire. One field is set, besides those of a report.
 type message struct {
 	Hello      *hello  `json:"hello"`
 	Next       *next   `json:"next"`       // answered by an answer
@@ -32,6 +36,9 @@ type message struct {
 	Finished   *worker.Finished   `json:"finished"`
 	Returned   *worker.Returned   `json:"returned"`
 	Failed     *worker.Failed     `json:"failed"`
+
+	Size   int64 `json:"size"`   // of Reported's data, behind the line
+	Called bool  `json:"called"` // Reported is of the call itself, not of its setup or teardown
 }
 
 type hello struct {
@@ -87,44 +94,114 @@ func (m *message) event() *worker.Event {
 }
 
 // listen sends the plugin's messages to out until the socket ends, and closes
-// out. A line that is no message ends it too, with an error.
-func listen(socket io.Reader, out chan<- message, stop <-chan struct{}) error {
+// out. What comes together is sent together. Bytes that are no message end it
+// too, with an error.
+func listen(socket io.Reader, out chan<- []message, stop <-chan struct{}) error {
 	defer close(out)
-	r := bufio.NewReaderSize(socket, 64<<10)
+	l := listener{r: bufio.NewReaderSize(socket, 64<<10), out: out, stop: stop}
+	err := l.run()
+	l.flush()
+	// A process that ended may have been about to say more.
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, os.ErrClosed) || errors.Is(err, errStopped) {
+		return nil
+	}
+	return fmt.Errorf("read from pytest: %w", err)
+}
+
+// errStopped says that nobody receives messages any more.
+var errStopped = errors.New("stopped")
+
+// A listener reads the plugin's socket.
+type listener struct {
+	r     *bufio.Reader
+	out   chan<- []message
+	stop  <-chan struct{}
+	batch []message
+	bytes int // of data in the batch
+}
+
+func (l *listener) run() error {
 	for {
-		line, err := readLine(r)
-		if errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, os.ErrClosed) {
-			return nil
-		}
+		line, err := readLine(l.r)
 		if err != nil {
-			return fmt.Errorf("read from pytest: %w", err)
+			return err
 		}
 		var m message
 		if err := json.Unmarshal(line, &m); err != nil {
-			return fmt.Errorf("read from pytest: %w", err)
+			return err
 		}
-		select {
-		case out <- m:
-		case <-stop:
-			return nil
+		if m.Reported != nil {
+			err = l.report(m)
+		} else {
+			err = l.add(m)
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
 
-func readLine(r *bufio.Reader) ([]byte, error) {
-	var line []byte
-	for {
-		part, err := r.ReadSlice('\n')
-		line = append(line, part...)
-		switch {
-		case err == nil:
-			return line, nil
-		case !errors.Is(err, bufio.ErrBufferFull):
-			return nil, err
-		case len(line) > maxLine:
-			return nil, fmt.Errorf("a message is longer than %d bytes", maxLine)
+// report reads the data of a report, in pieces that fit into frames.
+func (l *listener) report(m message) error {
+	if m.Size < 0 || m.Size > worker.MaxReport {
+		return fmt.Errorf("a report of %d bytes", m.Size)
+	}
+	for at := int64(0); ; {
+		piece := *m.Reported
+		piece.Offset, piece.Data = at, make([]byte, min(m.Size-at, worker.MaxFrame))
+		if _, err := io.ReadFull(l.r, piece.Data); err != nil {
+			return err
+		}
+		at += int64(len(piece.Data))
+		piece.More = at < m.Size
+		if !piece.More && m.Size > 0 {
+			if _, err := l.r.Discard(1); err != nil { // the line end
+				return err
+			}
+		}
+		l.bytes += len(piece.Data)
+		if err := l.add(message{Reported: &piece, Called: m.Called && !piece.More}); err != nil || !piece.More {
+			return err
 		}
 	}
+}
+
+// add sends a message, once nothing more has come that could go with it.
+func (l *listener) add(m message) error {
+	l.batch = append(l.batch, m)
+	if l.r.Buffered() > 0 && len(l.batch) < maxBatch && l.bytes < maxBatchData {
+		return nil
+	}
+	return l.flush()
+}
+
+func (l *listener) flush() error {
+	if len(l.batch) == 0 {
+		return nil
+	}
+	batch := l.batch
+	l.batch, l.bytes = nil, 0
+	select {
+	case l.out <- batch:
+		return nil
+	case <-l.stop:
+		return errStopped
+	}
+}
+
+func readLine(r *bufio.Reader) ([]byte, error) {
+	line, err := r.ReadSlice('\n')
+	if err == nil || !errors.Is(err, bufio.ErrBufferFull) {
+		return line, err
+	}
+	long := bytes.Clone(line)
+	for len(long) <= worker.MaxMessage {
+		line, err := r.ReadSlice('\n')
+		if long = append(long, line...); !errors.Is(err, bufio.ErrBufferFull) {
+			return long, err
+		}
+	}
+	return nil, fmt.Errorf("a message is longer than %d bytes", worker.MaxMessage)
 }
 
 // say sends one line to the plugin.

@@ -73,7 +73,7 @@ func tell(s worker.Stream, err error) {
 type session struct {
 	*process
 	stream   worker.Stream
-	messages chan message
+	messages chan []message
 	stop     chan struct{} // closed when nobody receives messages any more
 	broken   chan error    // how the listener ended
 	replies  chan answer   // of Next calls that wait
@@ -90,7 +90,7 @@ type session struct {
 func newSession(p *process, s worker.Stream, limit time.Duration) *session {
 	return &session{
 		process: p, stream: s, watch: watch{limit: limit},
-		messages: make(chan message), stop: make(chan struct{}),
+		messages: make(chan []message), stop: make(chan struct{}),
 		broken: make(chan error, 1), replies: make(chan answer, 1),
 	}
 }
@@ -105,12 +105,16 @@ func (s *session) run(ctx context.Context, first order) (worker.Exit, error) {
 	messages := s.messages
 	for err == nil && messages != nil {
 		select {
-		case m, ok := <-messages:
+		case batch, ok := <-messages:
 			if !ok {
 				messages = nil
 				break
 			}
-			err = s.handle(inner, m)
+			for _, m := range batch {
+				if err == nil {
+					err = s.handle(inner, m)
+				}
+			}
 		case a := <-s.replies:
 			s.waiting = false
 			err = s.answer(a)
@@ -156,7 +160,7 @@ func (s *session) grace() {
 }
 
 // drain waits for the listener.
-func drain(messages <-chan message, broken <-chan error) error {
+func drain(messages <-chan []message, broken <-chan error) error {
 	for range messages {
 	}
 	return <-broken
@@ -183,6 +187,7 @@ func (s *session) handle(ctx context.Context, m message) error {
 	default:
 		if e := m.event(); e != nil {
 			s.follow(e)
+			s.track.called = s.track.called || m.Called
 			s.stream.Emit(*e)
 		}
 	}

@@ -129,11 +129,11 @@ func (p *project) session(t *testing.T, f *feed, mode worker.Mode, limit time.Du
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	exit, err := New().Run(ctx, open, f)
-	r := result{reports: map[string][]string{}, outcomes: map[worker.TestID]worker.Outcome{}, exit: exit, err: err, events: f.events}
+	r := result{reports: map[string][]string{}, outcomes: map[worker.TestID]worker.Outcome{}, exit: exit, err: err, events: whole(f.events)}
 	r.log = lines(t, log)
 	last := map[string]json.RawMessage{} // a report that may be amended
 	var order []string
-	for _, e := range f.events {
+	for _, e := range r.events {
 		switch {
 		case e.Discovered != nil:
 			for _, report := range e.Discovered.Reports {
@@ -161,6 +161,20 @@ func (p *project) session(t *testing.T, f *feed, mode worker.Mode, limit time.Du
 		r.add(t, last[key], dir)
 	}
 	return r
+}
+
+// whole puts the pieces of reports together.
+func whole(events []worker.Event) (all []worker.Event) {
+	for _, e := range events {
+		if e.Reported == nil || e.Reported.Offset == 0 {
+			all = append(all, e)
+			continue
+		}
+		first := all[len(all)-1].Reported
+		report := worker.Reported{Test: first.Test, Kind: first.Kind, Data: slices.Concat(first.Data, e.Reported.Data)}
+		all[len(all)-1].Reported = &report
+	}
+	return all
 }
 
 func when(t *testing.T, raw json.RawMessage) string {

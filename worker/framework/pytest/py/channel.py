@@ -1,4 +1,5 @@
-"""The line to the agent: JSON lines over an inherited socket.
+"""The line to the agent: over an inherited socket, lines of JSON, and the data
+of reports behind theirs.
 
 Tests put their own things where modules keep theirs, json.loads and os.getpid
 among them. What is needed while such a test runs is taken here, before any.
@@ -40,7 +41,7 @@ class Channel:
         self._fd = _raise(descriptor)
         os.close(descriptor)
         self._rest = b""
-        self._held = b""
+        self._held = []
         # The agent asks for the stacks of a test that hangs by this signal.
         self._stderr = _raise(2)
         _guard(self.here, (self._fd, self._stderr))
@@ -52,38 +53,35 @@ class Channel:
         """Whether this is the process that the agent started, not a fork of it."""
         return getpid() == self._pid
 
-    def send(self, message):
+    def send(self, message, data=None):
         if not self.here():
             return
-        data = encode(message)
+        frame = encode(message, data)
         with _Uninterrupted():
-            self._write(data)
+            self._write(frame)
 
-    def hold(self, message):
+    def hold(self, message, data=None):
         """Sends a message together with the next one: for what is worth
         nothing to the agent before that. It is lost when the process dies."""
-        if not self.here():
-            return
-        data = encode(message)
-        with _Uninterrupted():
-            self._held += data
+        self._held.append(encode(message, data))
 
     def ask(self, message):
         """Sends a message and waits for its answer; None in a forked child."""
         if not self.here():
             return None
-        data = encode(message)
+        frame = encode(message)
         with _Uninterrupted():
-            self._write(data)
+            self._write(frame)
             return self._read()
 
     def receive(self):
         with _Uninterrupted():
             return self._read()
 
-    def _write(self, data):
-        view = memoryview(self._held + data)
-        self._held = b""
+    def _write(self, frame):
+        self._held.append(frame)
+        view = memoryview(b"".join(self._held))
+        self._held.clear()
         while view:
             view = view[write(self._fd, view) :]
 
@@ -139,13 +137,21 @@ def _guard(here, own):
         setattr(os, real.__name__, guarded)
 
 
-def encode(message):
-    """One line of JSON, of anything: what JSON cannot say travels as its str."""
+def encode(message, data=None):
+    """One line of JSON that says how much data is behind it, and the data."""
+    if data is None:
+        return text(message) + b"\n"
+    message["size"] = len(data)
+    return b"%s\n%s\n" % (text(message), data)
+
+
+def text(value):
+    """JSON of anything: what JSON cannot say travels as its str."""
     try:
-        text = _encode(message)
+        encoded = _encode(value)
     except (TypeError, ValueError):
-        text = _encode(_plain(message))
-    return text.encode("ascii") + b"\n"
+        encoded = _encode(_plain(value))
+    return encoded.encode("ascii")
 
 
 def _plain(value):

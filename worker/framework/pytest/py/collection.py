@@ -2,7 +2,7 @@
 
 import time
 
-from . import identity
+from . import cut, identity
 
 
 class Collection:
@@ -25,7 +25,8 @@ class Collection:
 
     def collected(self, report):
         if not report.passed:
-            self._reports.append((self._owner.get(report.nodeid), self._wire.serialise(report)))
+            data = cut.shortened(self._wire.serialise(report), cut.COLLECTED)
+            self._reports.append((self._owner.get(report.nodeid), data))
 
     def deselected(self, items):
         self._deselected += len(items)
@@ -90,7 +91,10 @@ class Collection:
 
     def _discovered(self, file, items, reports, **more):
         described = [identity.describe(item, test_id) for test_id, item in items]
-        self._wire.emit("discovered", file=file, items=described, reports=reports, **more)
+        pieces = list(cut.pieces(described, lambda item: len(item["id"])))
+        for piece in pieces[:-1]:
+            self._wire.emit("discovered", file=file, items=piece, more=True)
+        self._wire.emit("discovered", file=file, items=pieces[-1], reports=reports, **more)
 
     def _reports_by_file(self):
         by_file = {}

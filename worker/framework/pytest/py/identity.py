@@ -21,6 +21,9 @@ def file_of_collector(collector):
     return utf8(node.nodeid)
 
 
+LONGEST = 16 << 10  # characters of an id
+
+
 def utf8(text):
     """The text with lone surrogates escaped: ids travel as UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -29,7 +32,7 @@ def utf8(text):
 def identify(items):
     """The ids of one file's tests, in order: the node id, and for the second
     test of the same node id `<node id> #2`, and so on."""
-    nodeids = [utf8(item.nodeid) for item in items]
+    nodeids = [_shortened(utf8(item.nodeid)) for item in items]
     taken = set(nodeids)
     count = {}
     ids = []
@@ -44,6 +47,14 @@ def identify(items):
         taken.add(minted)
         ids.append(minted)
     return ids
+
+
+def _shortened(nodeid):
+    """The node id; of one that no message has room for, its ends and a digest."""
+    if len(nodeid) <= LONGEST:
+        return nodeid
+    digest = hashlib.sha256(nodeid.encode("utf-8")).hexdigest()[:16]
+    return "%s...%s...%s" % (nodeid[: LONGEST // 2], digest, nodeid[-64:])
 
 
 def describe(item, test_id):

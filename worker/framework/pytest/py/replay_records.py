@@ -20,10 +20,15 @@ class Records:
         self._order.close()
 
     def _read(self, line):
+        text = b""
         for offset, length in json.loads(line):
             self._file.seek(offset)
-            lines = self._file.read(length).rstrip(b"\n")  # a line end is nowhere else in JSON as it is written here
-            yield from json.loads(b"[" + lines.replace(b"\n", b",") + b"]")
+            text += self._file.read(length)
+        lines = text.rstrip(b"\n")  # a line end is nowhere else in what is written here
+        try:
+            return json.loads(b"[" + lines.replace(b"\n", b",") + b"]")
+        except ValueError:
+            return [_read_alone(line) for line in lines.split(b"\n")]
 
     def head(self):
         return self._read(self._order.readline())
@@ -31,7 +36,17 @@ class Records:
     def tests(self):
         """The list of records of each test."""
         for line in self._order:
-            yield list(self._read(line))
+            yield self._read(line)
+
+
+def _read_alone(line):
+    """A record; of one with data that is no JSON, which a worker sent, that its
+    test failed: what it has to say is not known."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        head = json.loads(line.partition(b',"data":')[0] + b"}")
+        return dict(head, kind="died" if head["test"] else "unreadable", data={"message": "a report of it cannot be read"})
 
 
 def in_order(records):

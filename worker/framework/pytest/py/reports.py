@@ -2,6 +2,9 @@
 
 import platform
 
+from . import cut
+from .channel import text
+
 
 class Wire:
     """Events of worker.Event on the channel. Every method is silent in a
@@ -22,8 +25,14 @@ class Wire:
         send = self.send if now else self._hold
         send({event: fields})
 
-    def reported(self, test, kind, data, now=True):
-        self.emit("reported", now, test=test, kind=kind, data=data)
+    def reported(self, test, kind, data, now=True, called=False):
+        """A report; nobody looks into its data on the way to the conclusion,
+        hence called: it is of the call itself."""
+        head = {"reported": {"test": test, "kind": kind}}
+        if called:
+            head["called"] = True
+        send = self.send if now else self._hold
+        send(head, cut.fitting(data, text))
 
     def serialise(self, report):
         return self.config.hook.pytest_report_to_serializable(config=self.config, report=report)

@@ -206,9 +206,9 @@ class Attempt:
         self._start = {"nodeid": leased.item.nodeid, "location": leased.item.location}
         self.log("logstart", self._start)
 
-    def log(self, kind, data, now=True):
+    def log(self, kind, data, now=True, called=False):
         """A call of pytest's logging hooks."""
-        self._wire.reported(self._id, kind, data, now)
+        self._wire.reported(self._id, kind, data, now, called)
 
     def logstart(self, nodeid, location):
         """A start that pytest logs: the first is known, a plugin may make others."""
@@ -221,7 +221,7 @@ class Attempt:
         self._verdict.add(report)
         if getattr(report, "when", None) == "teardown":
             self._teardown = report
-        self.log("report", self._wire.serialise(report), now)
+        self.log("report", self._wire.serialise(report), now, called=getattr(report, "when", None) == "call")
 
     def close(self, now):
         if not self._closed:
