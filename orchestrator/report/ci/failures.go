@@ -6,8 +6,8 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
-// with returns the tests that have a verdict.
-func with(v report.Verdict, r *report.Report) []*report.Test {
+// judged returns the tests of a run that have this verdict.
+func judged(r *report.Report, v report.Verdict) []*report.Test {
 	var tests []*report.Test
 	for i := range r.Tests {
 		if r.Tests[i].Verdict == v {

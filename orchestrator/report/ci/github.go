@@ -23,10 +23,10 @@ func annotations(runs []*report.Report, workspace string) []string {
 		}
 	}
 	for _, r := range runs {
-		for _, t := range with(report.Fail, r) {
+		for _, t := range judged(r, report.Fail) {
 			errs.test(r, t, suite(r, runs), "failed", workspace)
 		}
-		for _, t := range with(report.Flaky, r) {
+		for _, t := range judged(r, report.Flaky) {
 			warnings.test(r, t, suite(r, runs), "is flaky", workspace)
 		}
 	}

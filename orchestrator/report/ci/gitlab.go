@@ -21,7 +21,7 @@ func section(runs []*report.Report) []string {
 	var lines []string
 	failed := 0
 	for _, r := range runs {
-		for _, t := range with(report.Fail, r) {
+		for _, t := range judged(r, report.Fail) {
 			if failed++; failed <= maxFolded {
 				lines = append(lines, " ✗ "+suite(r, runs)+console.FailureLine(t))
 			}

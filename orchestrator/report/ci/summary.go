@@ -32,8 +32,8 @@ func summaryOf(r *report.Report) string {
 	for _, text := range others(r) {
 		fmt.Fprintf(&b, "- ❗ %s\n", code(text))
 	}
-	list(&b, "Failed", with(report.Fail, r))
-	list(&b, "Flaky", with(report.Flaky, r))
+	list(&b, "Failed", judged(r, report.Fail))
+	list(&b, "Flaky", judged(r, report.Flaky))
 	if measures := console.Measures(r, false); measures != "" {
 		fmt.Fprintf(&b, "\n%s\n", measures)
 	}

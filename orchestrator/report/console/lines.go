@@ -9,9 +9,9 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
-// Header is the head of a run: what runs, where, with what. What is not known
+// header is the head of a run: what runs, where, with what. What is not known
 // is left out.
-func Header(s *report.State) []string {
+func header(s *report.State) []string {
 	r, src, base := s.Run(), s.Source(), s.Base()
 	first := "shardyard"
 	if r.Version != "" {

@@ -19,7 +19,7 @@ type plain struct {
 func (c *plain) event(s *report.State, e report.Event) {
 	if !c.headed && headIsOver(e.Body) {
 		c.headed = true
-		for _, l := range Header(s) {
+		for _, l := range header(s) {
 			c.line(l)
 		}
 	}

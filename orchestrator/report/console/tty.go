@@ -27,7 +27,7 @@ func (c *tty) event(s *report.State, e report.Event) {
 	var b strings.Builder
 	if !c.headed && headIsOver(e.Body) {
 		c.headed = true
-		for _, l := range Header(s) {
+		for _, l := range header(s) {
 			b.WriteString(l + "\n")
 		}
 	}
