@@ -198,14 +198,15 @@ func TestAWorkerThatGoesSilentIsLost(t *testing.T) {
 }
 
 func TestATestThatEndsItsProcessIsFailed(t *testing.T) {
-	s := two()
-	s.on("a2", fate{ends: "exited"})
-	x := try(t, s, nil)
-	x.ends(t, report.ExitFailed, "a1 passed, a2 failed, b1 passed, b2 passed")
-	x.wants(t, "worker-2 ends a2 1 error exited", "verdict a2 failed",
-		"a process of worker-2 died: exited, 3, again true", "worker-2 starts b2 1", "worker-2 closed")
-	x.lacks(t, "tentative") // a process that ended has ended
-	x.lacks(t, "is lost")
+	for _, cause := range []string{"exited", "signal", "timeout"} {
+		s := two()
+		s.on("a2", fate{ends: cause})
+		x := try(t, s, nil)
+		x.ends(t, report.ExitFailed, "a1 passed, a2 failed, b1 passed, b2 passed")
+		x.wants(t, "worker-2 ends a2 1 error "+cause, "verdict a2 failed", "worker-2 starts b2 1", "worker-2 closed")
+		x.lacks(t, "tentative") // a process that ended has ended
+		x.lacks(t, "is lost")
+	}
 }
 
 func TestMaxfailStopsTheRun(t *testing.T) {
@@ -466,6 +467,22 @@ func TestAWorkerThatCannotBeStartedIsReplaced(t *testing.T) {
 	})
 	x.ends(t, report.ExitGreen, green)
 	x.wants(t, "worker-2 is lost: it could not be started: no such network", "worker-3 is ready")
+}
+
+func TestWorkersAreReplacedAsOftenAsThereAreWorkers(t *testing.T) {
+	x := try(t, two(), func(x *trial) {
+		x.engine.refuse = func(name string) error {
+			if name == "worker-1" || name == "finisher" {
+				return nil
+			}
+			return errors.New("no such network")
+		}
+	})
+	x.ends(t, report.ExitGreen, green)
+	x.lacks(t, "worker-5")
+	if n := strings.Count(strings.Join(x.story, "\n"), "could not be started"); n != 3 {
+		t.Errorf("%d workers could not be started, want one and two replacements\n%s", n, numbered(x.story))
+	}
 }
 
 func TestAWorkerThatIsNotNeededAnyMoreIsGivenUp(t *testing.T) {
