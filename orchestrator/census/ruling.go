@@ -22,18 +22,18 @@ type (
 	Tell struct{ report.Body }
 	// Input tells the dispatcher something.
 	Input struct{ dispatch.Input }
-	// Begun: the worker's session takes part. It comes once for a worker,
-	// whatever number of processes its session needs.
+	// Begun says that the worker's session takes part. It comes once for a
+	// worker, however many processes its session needs.
 	Begun struct{ worker.Opened }
-	// Ready: the worker takes tests. Exact says that it has collected the whole
-	// suite.
+	// Ready says that the worker takes tests. Exact is set when it has
+	// collected the whole suite.
 	Ready struct{ Exact bool }
-	// Dismissed: the worker gets no tests, and its session is to end.
+	// Dismissed says that the worker gets no tests, and its session is to end.
 	Dismissed struct{}
-	// Known: the suite is known. Reports are the framework's collect reports,
-	// those that belong to no file first.
+	// Known says that the suite is known. Reports are the framework's collect
+	// reports, those that belong to no file first.
 	Known struct{ Reports []json.RawMessage }
-	// Planned: the dispatcher has the inventory, and so the first plan.
+	// Planned says that the dispatcher has the inventory, and so the first plan.
 	Planned struct{}
 	// Stop ends handing out.
 	Stop struct{ Reason string }
