@@ -652,16 +652,18 @@ func TestADiskThatIsFullIsSeenWhileATestRuns(t *testing.T) {
 	}
 }
 
+// It does so within a second or two: sooner than any worker is heard of, whose
+// answer to a ping would make the dispatcher look again.
 func TestAnIdleWorkerTakesWhatWaitsBehindATestThatRunsTooLong(t *testing.T) {
 	s := suiteOf("a.py a1 a2 a3")
-	s.on("a1", fate{took: time.Minute})
-	s.on("a2", fate{took: 5 * time.Second})
+	s.on("a2", fate{took: 4 * time.Second})
+	s.on("a1", fate{took: 1333 * time.Millisecond}) // when a2 should end as well
 	h := &fakeHistory{samples: history.Samples{
-		Tests: map[worker.TestID][]history.Sample{"a1": known(4995 * time.Millisecond), "a2": known(5e9), "a3": known(3e9)},
+		Tests: map[worker.TestID][]history.Sample{"a1": known(900e6), "a2": known(1200e6), "a3": known(1e6)},
 	}}
 	x := try(t, s, func(x *trial) { x.req.FullCollection, x.deps.History = true, h })
 	x.ends(t, report.ExitGreen, "a1 passed, a2 passed, a3 passed")
-	x.wants(t, "verdict a2 passed", "verdict a3 passed", "verdict a1 passed")
+	x.wants(t, "verdict a1 passed", "verdict a3 passed", "verdict a2 passed")
 }
 
 func TestSettingsThatCannotBeReadAreSaid(t *testing.T) {
