@@ -214,38 +214,6 @@ func (s *Settings) findLinks() {
 	sort.Strings(s.Dirs)
 }
 
-// Place is where things are inside a builder.
-type Place struct {
-	Env   string // the environment
-	Cache string // the shared cache; "" for none
-	CA    string // the bundle; "" for none
-}
-
-// Env is the environment of a builder's command: the settings, and what depends
-// on where things are.
-func (s Settings) Env(p Place) map[string]string {
-	env := map[string]string{
-		"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_ROOT_USER_ACTION": "ignore",
-		"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "UV_LINK_MODE": "copy", "UV_COMPILE_BYTECODE": "1",
-		"POETRY_NO_INTERACTION": "1",
-		"VIRTUAL_ENV":           p.Env, "UV_PROJECT_ENVIRONMENT": p.Env, "UV_PYTHON": p.Env + "/bin/python",
-	}
-	if p.Cache != "" {
-		env["PIP_CACHE_DIR"] = p.Cache + "/pip"
-		env["UV_CACHE_DIR"] = p.Cache + "/uv"
-		env["POETRY_CACHE_DIR"] = p.Cache + "/poetry"
-	}
-	if p.CA != "" {
-		for _, name := range []string{"SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS"} {
-			env[name] = p.CA
-		}
-	}
-	for name, value := range s.Set {
-		env[name] = value
-	}
-	return env
-}
-
 // chooses are the variables that change which packages are installed.
 var chooses = map[string]bool{
 	"PIP_INDEX_URL": true, "PIP_EXTRA_INDEX_URL": true, "PIP_FIND_LINKS": true, "PIP_NO_INDEX": true,

@@ -205,23 +205,3 @@ func TestKeyOfSettings(t *testing.T) {
 		t.Errorf("Key (-want +got):\n%s", diff)
 	}
 }
-
-func TestEnv(t *testing.T) {
-	s := Settings{Set: map[string]string{"UV_LINK_MODE": "hardlink", "PIP_INDEX_URL": "x"}}
-	env := s.Env(Place{Env: "/env", Cache: "/cache", CA: "/ca.pem"})
-	for name, want := range map[string]string{
-		"VIRTUAL_ENV": "/env", "UV_PROJECT_ENVIRONMENT": "/env", "UV_PYTHON": "/env/bin/python", "UV_PYTHON_DOWNLOADS": "never",
-		"UV_CACHE_DIR": "/cache/uv", "PIP_CACHE_DIR": "/cache/pip", "SSL_CERT_FILE": "/ca.pem", "PIP_CERT": "/ca.pem", "REQUESTS_CA_BUNDLE": "/ca.pem",
-		"UV_LINK_MODE": "hardlink", "PIP_INDEX_URL": "x",
-	} {
-		if env[name] != want {
-			t.Errorf("%s is %q, want %q", name, env[name], want)
-		}
-	}
-	bare := Settings{}.Env(Place{Env: "/env"})
-	for _, name := range []string{"UV_CACHE_DIR", "PIP_CACHE_DIR", "SSL_CERT_FILE", "PIP_CERT"} {
-		if value, set := bare[name]; set {
-			t.Errorf("%s is set to %q without a place for it", name, value)
-		}
-	}
-}

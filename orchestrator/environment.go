@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // An installer makes the layers of a site.
@@ -106,7 +108,11 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 		return "", err
 	}
 	defer func() { err = errors.Join(err, p.end(ctx)) }()
-	b := &builder{client: p.client, layout: p.layout, base: i.base, sub: i.src.Sub, env: i.req.Builder.Env(p.layout), say: step.say, note: i.rec.note}
+	tools := i.req.Session.Toolchain
+	b := &builder{
+		client: p.client, layout: p.layout, base: i.base, tools: tools, fill: fill(tools, i.base, p.layout), sub: i.src.Sub,
+		env: i.req.Builder.environ(tools, i.base, p.layout), say: step.say, note: i.rec.note,
+	}
 	for _, why := range i.req.Builder.Why {
 		step.say(why)
 	}
@@ -131,7 +137,9 @@ type builder struct {
 	client *worker.Client
 	layout engine.Layout
 	base   engine.Base
-	sub    string // the project's directory below the tree's root
+	tools  framework.Toolchain
+	fill   *strings.Replacer // of the toolchain's placeholders
+	sub    string            // the project's directory below the tree's root
 	env    map[string]string
 	say    func(string)
 	note   func(report.Level, string, ...any)
@@ -148,7 +156,7 @@ func (b *builder) setup(ctx context.Context, s Step, files map[string][]byte) er
 	if len(files) == 0 {
 		dir = b.layout.Temp
 	}
-	if err := b.python(ctx); err != nil {
+	if err := b.make(ctx); err != nil {
 		return err
 	}
 	if err := b.commands(ctx, dir, s.Commands); err != nil {
@@ -165,38 +173,34 @@ func (b *builder) prepare(ctx context.Context, s Step) error {
 	return b.ensure(ctx, dir, s.Ensure)
 }
 
-// python makes the environment, and puts uv beside it when there is none.
-func (b *builder) python(ctx context.Context) error {
-	env := b.layout.Env
-	if err := b.shell(ctx, "/", fmt.Sprintf("test -x %[1]s/bin/python || %[2]s -m venv %[1]s", env, b.base.Python)); err != nil {
-		return fmt.Errorf("make the environment with %s -m venv: %w", b.base.Python, err)
+// make makes an empty environment, as the toolchain does.
+func (b *builder) make(ctx context.Context) error {
+	if b.tools.Probe != nil && len(b.tools.Make) > 0 && b.base.Program == "" {
+		return &engine.NoProgramError{Tools: b.tools}
 	}
-	if b.shell(ctx, "/", "command -v uv >/dev/null") == nil {
-		return nil
-	}
-	b.say("putting uv into the builder")
-	kept := path.Join(b.layout.Cache, "tools")
-	script := fmt.Sprintf(`test -x %[1]s/bin/uv || { rm -rf %[1]s && %[2]s -m venv %[1]s && %[1]s/bin/python -m pip install --quiet uv; }
-mkdir -p %[3]s && cp %[1]s/bin/uv %[3]s/uv`, kept, b.base.Python, b.tools())
-	if err := b.shell(ctx, "/", script); err != nil {
-		return fmt.Errorf("put uv into the builder: %w", err)
+	for _, c := range b.tools.Make {
+		if c.Unless != "" && b.shell(ctx, "/", b.fill.Replace(c.Unless)) == nil {
+			continue
+		}
+		if c.Say != "" {
+			b.say(c.Say)
+		}
+		if err := b.shell(ctx, "/", b.fill.Replace(c.Run)); err != nil {
+			return fmt.Errorf("%s: %w", b.fill.Replace(cmp.Or(c.Fail, "make the environment")), err)
+		}
 	}
 	return nil
 }
 
-// tools is where uv is: sealed with the environment, since a preparer needs it
-// too, and off the PATH of tests.
-func (b *builder) tools() string { return path.Join(b.layout.Env, ".tools") }
-
-// ensure installs what cannot be imported.
+// ensure installs what is not there.
 func (b *builder) ensure(ctx context.Context, dir string, packages []string) error {
 	for _, p := range packages {
-		there := fmt.Sprintf("%s/bin/python -c 'import importlib.metadata as m; m.version(\"%s\")' 2>/dev/null", b.layout.Env, p)
-		if b.shell(ctx, dir, there) == nil {
+		of := strings.NewReplacer("{package}", p)
+		if b.shell(ctx, dir, of.Replace(b.fill.Replace(b.tools.Installed))) == nil {
 			continue
 		}
 		b.note(report.Info, "%s is not among the project's dependencies: added to the environment", p)
-		if err := b.shell(ctx, dir, fmt.Sprintf("uv pip install %s", p)); err != nil {
+		if err := b.shell(ctx, dir, of.Replace(b.fill.Replace(b.tools.Install))); err != nil {
 			return fmt.Errorf("install %s: %w", p, err)
 		}
 	}
@@ -216,16 +220,10 @@ func (b *builder) commands(ctx context.Context, dir string, commands []string) e
 // shell runs one command line. Its output is shown as progress, and its end
 // is part of the error.
 func (b *builder) shell(ctx context.Context, dir, line string) error {
-	env := map[string]string{}
-	for k, v := range b.env {
-		env[k] = v
-	}
-	env["PATH"] = path.Join(b.layout.Env, "bin") + ":" + b.tools() + ":" + b.layout.Path
-	env["HOME"] = b.layout.Home
 	tail := &tail{say: b.say}
 	b.ids++
 	began := time.Now()
-	exited, err := b.client.Exec(ctx, worker.Exec{ID: b.ids, Argv: []string{"sh", "-c", line}, Dir: dir, Env: env}, tail.take)
+	exited, err := b.client.Exec(ctx, worker.Exec{ID: b.ids, Argv: []string{"sh", "-c", line}, Dir: dir, Env: b.env}, tail.take)
 	tail.flush()
 	switch {
 	case err != nil:

@@ -50,8 +50,8 @@ func (e *fakeEngine) Sweep(context.Context) ([]string, error) { return []string{
 func (e *fakeEngine) Close() error                            { return nil }
 func (e *fakeEngine) Unhonoured(engine.Spec) []string         { return nil }
 
-func (e *fakeEngine) Base(context.Context, string, string, func(string)) (engine.Base, error) {
-	return engine.Base{Image: "host", ID: "base", Host: true, Python: e.python}, nil
+func (e *fakeEngine) Base(context.Context, string, framework.Toolchain, func(string)) (engine.Base, error) {
+	return engine.Base{Image: "host", ID: "base", Host: true, Program: e.python}, nil
 }
 
 func (e *fakeEngine) Find(_ context.Context, key string) (engine.Layer, bool, error) {

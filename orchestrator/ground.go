@@ -51,7 +51,7 @@ func survey(ctx context.Context, info engine.Info, req *Request, deps Deps, rec 
 // found finds the image, and who the tests run as in it: before anything is
 // installed for a user that there is not.
 func (g *ground) found(ctx context.Context, rec *recorder) (err error) {
-	g.base, err = g.engine.Base(ctx, g.req.Image, g.req.Python, func(s string) { rec.note(report.Info, "%s", s) })
+	g.base, err = g.engine.Base(ctx, g.req.Image, g.req.Session.Toolchain, func(s string) { rec.note(report.Info, "%s", s) })
 	if err != nil {
 		return err
 	}

@@ -28,8 +28,7 @@ type Request struct {
 
 	Source source.Options
 
-	Image  string // a name, "auto" or "host"
-	Python string // wanted version, for "auto"
+	Image string // a name, "auto" or "host"
 
 	Setup   Step // sees only the key files
 	Prepare Step // sees the tree
@@ -90,18 +89,21 @@ type Step struct {
 	Commands []string
 	// Key files, relative to the project: Setup sees only these.
 	Key []string
-	// Ensure are packages that must be importable in the end; those that are
-	// not are installed, and the user is told.
+	// Ensure are packages that must be in the environment in the end; those that
+	// are not are installed, and the user is told.
 	Ensure []string
 }
 
 func (s Step) empty() bool { return len(s.Commands)+len(s.Ensure) == 0 }
 
 // BuilderSettings reach the places where dependencies are installed, and no
-// other. Env may hold secrets: it travels on the agent's stream only.
+// other. Set may hold secrets: it travels on the agent's stream only.
 type BuilderSettings struct {
-	// Env makes the environment of a command from the layout of the place.
-	Env func(engine.Layout) map[string]string
+	// Set are variables of every command.
+	Set map[string]string
+	// CA is a bundle of certificates on this machine, for engines that put none
+	// inside; "" for none.
+	CA string
 	// Why says where they come from, by name: shown when something is built.
 	Why []string
 	// Settings are those that change what is installed and are no secrets:

@@ -14,6 +14,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/source"
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // bare is an engine that gets as far as a site, and starts nothing.
@@ -31,7 +32,7 @@ func (bare) User(_ context.Context, _ engine.Base, user string) (string, error) 
 
 func (bare) Unhonoured(engine.Spec) []string { return nil }
 
-func (bare) Base(context.Context, string, string, func(string)) (engine.Base, error) {
+func (bare) Base(context.Context, string, framework.Toolchain, func(string)) (engine.Base, error) {
 	return engine.Base{Image: "host", Host: true}, nil
 }
 

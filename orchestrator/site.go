@@ -7,7 +7,6 @@ import (
 	"io"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
@@ -108,15 +107,11 @@ func (s *site) dir(l engine.Layout) string {
 
 // program is the toolchain's: the environment's own where there is one.
 func (s *site) program(l engine.Layout) string {
-	if s.layer == "" {
-		return s.base.Python
+	tools := s.req.Session.Toolchain
+	if s.layer == "" || tools.Own == "" {
+		return s.base.Program
 	}
-	return l.Env + "/bin/python"
-}
-
-// at fills in where things are inside, in the values of variables.
-func at(l engine.Layout) *strings.Replacer {
-	return strings.NewReplacer("{env}", l.Env, "{source}", l.Source, "{cache}", l.Cache, "{home}", l.Home)
+	return fill(tools, s.base, l).Replace(tools.Own)
 }
 
 // testEnv is the whole environment that tests see.
@@ -124,12 +119,16 @@ func (s *site) testEnv(l engine.Layout) map[string]string {
 	env := map[string]string{
 		"HOME": l.Home, "TMPDIR": l.Temp, "LANG": "C.UTF-8", "PATH": l.Path,
 	}
-	for name, value := range s.req.Session.Env {
-		env[name] = at(l).Replace(value)
-	}
+	tools := s.req.Session.Toolchain
+	f := fill(tools, s.base, l)
 	if s.layer != "" {
-		env["PATH"] = l.Env + "/bin:" + l.Path
-		env["VIRTUAL_ENV"] = l.Env
+		env["PATH"] = searchPath(tools, f, l.Path)
+		for name, value := range tools.Env {
+			env[name] = f.Replace(value)
+		}
+	}
+	for name, value := range s.req.Session.Env {
+		env[name] = f.Replace(value)
 	}
 	for k, v := range s.req.Env {
 		env[k] = v

@@ -14,11 +14,12 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
+	"github.com/shardyard/shardyard/worker/framework/python"
 )
 
-// python is a stand-in for an interpreter: it makes environments that have an
+// interpreter is a stand-in for an interpreter: it makes environments that have an
 // interpreter like it, and no packages.
-const python = `#!/bin/sh
+const interpreter = `#!/bin/sh
 case "$1 $2" in
 "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
 "-m pip") printf '#!/bin/sh\necho "uv $*"\n' > "$(dirname "$0")/uv" && chmod +x "$(dirname "$0")/uv" ;;
@@ -29,11 +30,12 @@ esac
 func (x *trial) withPython(t *testing.T) {
 	t.Helper()
 	x.engine.python = filepath.Join(x.engine.dir, "python")
-	if err := os.WriteFile(x.engine.python, []byte(python), 0o755); err != nil {
+	if err := os.WriteFile(x.engine.python, []byte(interpreter), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	x.req.Session.Toolchain = python.Toolchain("")
 	x.req.Builder = BuilderSettings{
-		Env: func(engine.Layout) map[string]string { return map[string]string{"INDEX": "an index"} },
+		Set: map[string]string{"INDEX": "an index"},
 		Why: []string{"INDEX comes from the config"},
 	}
 }

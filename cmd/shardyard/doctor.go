@@ -110,8 +110,8 @@ func projectChecks(p *project, err error) []doctor.Check {
 		}
 	}
 	checks := []doctor.Check{doctor.Good("project", "%s", found)}
-	if p.detection.Toolchain.Version != "" {
-		checks = append(checks, doctor.Good("python", "%s is wanted", p.detection.Toolchain.Version))
+	if tools := p.detection.Toolchain; tools.Version != "" {
+		checks = append(checks, doctor.Good(tools.Name, "%s is wanted", tools.Version))
 	}
 	return checks
 }
@@ -130,10 +130,9 @@ func (f *placeFlags) workers(p *project, dir string, logger hclog.Logger) doctor
 			return doctor.Func(func(context.Context) []doctor.Check { return nil }) // indexChecks says so
 		}
 		reach = builder(s)
-		w.Image, w.Version = cmp.Or(f.image, p.config.Image), p.detection.Toolchain.Version
-		w.Tools = doctor.Package{
-			Name: "pytest", Installs: slices.Concat(p.config.Setup, p.config.Prepare),
-			Version: []string{"-c", "import pytest; print(pytest.__version__)"}, Install: []string{"-m", "pip", "install", "pytest"},
+		w.Image, w.Toolchain = cmp.Or(f.image, p.config.Image), p.detection.Toolchain
+		if ensure := p.detection.Ensure; len(ensure) > 0 {
+			w.Tools = doctor.Package{Name: ensure[0], Installs: slices.Concat(p.config.Setup, p.config.Prepare), Toolchain: w.Toolchain}
 		}
 	}
 	w.Open = func(ctx context.Context) (engine.Engine, string, error) {

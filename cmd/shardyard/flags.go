@@ -36,7 +36,7 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		Source: source.Options{
 			Rev: f.rev, Include: p.config.Source.Include, Git: p.config.Source.Git != nil && *p.config.Source.Git,
 		},
-		Image: cmp.Or(f.image, p.config.Image), Python: p.detection.Toolchain.Version,
+		Image:   cmp.Or(f.image, p.config.Image),
 		Setup:   orchestrator.Step{Commands: p.config.Setup, Key: p.config.Key},
 		Prepare: orchestrator.Step{Commands: p.config.Prepare},
 		Env:     env,

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -132,10 +131,7 @@ func (f *placeFlags) open(ctx context.Context, p *project, req *orchestrator.Req
 	return e, why, broken(err)
 }
 
-// settings are the variables of a builder's commands. Where the engine puts no
-// bundle inside, this machine's own file is read.
+// settings are what builders get, as data of a run.
 func settings(s cache.Settings) orchestrator.BuilderSettings {
-	return orchestrator.BuilderSettings{Settings: s.Key(), Why: s.Why, Env: func(l engine.Layout) map[string]string {
-		return s.Env(cache.Place{Env: l.Env, Cache: l.Cache, CA: cmp.Or(l.CA, s.CAFile)})
-	}}
+	return orchestrator.BuilderSettings{Set: s.Set, CA: s.CAFile, Settings: s.Key(), Why: s.Why}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/shardyard/shardyard/orchestrator/doctor"
 	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 func TestExamine(t *testing.T) {
@@ -50,8 +51,8 @@ type yard struct {
 
 func (y *yard) Info(context.Context) (engine.Info, error) { return y.info, y.silent }
 func (y *yard) Close() error                              { y.closed++; return nil }
-func (y *yard) Base(_ context.Context, image, version string, _ func(string)) (engine.Base, error) {
-	y.asked = [2]string{image, version}
+func (y *yard) Base(_ context.Context, image string, tools framework.Toolchain, _ func(string)) (engine.Base, error) {
+	y.asked = [2]string{image, tools.Version}
 	return y.base, y.unfound
 }
 
@@ -66,7 +67,7 @@ func TestWorkers(t *testing.T) {
 	info := engine.Info{Name: "yard", Version: "1", Platform: "linux/amd64", CPUs: 2, Memory: 4e9, Isolated: true}
 	loose := info
 	loose.Isolated = false
-	base := engine.Base{Image: "img", Python: "python3", Note: "not there: img"}
+	base := engine.Base{Image: "img", Program: "python3", Note: "not there: img"}
 	describe := func(tail string) string { return "ok engine yard 1, linux/amd64, 2 CPUs, 4.0 GB" + tail }
 	for _, x := range []struct {
 		name   string
@@ -80,15 +81,15 @@ func TestWorkers(t *testing.T) {
 		{name: "does not answer", yard: yard{silent: errors.New("no answer")}, want: []string{"failed engine no answer: start it"}},
 		{
 			name: "all is fine", yard: yard{info: info, base: base}, talks: true,
-			want: []string{describe(""), "ok agent for linux/amd64", "ok image img (not there: img), with the interpreter python3", "ok tool nothing is installed: the image must have it"},
+			want: []string{describe(""), "ok agent for linux/amd64", "ok image img (not there: img), with python at python3", "ok tool nothing is installed: the image must have it"},
 		},
 		{
 			name: "no isolation", yard: yard{info: loose, base: base},
-			want: []string{describe("; workers are not isolated from each other"), "ok image img (not there: img), with the interpreter python3", "ok tool nothing is installed: the image must have it"},
+			want: []string{describe("; workers are not isolated from each other"), "ok image img (not there: img), with python at python3", "ok tool nothing is installed: the image must have it"},
 		},
 		{
 			name: "another engine was passed over", yard: yard{info: loose, base: base}, note: "no Docker",
-			want: []string{"warning engine no Docker: get a better one", "ok image img (not there: img), with the interpreter python3", "ok tool nothing is installed: the image must have it"},
+			want: []string{"warning engine no Docker: get a better one", "ok image img (not there: img), with python at python3", "ok tool nothing is installed: the image must have it"},
 		},
 		{
 			name: "no such image", yard: yard{info: info, unfound: errors.New("not in the registry")},
@@ -102,7 +103,7 @@ func TestWorkers(t *testing.T) {
 			}
 			checks := doctor.Workers{
 				Open:   func(context.Context) (engine.Engine, string, error) { return e, x.note, x.refuse },
-				Advice: "start it", Better: "get a better one", Image: "img", Version: "3.12",
+				Advice: "start it", Better: "get a better one", Image: "img", Toolchain: framework.Toolchain{Name: "python", Version: "3.12"},
 				Tools: doctor.Package{Name: "tool"},
 			}.Examine(t.Context())
 			if diff := cmp.Diff(x.want, lines(checks)); diff != "" {
@@ -131,12 +132,11 @@ func lines(checks []doctor.Check) (all []string) {
 }
 
 func TestPackage(t *testing.T) {
-	dir := t.TempDir()
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip("there is no shell")
 	}
-	host := engine.Base{Host: true, Python: sh}
+	host := engine.Base{Host: true, Program: sh}
 	for _, x := range []struct {
 		pkg  doctor.Package
 		base engine.Base
@@ -144,10 +144,10 @@ func TestPackage(t *testing.T) {
 	}{
 		{doctor.Package{Name: "tool", Installs: []string{"get a", "get b"}}, host, "ok tool installed by get a, get b"},
 		{doctor.Package{Name: "tool"}, engine.Base{}, "ok tool nothing is installed: the image must have it"},
-		{doctor.Package{Name: "tool", Version: []string{"-c", "echo 8.1"}}, host, "ok tool 8.1 of " + sh},
+		{doctor.Package{Name: "tool", Toolchain: framework.Toolchain{Query: []string{"-c", "test {package} = tool && echo 8.1"}}}, host, "ok tool 8.1 of " + sh},
 		{
-			doctor.Package{Name: "tool", Version: []string{"-c", "exit 1"}, Install: []string{"get", dir}}, host,
-			"failed tool nothing is installed for the tests, and " + sh + " has no tool: " + sh + " get " + dir + ", or let setup in shardyard.yaml install it",
+			doctor.Package{Name: "tool", Toolchain: framework.Toolchain{Query: []string{"-c", "exit 1"}, Advice: "{program} get {package}"}}, host,
+			"failed tool nothing is installed for the tests, and " + sh + " has no tool: " + sh + " get tool, or let setup in shardyard.yaml install it",
 		},
 	} {
 		if got := lines(x.pkg.Check(t.Context(), x.base)); len(got) != 1 || got[0] != x.want {

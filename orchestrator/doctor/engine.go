@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // Workers says where and on what workers would run.
@@ -17,9 +18,10 @@ type Workers struct {
 	// Advice is how to get an engine that answers, Better how to get the one
 	// that was passed over.
 	Advice, Better string
-	// Image is the workers' image: a name, "auto" or "host"; Version is the
-	// toolchain's that is wanted, or "".
-	Image, Version string
+	// Image is the workers' image: a name, "auto" or "host".
+	Image string
+	// Toolchain is what is needed in it.
+	Toolchain framework.Toolchain
 	// Tools checks what tests need inside; nil for nothing.
 	Tools Tools
 }
@@ -71,7 +73,7 @@ func describe(info engine.Info) Check {
 
 func (w Workers) image(ctx context.Context, e engine.Engine) []Check {
 	image := cmp.Or(w.Image, "auto")
-	base, err := e.Base(ctx, image, w.Version, func(string) {})
+	base, err := e.Base(ctx, image, w.Toolchain, func(string) {})
 	if err != nil {
 		return []Check{Fail("image", "write another image: to shardyard.yaml (host needs no registry), or use --engine process", "%s: %v", image, err)}
 	}
@@ -79,7 +81,10 @@ func (w Workers) image(ctx context.Context, e engine.Engine) []Check {
 	if base.Note != "" {
 		found += " (" + base.Note + ")"
 	}
-	checks := []Check{Good("image", "%s, with the interpreter %s", found, base.Python)}
+	if base.Program != "" {
+		found += ", with " + w.Toolchain.Name + " at " + base.Program
+	}
+	checks := []Check{Good("image", "%s", found)}
 	if w.Tools == nil {
 		return checks
 	}
@@ -88,12 +93,10 @@ func (w Workers) image(ctx context.Context, e engine.Engine) []Check {
 
 // Package is what tests need to be there: one package of the toolchain.
 type Package struct {
-	Name string // "pytest"
+	Name string
 	// Installs are the commands that install it; none when nothing does.
-	Installs []string
-	// Version is a command, after the toolchain's program, that prints its
-	// version; Install is one that installs it.
-	Version, Install []string
+	Installs  []string
+	Toolchain framework.Toolchain
 }
 
 // Check looks for the package on this machine. What an image has inside is
@@ -105,10 +108,18 @@ func (p Package) Check(ctx context.Context, base engine.Base) []Check {
 	if !base.Host {
 		return []Check{Good(p.Name, "nothing is installed: the image must have it")}
 	}
-	out, err := exec.CommandContext(ctx, base.Python, p.Version...).Output()
-	if err != nil {
-		fix := strings.Join(append([]string{base.Python}, p.Install...), " ") + ", or let setup in shardyard.yaml install it"
-		return []Check{Fail(p.Name, fix, "nothing is installed for the tests, and %s has no %s", base.Python, p.Name)}
+	if base.Program == "" || len(p.Toolchain.Query) == 0 {
+		return nil
 	}
-	return []Check{Good(p.Name, "%s of %s", strings.TrimSpace(string(out)), base.Python)}
+	fill := strings.NewReplacer("{package}", p.Name, "{program}", base.Program)
+	var args []string
+	for _, a := range p.Toolchain.Query {
+		args = append(args, fill.Replace(a))
+	}
+	out, err := exec.CommandContext(ctx, base.Program, args...).Output()
+	if err != nil {
+		fix := fill.Replace(p.Toolchain.Advice) + ", or let setup in shardyard.yaml install it"
+		return []Check{Fail(p.Name, fix, "nothing is installed for the tests, and %s has no %s", base.Program, p.Name)}
+	}
+	return []Check{Good(p.Name, "%s of %s", strings.TrimSpace(string(out)), base.Program)}
 }

@@ -13,6 +13,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // An Engine makes places of work. All methods may be called concurrently.
@@ -49,10 +51,11 @@ type Info struct {
 // Bases resolves images.
 type Bases interface {
 	// Base resolves an image: a name, "auto" or "host" (an engine without
-	// images has only "host"). For "auto", python is the wanted version
-	// ("3.12", or "" for any). It pulls when it must, with progress on
-	// notify. Base.Note says what was taken instead of what was asked for.
-	Base(ctx context.Context, image, python string, notify func(string)) (Base, error)
+	// images has only "host"). tools are what will be needed in it: they say what
+	// "auto" means, and what is looked for on this machine. It pulls when it must,
+	// with progress on notify. Base.Note says what was taken instead of what was
+	// asked for.
+	Base(ctx context.Context, image string, tools framework.Toolchain, notify func(string)) (Base, error)
 	// User says who the user of a Spec is in a base: "uid:gid" for a name that
 	// the base knows. What needs no look-up is returned as it is. A name that it
 	// does not know is a [UserError].
@@ -65,9 +68,11 @@ type Base struct {
 	ID    string // content: part of every key
 	Host  bool
 	Note  string
-	// Python is the interpreter to make environments with: absolute, or a
-	// name on the PATH.
-	Python string
+	// Program is the toolchain's: absolute, or a name on the PATH; "" for none.
+	Program string
+	// Prefixes are directories of this machine that Program needs there, besides
+	// the system's; only with Host.
+	Prefixes []string
 }
 
 // Layer names something sealed. The zero Layer is the bare base.

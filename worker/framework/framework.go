@@ -116,9 +116,10 @@ const (
 
 // A Toolchain is what must be there before anything is installed, as data.
 // The zero Toolchain needs nothing. In the values of Make, Install, Installed,
-// Env and Cache, {program} stands for the toolchain's program, {env} for the
-// environment, {cache} for the shared cache, and {tools} for a directory of
-// the builder's own programs, sealed with the environment.
+// Own, Path, Env and Builder, {program} stands for the toolchain's program, {env}
+// for the environment, {cache} for the shared cache, {ca} for a bundle of
+// certificates, and {tools} for a directory of the builder's own programs, sealed
+// with the environment.
 type Toolchain struct {
 	Name    string `json:"name,omitempty"`    // "python"; "" needs nothing
 	Version string `json:"version,omitempty"` // wanted: "3.12"; "" is any
@@ -134,15 +135,20 @@ type Toolchain struct {
 	// Installed succeeds when {package} is there; Install installs it.
 	Installed string `json:"installed,omitempty"`
 	Install   string `json:"install,omitempty"`
+	// Query are arguments of Program that print the version of {package}, and fail
+	// where it is not there; Advice is what a user types to get it.
+	Query  []string `json:"query,omitempty"`
+	Advice string   `json:"advice,omitempty"`
 	// Own is the program of the environment: "{env}/bin/python".
 	Own string `json:"own,omitempty"`
 	// Path are directories that come first on PATH where there is an
 	// environment. Builders have {tools} there too.
 	Path []string `json:"path,omitempty"`
-	// Env are variables of everything that runs in the environment, Cache
-	// those of builders that lie in the cache.
-	Env   map[string]string `json:"env,omitempty"`
-	Cache map[string]string `json:"cache,omitempty"`
+	// Env are variables of everything that runs in the environment, Builder
+	// those of builders besides. One that names {cache} or {ca} is left out where
+	// there is none.
+	Env     map[string]string `json:"env,omitempty"`
+	Builder map[string]string `json:"builder,omitempty"`
 }
 
 // A Command is a shell command, and what it is for.

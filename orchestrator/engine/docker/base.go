@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,15 +16,16 @@ import (
 	"github.com/docker/docker/api/types/registry"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // Base implements [engine.Bases]. It also makes the image that workers start
 // from, so that the first of them need not.
-func (e *Engine) Base(ctx context.Context, image, python string, notify func(string)) (engine.Base, error) {
+func (e *Engine) Base(ctx context.Context, image string, tools framework.Toolchain, notify func(string)) (engine.Base, error) {
 	if notify == nil {
 		notify = func(string) {}
 	}
-	base, err := e.resolve(ctx, image, python, notify)
+	base, err := e.resolve(ctx, image, tools, notify)
 	if err != nil {
 		return engine.Base{}, err
 	}
@@ -33,55 +35,55 @@ func (e *Engine) Base(ctx context.Context, image, python string, notify func(str
 	return base, nil
 }
 
-func (e *Engine) resolve(ctx context.Context, name, python string, notify func(string)) (engine.Base, error) {
+func (e *Engine) resolve(ctx context.Context, name string, tools framework.Toolchain, notify func(string)) (engine.Base, error) {
 	switch name {
 	case "host":
-		return e.hostBase(ctx, python)
+		return e.hostBase(ctx, tools)
 	case "", "auto":
-		return e.autoBase(ctx, python, notify)
+		return e.autoBase(ctx, tools, notify)
 	}
-	base, err := e.localBase(ctx, name)
+	base, err := e.localBase(ctx, name, tools)
 	if !cerrdefs.IsNotFound(err) {
 		return base, err
 	}
 	if err := e.pull(ctx, name, notify); err != nil {
-		return engine.Base{}, e.unpullable(ctx, name, err)
+		return engine.Base{}, e.unpullable(ctx, name, tools, err)
 	}
-	return e.localBase(ctx, name)
+	return e.localBase(ctx, name, tools)
 }
 
 // localBase takes an image that the engine has.
-func (e *Engine) localBase(ctx context.Context, name string) (engine.Base, error) {
+func (e *Engine) localBase(ctx context.Context, name string, tools framework.Toolchain) (engine.Base, error) {
 	i, err := e.inspect(ctx, name)
 	if err != nil {
 		return engine.Base{}, err
 	}
-	return engine.Base{Image: name, ID: i.ID, Python: "python3"}, nil
+	return engine.Base{Image: name, ID: i.ID, Program: tools.Program}, nil
 }
 
-// autoBase takes the official image of the wanted python, or this machine.
-func (e *Engine) autoBase(ctx context.Context, python string, notify func(string)) (engine.Base, error) {
-	want := "python:3-slim"
-	if python != "" {
-		want = "python:" + python + "-slim"
+// autoBase takes the image that the toolchain means, or this machine.
+func (e *Engine) autoBase(ctx context.Context, tools framework.Toolchain, notify func(string)) (engine.Base, error) {
+	want := tools.Image
+	if want == "" {
+		return e.hostBase(ctx, tools)
 	}
-	base, err := e.localBase(ctx, want)
+	base, err := e.localBase(ctx, want, tools)
 	if !cerrdefs.IsNotFound(err) {
 		return base, err
 	}
 	pulled := e.pull(ctx, want, notify)
 	if pulled == nil {
-		return e.localBase(ctx, want)
+		return e.localBase(ctx, want, tools)
 	}
 	if ctx.Err() != nil {
 		return engine.Base{}, pulled
 	}
-	base, err = e.hostBase(ctx, python)
+	base, err = e.hostBase(ctx, tools)
 	if err != nil {
-		return engine.Base{}, errors.Join(e.unpullable(ctx, want, pulled), fmt.Errorf("nor can this machine be its own image: %w", err))
+		return engine.Base{}, errors.Join(e.unpullable(ctx, want, tools, pulled), fmt.Errorf("nor can this machine be its own image: %w", err))
 	}
 	e.log.Debug("pull", "image", want, "error", pulled)
-	base.Note = fmt.Sprintf("%s cannot be pulled: %s; `host` is taken: this machine's %s", want, cause(pulled), base.Python)
+	base.Note = fmt.Sprintf("%s cannot be pulled: %s; `host` is taken: this machine's %s", want, cause(pulled), cmp.Or(base.Program, "own programs"))
 	return base, nil
 }
 
@@ -143,25 +145,25 @@ func credentials(named reference.Named) (string, error) {
 
 // unpullable is the error of an image that is not here and cannot be had. It
 // names what would do instead.
-func (e *Engine) unpullable(ctx context.Context, name string, cause error) error {
+func (e *Engine) unpullable(ctx context.Context, name string, tools framework.Toolchain, cause error) error {
 	from := "its registry"
 	if named, err := reference.ParseNormalizedNamed(name); err == nil {
 		from = "the registry " + reference.Domain(named)
 	}
 	advice := []string{}
-	if local := e.localImages(ctx); len(local) > 0 {
+	if local := e.localImages(ctx, tools.Name); len(local) > 0 {
 		advice = append(advice, "take an image that is here (image: "+strings.Join(local, ", ")+")")
 	}
 	if p, err := e.probe(ctx); err == nil && p.Local {
-		advice = append(advice, "this machine's own python (image: host)")
+		advice = append(advice, "this machine's own programs (image: host)")
 	}
 	advice = append(advice, "or no containers (--engine process)")
 	return fmt.Errorf("image %s is not here, and %s did not give it: %w; instead, %s", name, from, cause, strings.Join(advice, ", "))
 }
 
 // localImages are some images of the engine that are not ours, those with
-// python in their name first.
-func (e *Engine) localImages(ctx context.Context) []string {
+// the toolchain's name in theirs first.
+func (e *Engine) localImages(ctx context.Context, like string) []string {
 	list, err := e.cli.ImageList(ctx, imagetypes.ListOptions{})
 	if err != nil {
 		return nil // only advice
@@ -175,13 +177,13 @@ func (e *Engine) localImages(ctx context.Context) []string {
 	}
 	names = slices.DeleteFunc(names, func(s string) bool { return s == "<none>:<none>" })
 	slices.SortStableFunc(names, func(a, b string) int {
-		return strings.Compare(rank(a)+a, rank(b)+b)
+		return strings.Compare(rank(a, like)+a, rank(b, like)+b)
 	})
 	return names[:min(len(names), 3)]
 }
 
-func rank(name string) string {
-	if strings.Contains(name, "python") {
+func rank(name, like string) string {
+	if like != "" && strings.Contains(name, like) {
 		return "0"
 	}
 	return "1"

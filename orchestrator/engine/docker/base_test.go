@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/shardyard/shardyard/worker/framework/python"
 )
 
 // An engine that does not answer is an error that says where it was looked
@@ -39,7 +41,7 @@ func TestNoEngine(t *testing.T) {
 // An image that cannot be had is an error that names what can.
 func TestImageNotToBeHad(t *testing.T) {
 	e := open(t, project(t))
-	_, err := e.Base(t.Context(), "localhost:1/no/such:image", "", nil)
+	_, err := e.Base(t.Context(), "localhost:1/no/such:image", python.Toolchain(""), nil)
 	if err == nil {
 		t.Fatal("it was found")
 	}
@@ -54,7 +56,7 @@ func TestImageNotToBeHad(t *testing.T) {
 // machine, and then the note says so.
 func TestAuto(t *testing.T) {
 	e := open(t, project(t))
-	base, err := e.Base(t.Context(), "auto", "", nil)
+	base, err := e.Base(t.Context(), "auto", python.Toolchain(""), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +73,7 @@ func TestWantedPython(t *testing.T) {
 	e := open(t, project(t))
 	found := 0
 	for _, minor := range []string{"3.9", "3.10", "3.11", "3.12", "3.13", "3.14"} {
-		base, err := e.Base(t.Context(), "host", minor, nil)
+		base, err := e.Base(t.Context(), "host", python.Toolchain(minor), nil)
 		if err != nil {
 			if !strings.Contains(err.Error(), "python "+minor+" is wanted") {
 				t.Error(err)
@@ -79,9 +81,9 @@ func TestWantedPython(t *testing.T) {
 			continue
 		}
 		found++
-		out, err := exec.Command(base.Python, "--version").Output()
+		out, err := exec.Command(base.Program, "--version").Output()
 		if err != nil || !strings.HasPrefix(string(out), "Python "+minor+".") {
-			t.Errorf("for %s: %s is %s, %v", minor, base.Python, out, err)
+			t.Errorf("for %s: %s is %s, %v", minor, base.Program, out, err)
 		}
 	}
 	if found == 0 {

@@ -138,8 +138,8 @@ func (b blueprint) layout() engine.Layout {
 
 func (b blueprint) searchPath() string {
 	own := []string{envDir + "/bin"}
-	if b.Spec.Base.Host {
-		own = append(own, path.Dir(b.Spec.Base.Python))
+	if b.Spec.Base.Host && b.Spec.Base.Program != "" {
+		own = append(own, path.Dir(b.Spec.Base.Program))
 	}
 	prefix := strings.Join(own, ":") + ":"
 	return prefix + strings.TrimPrefix(b.Path, prefix) // a layer's image has it already

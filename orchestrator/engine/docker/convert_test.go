@@ -18,8 +18,8 @@ func TestConvert(t *testing.T) {
 	labels := map[string]string{labelProject: "p", labelRun: "r1", labelRole: "x", labelOwner: "host:/locks/session"}
 	all := traits{Init: true, Memory: true, Swap: true, PIDs: true, CPU: true}
 	tree := &treeMount{Volume: "shardyard-p-r1-worker-3", Options: overlayOptions([]string{"/v/prepared", "/v/tree"}, "/v/upper", "/v/work")}
-	image := engine.Base{Image: "python:3.12-slim", ID: "sha256:1", Python: "python3"}
-	host := engine.Base{Image: "host", ID: "host:1", Host: true, Python: "/opt/python/bin/python3.12"}
+	image := engine.Base{Image: "python:3.12-slim", ID: "sha256:1", Program: "python3"}
+	host := engine.Base{Image: "host", ID: "host:1", Host: true, Program: "/opt/python/bin/python3.12"}
 
 	for name, b := range map[string]blueprint{
 		"worker": {

@@ -61,7 +61,6 @@ type Engine struct {
 		derived     memo[string]
 		probes      memo[probed]
 		agents      memo[string]
-		pythons     memo[python]
 	}
 }
 

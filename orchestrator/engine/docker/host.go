@@ -10,11 +10,12 @@ import (
 	"strings"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // A `host` base is an empty image with parts of this machine mounted
 // read-only: what programs need to run, and nothing of anybody's own files
-// but the interpreter's prefix.
+// but what the toolchain's program needs.
 
 // hostRoots are the folders of the root that hold programs and libraries. On
 // most machines all but /usr are links. /sbin is not among them: see rootLinks.
@@ -61,7 +62,7 @@ func rootLinks() []link {
 
 // hostBinds are the paths of this machine that a `host` worker sees. Those
 // that lie in another one are left out.
-func hostBinds(p python) ([]string, error) {
+func hostBinds(program string, prefixes []string) ([]string, error) {
 	var binds []string
 	add := func(p string) {
 		if !covered(binds, p) {
@@ -79,9 +80,9 @@ func hostBinds(p python) ([]string, error) {
 			add(s)
 		}
 	}
-	for _, dir := range p.Prefixes() {
+	for _, dir := range prefixes {
 		if dir == "/" || isHome(dir) {
-			return nil, fmt.Errorf("python at %s has the prefix %s, which cannot be shown to workers", p.Executable, dir)
+			return nil, fmt.Errorf("%s needs %s, which cannot be shown to workers", program, dir)
 		}
 		if !covered(hostRoots, dir) {
 			add(dir)
@@ -98,7 +99,7 @@ func isHome(p string) bool {
 }
 
 // hostBase resolves `host`.
-func (e *Engine) hostBase(ctx context.Context, want string) (engine.Base, error) {
+func (e *Engine) hostBase(ctx context.Context, tools framework.Toolchain) (engine.Base, error) {
 	p, err := e.probe(ctx)
 	if err != nil {
 		return engine.Base{}, err
@@ -106,34 +107,33 @@ func (e *Engine) hostBase(ctx context.Context, want string) (engine.Base, error)
 	if !p.Local {
 		return engine.Base{}, errNotLocal
 	}
-	about, err := findPython(ctx, want)
+	about, err := engine.FindProgram(ctx, tools)
 	if err != nil {
-		return engine.Base{}, err
-	}
-	if _, err := e.once.pythons.do(ctx, about.Executable, func() (python, error) { return about, nil }); err != nil {
 		return engine.Base{}, err
 	}
 	id, err := hostID(about)
 	if err != nil {
 		return engine.Base{}, err
 	}
-	return engine.Base{Image: "host", ID: id, Host: true, Python: about.Executable}, nil
+	return engine.Base{Image: "host", ID: id, Host: true, Program: about.Executable, Prefixes: about.Prefixes}, nil
 }
 
 var errNotLocal = errors.New("image `host` needs a Docker engine that runs on this machine, on Linux: it shows this machine's own files to workers")
 
 // hostID changes when programs that were built on this machine might no longer
-// run on it: with the interpreter, the distribution and its libraries.
-func hostID(p python) (string, error) {
-	parts := []string{"host", p.Version, p.Executable, strings.Join(p.Prefixes(), ":")}
+// run on it: with the toolchain, the distribution and its libraries.
+func hostID(p framework.Found) (string, error) {
+	parts := []string{"host", p.Version, p.Executable, strings.Join(p.Prefixes, ":"), p.Build}
 	for _, l := range rootLinks() {
 		parts = append(parts, l.name, l.target)
 	}
-	st, err := os.Stat(p.Executable)
-	if err != nil {
-		return "", err
+	if p.Executable != "" {
+		st, err := os.Stat(p.Executable)
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, fmt.Sprint(st.Size(), st.ModTime().UnixNano()))
 	}
-	parts = append(parts, fmt.Sprint(st.Size(), st.ModTime().UnixNano()))
 	for _, f := range []string{"/etc/os-release", "/etc/ld.so.cache"} {
 		b, err := os.ReadFile(filepath.Clean(f))
 		if err == nil {

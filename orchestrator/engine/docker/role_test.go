@@ -12,11 +12,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/worker/framework/python"
 )
 
 func mustBase(t testing.TB, e *Engine) engine.Base {
 	t.Helper()
-	base, err := e.Base(t.Context(), "host", "", nil)
+	base, err := e.Base(t.Context(), "host", python.Toolchain(""), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +78,7 @@ func TestBuilderSettings(t *testing.T) {
 	w.expect("by-root", "ls /shardyard/cache")
 	w.expect("read-only", "touch /shardyard/cache/x 2>/dev/null || echo read-only")
 	w.expect("1", "echo $PATH | tr : '\\n' | grep -cx /shardyard/env/bin")
-	w.expect("shardyard", base.Python+" -c 'import getpass; print(getpass.getuser())'")
+	w.expect("shardyard", base.Program+" -c 'import getpass; print(getpass.getuser())'")
 	w.expect("0000000000000000", "sed -n 's/^CapBnd:\\t//p' /proc/self/status")
 	w.expect("1", "sed -n 's/^NoNewPrivs:\\t//p' /proc/self/status")
 
@@ -103,7 +104,7 @@ func TestUsers(t *testing.T) {
 				}
 				w.expect(fmt.Sprint(who.UID, " ", who.GID), `echo "$(id -u) $(id -g)"`)
 				w.expect(strings.TrimSpace(strings.Repeat(who.String()+" ", 3)), "stat -c %u:%g . pkg pkg/a.py | paste -sd' '")
-				w.sh(base.Python + " -c 'import getpass; print(getpass.getuser())'")
+				w.sh(base.Program + " -c 'import getpass; print(getpass.getuser())'")
 				w.sh("echo B >pkg/b.py; rm pkg/a.py; echo x >top; echo x >$HOME/x")
 			}
 		})
@@ -118,7 +119,7 @@ func TestOutOfMemory(t *testing.T) {
 	}
 	base := mustBase(t, e)
 	w := start(t, e, engine.Spec{Name: "worker", Role: engine.Worker, Base: base, TreeName: "proj", Limits: engine.Limits{Memory: 64 << 20}})
-	w.expect("137", "exec 2>/dev/null; "+base.Python+" -c 'b = bytearray(256 << 20)' 2>/dev/null || echo $?")
+	w.expect("137", "exec 2>/dev/null; "+base.Program+" -c 'b = bytearray(256 << 20)' 2>/dev/null || echo $?")
 	w.client.Close()
 	exit, err := w.Wait(t.Context())
 	if err != nil || !exit.OOMKilled {

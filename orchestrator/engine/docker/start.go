@@ -93,11 +93,7 @@ func (e *Engine) blueprint(ctx context.Context, spec engine.Spec, i *instance) (
 		return err
 	}
 	if spec.Base.Host {
-		about, err := e.once.pythons.do(ctx, spec.Base.Python, func() (python, error) { return inspectPython(ctx, spec.Base.Python) })
-		if err != nil {
-			return err
-		}
-		if b.Binds, err = hostBinds(about); err != nil {
+		if b.Binds, err = hostBinds(spec.Base.Program, spec.Base.Prefixes); err != nil {
 			return err
 		}
 	}
@@ -227,7 +223,7 @@ func (e *Engine) explain(err error, b blueprint) error {
 		return fmt.Errorf("%w: another instance of run %s has this name", err, b.Spec.Run)
 	}
 	if b.privileged() && strings.Contains(err.Error(), "/bin/sh") {
-		return fmt.Errorf("%w: image %s has no shell, and environments cannot be built on it; take an image with /bin/sh and python", err, b.Spec.Base.Image)
+		return fmt.Errorf("%w: image %s has no shell, and environments cannot be built on it; take an image with /bin/sh", err, b.Spec.Base.Image)
 	}
 	return err
 }

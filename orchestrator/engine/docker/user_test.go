@@ -6,6 +6,7 @@ import (
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/engine/enginetest"
+	"github.com/shardyard/shardyard/worker/framework/python"
 )
 
 func TestResolve(t *testing.T) {
@@ -43,7 +44,7 @@ func TestUserOfAnImage(t *testing.T) {
 	opts := project(t)
 	e := open(t, opts)
 	for _, image := range enginetest.Images(t, "../../..") {
-		base, err := e.Base(t.Context(), image, "", nil)
+		base, err := e.Base(t.Context(), image, python.Toolchain(""), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 func testInfo(s *suite) {
@@ -14,14 +15,14 @@ func testInfo(s *suite) {
 	if info.Name == "" || info.Platform == "" || info.CPUs < 1 || info.Memory < 1<<20 {
 		s.Errorf("info is not complete: %+v", info)
 	}
-	base, err := s.engine.Base(s.Context(), s.cfg.Image, "", func(string) {})
+	base, err := s.engine.Base(s.Context(), s.cfg.Image, framework.Toolchain{}, func(string) {})
 	if err != nil {
 		s.Fatal(err)
 	}
 	if base.Image == "" || base.ID == "" {
 		s.Errorf("base is not complete: %+v", base)
 	}
-	if again, err := s.engine.Base(s.Context(), s.cfg.Image, "", func(string) {}); err != nil || again.ID != base.ID {
+	if again, err := s.engine.Base(s.Context(), s.cfg.Image, framework.Toolchain{}, func(string) {}); err != nil || again.ID != base.ID {
 		s.Errorf("the same image is %q and then %q, %v", base.ID, again.ID, err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/worker"
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // patience is how long anything may take here before it counts as hanging.
@@ -40,7 +41,7 @@ func (s *suite) key(name string) string { return s.run + "-" + name }
 // spec completes a specification.
 func (s *suite) spec(spec engine.Spec) engine.Spec {
 	s.Helper()
-	base, err := s.engine.Base(s.Context(), s.cfg.Image, "", func(string) {})
+	base, err := s.engine.Base(s.Context(), s.cfg.Image, framework.Toolchain{}, func(string) {})
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -19,6 +19,8 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/engine/process"
 	"github.com/shardyard/shardyard/worker"
+	"github.com/shardyard/shardyard/worker/framework"
+	"github.com/shardyard/shardyard/worker/framework/python"
 )
 
 func TestOptions(t *testing.T) {
@@ -43,30 +45,31 @@ func TestBase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Base(t.Context(), "python:3.12", "", nil); err == nil || !strings.Contains(err.Error(), "has no images") {
+	if _, err := e.Base(t.Context(), "python:3.12", python.Toolchain(""), nil); err == nil || !strings.Contains(err.Error(), "has no images") {
 		t.Errorf("got %v", err)
 	}
-	auto, err := e.Base(t.Context(), "auto", "", nil)
+	auto, err := e.Base(t.Context(), "auto", python.Toolchain(""), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if auto.Python == "" {
+	if auto.Program == "" {
 		needs.Lacks(t, "python3", errors.New("this machine has none"))
 	}
-	if !filepath.IsAbs(auto.Python) || auto.Image != "host" || !auto.Host || auto.Note != "" || !strings.HasPrefix(auto.ID, "host-") {
+	if !filepath.IsAbs(auto.Program) || auto.Image != "host" || !auto.Host || auto.Note != "" || !strings.HasPrefix(auto.ID, "host-") {
 		t.Errorf("got %+v", auto)
 	}
-	out, err := exec.Command(auto.Python, "-c", `import sys; print("%d.%d" % sys.version_info[:2])`).Output()
+	out, err := exec.Command(auto.Program, "-c", `import sys; print("%d.%d" % sys.version_info[:2])`).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	version := strings.TrimSpace(string(out))
-	for _, wanted := range []string{version, version + ".1"} {
-		if same, err := e.Base(t.Context(), "host", wanted, nil); err != nil || same.Note != "" {
-			t.Errorf("Python %s: got %+v, %v", wanted, same, err)
-		}
+	if same, err := e.Base(t.Context(), "host", python.Toolchain(version), nil); err != nil || same.Note != "" {
+		t.Errorf("Python %s: got %+v, %v", version, same, err)
 	}
-	if other, err := e.Base(t.Context(), "host", "2.4", nil); err != nil || !strings.Contains(other.Note, "instead of 2.4") || other.Python == "" {
+	if none, err := e.Base(t.Context(), "host", framework.Toolchain{}, nil); err != nil || none.Program != "" || none.ID == "" || none.ID == auto.ID {
+		t.Errorf("without a toolchain: %+v, %v", none, err)
+	}
+	if other, err := e.Base(t.Context(), "host", python.Toolchain("2.4"), nil); err != nil || !strings.Contains(other.Note, "instead of 2.4") || other.Program == "" {
 		t.Errorf("got %+v, %v", other, err)
 	}
 }
@@ -146,17 +149,17 @@ func TestVirtualEnvironmentInTwoRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base, err := e.Base(t.Context(), "host", "", nil)
+	base, err := e.Base(t.Context(), "host", python.Toolchain(""), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if base.Python == "" {
+	if base.Program == "" {
 		needs.Lacks(t, "python3", errors.New("this machine has none"))
 	}
 	tree := loadTree(t, e, "tree", map[string]string{"pkg/__init__.py": "where = __file__\n"})
 
 	b, client, sh := place(t, e, engine.Spec{Run: "setup", Name: "builder", Role: engine.Builder, Base: base})
-	sh(base.Python + ` -m venv --without-pip "$E"`)
+	sh(base.Program + ` -m venv --without-pip "$E"`)
 	setup := seal(t, b, client, "setup")
 
 	p, client, sh := place(t, e, engine.Spec{Run: "prepare", Name: "preparer", Role: engine.Preparer, Base: base, Layer: setup, Tree: tree})

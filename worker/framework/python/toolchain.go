@@ -1,9 +1,93 @@
 package python
 
-import "github.com/shardyard/shardyard/worker/framework"
+import (
+	"strings"
+
+	"github.com/shardyard/shardyard/worker/framework"
+)
 
 // Toolchain is an interpreter of a version ("3.12", "" for any), with a virtual
 // environment that uv fills.
 func Toolchain(version string) framework.Toolchain {
-	return framework.Toolchain{Name: "python", Version: version}
+	image := "python:3-slim"
+	if version != "" {
+		image = "python:" + version + "-slim"
+	}
+	return framework.Toolchain{
+		Name: "python", Version: version, Image: image, Program: "python3", Probe: probe(version),
+		Make: []framework.Command{
+			{Unless: "test -x {env}/bin/python", Run: "{program} -m venv {env}", Fail: "make the environment with {program} -m venv"},
+			{Unless: "command -v uv >/dev/null", Say: "putting uv into the builder", Run: putUV, Fail: "put uv into the builder"},
+		},
+		Installed: `{env}/bin/python -c 'import importlib.metadata as m; m.version("{package}")' 2>/dev/null`,
+		Install:   "uv pip install {package}",
+		Query:     []string{"-c", "import importlib.metadata as m; print(m.version('{package}'))"},
+		Advice:    "{program} -m pip install {package}",
+		Own:       "{env}/bin/python",
+		Path:      []string{"{env}/bin"},
+		Env:       map[string]string{"VIRTUAL_ENV": "{env}"},
+		Builder: map[string]string{
+			"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_ROOT_USER_ACTION": "ignore",
+			"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "UV_LINK_MODE": "copy", "UV_COMPILE_BYTECODE": "1",
+			"POETRY_NO_INTERACTION":  "1",
+			"UV_PROJECT_ENVIRONMENT": "{env}", "UV_PYTHON": "{env}/bin/python",
+			"PIP_CACHE_DIR": "{cache}/pip", "UV_CACHE_DIR": "{cache}/uv", "POETRY_CACHE_DIR": "{cache}/poetry",
+			"PIP_CERT": "{ca}",
+		},
+	}
 }
+
+// putUV keeps uv in the cache, and copies it to where builders find it: beside
+// the environment, since a preparer needs it too, and off the PATH of tests.
+const putUV = `test -x {cache}/tools/bin/uv || { rm -rf {cache}/tools && {program} -m venv {cache}/tools && {cache}/tools/bin/python -m pip install --quiet uv; }
+mkdir -p {tools} && cp {cache}/tools/bin/uv {tools}/uv`
+
+// probe looks for an interpreter: what `python3` names comes first, then where
+// pyenv and uv keep theirs.
+func probe(version string) *framework.Probe {
+	p := &framework.Probe{
+		Candidates: []string{"python3", "python"}, Args: []string{"-I", "-c", tell}, Series: "3.",
+		Advice: "install it (`uv python install {version}`, or pyenv)",
+	}
+	minor := "*"
+	if parts := strings.Split(version, "."); len(parts) > 1 {
+		minor = parts[1]
+		p.Candidates = append(p.Candidates, "python3."+minor)
+	}
+	for _, pattern := range []string{
+		"$PYENV_ROOT/versions/V*/bin/python3", "$HOME/.pyenv/versions/V*/bin/python3",
+		"$XDG_DATA_HOME/uv/python/cpython-V*/bin/python3", "$HOME/.local/share/uv/python/cpython-V*/bin/python3",
+		"/usr/local/bin/python3.M", "/usr/bin/python3.M",
+		"$PYENV_ROOT/versions/3.*/bin/python3", "$HOME/.pyenv/versions/3.*/bin/python3", // to name them when none fits
+	} {
+		p.Candidates = append(p.Candidates, strings.NewReplacer("V*", version+"*", "3.M", "3."+minor).Replace(pattern))
+	}
+	return p
+}
+
+// tell is asked of an interpreter. It must run on every version. A virtual
+// environment is seen through: its base is what outlives it.
+const tell = `
+import json, os, sys
+exe = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+prefix = getattr(sys, "base_prefix", sys.prefix)
+real = os.path.realpath(prefix)
+libs = set()
+try:
+    import ssl, ctypes, zlib
+except ImportError:
+    pass
+try:
+    for line in open("/proc/self/maps"):
+        name = line.split(None, 5)[5:]
+        if name and ".so" in name[0] and name[0].startswith("/"):
+            libs.add(os.path.dirname(name[0].strip()))
+except (IOError, OSError):
+    pass
+system = ("/usr/", "/lib/", "/lib64/", "/lib32/", real + "/")
+needs = set([prefix, real] + [d for d in libs if not (d + "/").startswith(system)])
+if not (exe.startswith(prefix + "/") or exe.startswith(real + "/")):
+    needs.add(os.path.dirname(exe))
+print(json.dumps({"version": "%d.%d.%d" % sys.version_info[:3], "executable": exe,
+    "prefixes": sorted(needs), "build": sys.version}))
+`

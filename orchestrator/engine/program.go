@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/shardyard/shardyard/worker/framework"
+)
+
+// FindProgram finds the program of a toolchain on this machine. A toolchain
+// without a Probe needs none. The error is a *NoProgramError when there is none of
+// the wanted version.
+func FindProgram(ctx context.Context, tools framework.Toolchain) (framework.Found, error) {
+	if tools.Probe == nil {
+		return framework.Found{}, nil
+	}
+	missing := &NoProgramError{Tools: tools}
+	for _, c := range candidates(tools.Probe.Candidates) {
+		found, err := ask(ctx, c, tools.Probe.Args)
+		switch {
+		case err != nil: // a shim without a version behind it, or no such program
+		case matches(found.Version, tools):
+			return found, nil
+		default:
+			missing.Others = append(missing.Others, found)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return framework.Found{}, fmt.Errorf("look for %s: %w", tools.Name, err)
+	}
+	return framework.Found{}, missing
+}
+
+// A NoProgramError says that a toolchain's program is not on this machine, in the
+// wanted version.
+type NoProgramError struct {
+	Tools  framework.Toolchain
+	Others []framework.Found // of other versions
+}
+
+// Error says what is there instead, and how to get it.
+func (e *NoProgramError) Error() string {
+	if e.Tools.Version == "" {
+		return fmt.Sprintf("this machine has no %s: install it, or name an image", e.Tools.Program)
+	}
+	there := "none"
+	if len(e.Others) > 0 {
+		var versions []string
+		for _, f := range e.Others {
+			versions = append(versions, f.Version)
+		}
+		slices.Sort(versions)
+		there = strings.Join(slices.Compact(versions), ", ")
+	}
+	advice := strings.ReplaceAll(e.Tools.Probe.Advice, "{version}", e.Tools.Version)
+	return fmt.Sprintf("%s %s is wanted and this machine has %s: %s, or name an image", e.Tools.Name, e.Tools.Version, there, advice)
+}
+
+// matches says whether a version is of the wanted series.
+func matches(version string, tools framework.Toolchain) bool {
+	if want := tools.Version; want != "" {
+		return version == want || strings.HasPrefix(version, want+".")
+	}
+	return strings.HasPrefix(version, tools.Probe.Series)
+}
+
+// askFor bounds how long a program may think.
+const askFor = 20 * time.Second
+
+// ask asks a program what it is. A shim answers with what is behind it.
+func ask(ctx context.Context, command string, args []string) (found framework.Found, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, command, args...).Output()
+	if err == nil {
+		err = json.Unmarshal(out, &found)
+	}
+	if err != nil {
+		return found, fmt.Errorf("ask %s what it is: %w", command, err)
+	}
+	return found, nil
+}
+
+// candidates are the commands to ask. Patterns of paths are looked up, the newest
+// version first; those with a variable that is not set are left out.
+func candidates(patterns []string) []string {
+	var list []string
+	add := func(command string) {
+		if !slices.Contains(list, command) {
+			list = append(list, command)
+		}
+	}
+	for _, p := range patterns {
+		unset := false
+		p = os.Expand(p, func(name string) string {
+			value := os.Getenv(name)
+			unset = unset || value == ""
+			return value
+		})
+		if unset {
+			continue
+		}
+		if !strings.ContainsRune(p, filepath.Separator) {
+			add(p)
+			continue
+		}
+		paths, err := filepath.Glob(p)
+		if err != nil {
+			continue // a version that is no pattern
+		}
+		slices.SortFunc(paths, newestFirst)
+		for _, path := range paths {
+			add(path)
+		}
+	}
+	return list
+}
+
+// newestFirst orders paths by the numbers in them.
+func newestFirst(a, b string) int { return slices.Compare(numbers(b), numbers(a)) }
+
+func numbers(s string) []int {
+	var list []int
+	for _, f := range strings.FieldsFunc(s, func(r rune) bool { return r < '0' || r > '9' }) {
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			n = 0 // too long to be part of a version
+		}
+		list = append(list, n)
+	}
+	return list
+}
