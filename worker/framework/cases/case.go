@@ -41,12 +41,12 @@ func Worst(list []Case) worker.Outcome {
 	worst := worker.Passed
 	skipped := 0
 	for _, c := range list {
-		switch {
-		case c.Outcome == worker.Errored:
+		switch c.Outcome {
+		case worker.Errored:
 			return worker.Errored
-		case c.Outcome == worker.Failing:
+		case worker.Failing:
 			worst = worker.Failing
-		case c.Outcome == worker.Skipped:
+		case worker.Skipped:
 			skipped++
 		}
 	}

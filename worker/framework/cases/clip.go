@@ -10,13 +10,14 @@ import (
 // from its end.
 const keptText = 64 << 10
 
-// A clip collects a text of any length and keeps its two ends.
-type clip struct {
+// Clipped collects a text of any length and keeps its two ends.
+type Clipped struct {
 	head, tail []byte
 	size       int
 }
 
-func (c *clip) add(p []byte) {
+// Add adds to the text. It keeps nothing of p.
+func (c *Clipped) Add(p []byte) {
 	c.size += len(p)
 	n := min(len(p), keptText/2-len(c.head))
 	c.head = append(c.head, p[:n]...)
@@ -26,7 +27,7 @@ func (c *clip) add(p []byte) {
 	}
 }
 
-func (c *clip) String() string {
+func (c *Clipped) String() string {
 	if c.size <= len(c.head)+len(c.tail) {
 		return strings.ToValidUTF8(string(c.head)+string(c.tail), string(utf8.RuneError))
 	}
@@ -37,8 +38,8 @@ func (c *clip) String() string {
 
 // Clip returns the text with its middle left out when it is very long.
 func Clip(text []byte) string {
-	var c clip
-	c.add(text)
+	var c Clipped
+	c.Add(text)
 	return c.String()
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/shardyard/shardyard/worker"
@@ -53,7 +54,7 @@ func Conclude(ctx context.Context, c worker.Conclude, d Dialect, emit func(worke
 	if err := write(l, filepath.Join(c.Dir, filepath.FromSlash(JUnit)), d, n); err != nil {
 		return done, err
 	}
-	emit(stdout(closing(units, n, duration(c.Dir))))
+	show(emit, closing(units, n, duration(c.Dir)))
 	if n.failed+n.errors > 0 {
 		done.Code = 1
 	}
@@ -69,7 +70,7 @@ func tell(ctx context.Context, l *log, emit func(worker.Event)) (n counts, units
 		for _, c := range u.Cases {
 			n.add(c)
 			if Bad(c.Outcome) {
-				emit(stdout(failure(u, c)))
+				show(emit, failure(u, c))
 			}
 		}
 		return ctx.Err()
@@ -126,7 +127,10 @@ func duration(dir string) time.Duration {
 	return time.Duration(run.Seconds * float64(time.Second))
 }
 
-// stdout is text for the terminal: a Case's texts are bounded, and fit.
-func stdout(text string) worker.Event {
-	return worker.Event{Output: &worker.Output{Stream: "stdout", Data: []byte(text)}}
+// show emits text for the terminal, in pieces that fit into a frame.
+func show(emit func(worker.Event), text string) {
+	const most = 32 << 10
+	for piece := range slices.Chunk([]byte(text), most) {
+		emit(worker.Event{Output: &worker.Output{Stream: "stdout", Data: piece}})
+	}
 }

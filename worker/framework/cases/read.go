@@ -65,7 +65,7 @@ type element struct {
 	Case
 	status                    string
 	failed, errors, skipped   bool
-	detail, reason, out, errs clip
+	detail, reason, out, errs Clipped
 }
 
 func (s *reader) token(tok xml.Token) error {
@@ -121,13 +121,13 @@ func (s *reader) text(p []byte) {
 	}
 	switch s.stack[s.depth] {
 	case "failure", "error":
-		s.open.detail.add(p)
+		s.open.detail.Add(p)
 	case "skipped":
-		s.open.reason.add(p)
+		s.open.reason.Add(p)
 	case "system-out":
-		s.open.out.add(p)
+		s.open.out.Add(p)
 	case "system-err":
-		s.open.errs.add(p)
+		s.open.errs.Add(p)
 	}
 }
 
@@ -153,7 +153,7 @@ func (e *element) child(name string, t xml.StartElement) {
 		e.Message = Line(attr(t, "message"))
 	}
 	if name != "skipped" && e.detail.size > 0 {
-		e.detail.add([]byte("\n"))
+		e.detail.Add([]byte("\n"))
 	}
 }
 

@@ -20,7 +20,7 @@ func (x writer) begin(n counts) {
 	fmt.Fprintf(x.w, "%s<testsuites %s>\n<testsuite name=%s %s>\n", xml.Header, total, quoted(x.dialect.Suite), total)
 }
 
-func (x writer) end() { x.w.WriteString("</testsuite>\n</testsuites>\n") }
+func (x writer) end() { fmt.Fprint(x.w, "</testsuite>\n</testsuites>\n") }
 
 func (x writer) unit(u Unit) {
 	for _, c := range u.Cases {
@@ -40,7 +40,7 @@ func (x writer) unit(u Unit) {
 		if c.Output != "" {
 			fmt.Fprintf(x.w, `<system-out>%s</system-out>`, escaped(c.Output))
 		}
-		x.w.WriteString("</testcase>\n")
+		fmt.Fprint(x.w, "</testcase>\n")
 	}
 }
 
