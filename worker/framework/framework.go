@@ -93,6 +93,8 @@ type Suite struct {
 	// Batch is what one process for each batch costs until history knows it;
 	// 0 means that tests stream into one process.
 	Batch time.Duration `json:"batch,omitempty"`
+	// OwnTree says that sessions write into the tree what others must not see.
+	OwnTree bool `json:"own_tree,omitempty"`
 	// Compiled says what governs the compiled form of sources that a session
 	// leaves behind; nil when it leaves none.
 	Compiled *Compiled `json:"compiled,omitempty"`
