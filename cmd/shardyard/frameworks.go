@@ -5,6 +5,7 @@ import (
 
 	"github.com/shardyard/shardyard/worker"
 	"github.com/shardyard/shardyard/worker/framework"
+	"github.com/shardyard/shardyard/worker/framework/command"
 	"github.com/shardyard/shardyard/worker/framework/pytest"
 )
 
@@ -21,6 +22,7 @@ type known struct {
 func frameworks() []known {
 	return []known{
 		{pytest.Description{}, pytest.New(), pytest.Combiner{}},
+		{command.Description{}, command.New(), nil},
 	}
 }
 
