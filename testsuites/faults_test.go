@@ -23,7 +23,8 @@ import (
 // pytest. Its archive's comment says in lines "key: value" what is special:
 //
 //	requires: pytest==8.4.2 ...   what its environment holds
-//	args: -p no:terminal          what follows --, of both; each such line is a run of its own
+//	args: -p no:terminal          what follows --, of both; each such line is a run of its own;
+//	                              PROJECT stands for the project's directory
 //	flags: --rev HEAD             of shardyard only
 //	exit: 1                       where plain pytest's own status is another one
 //	says: REGEXP                  in what shardyard prints; or "not: REGEXP"
@@ -127,11 +128,14 @@ func (f fault) try(t *testing.T, bin, python string, args []string) {
 	}
 	write(t, filepath.Join(ours, "shardyard.yaml"), hostConfig+"env: {set: {PYTHONPATH: "+site[0]+"}}\n")
 
-	want, plainText := status(t, plain, env, "pytest", append([]string{"--junitxml=" + filepath.Join(plain, "plain.xml")}, args...)...)
+	of := func(project string) []string {
+		return strings.Fields(strings.ReplaceAll(strings.Join(args, " "), "PROJECT", project))
+	}
+	want, plainText := status(t, plain, env, "pytest", append([]string{"--junitxml=" + filepath.Join(plain, "plain.xml")}, of(plain)...)...)
 	argv := append([]string{"run", "--engine", "process", "-w", "3", "--progress", "plain"}, f.flags...)
 	home := filepath.Dir(ours)
 	env = append(env, "XDG_STATE_HOME="+filepath.Join(home, "state"), "XDG_CACHE_HOME="+filepath.Join(home, "cache"))
-	code, text := status(t, ours, env, bin, append(append(argv, "--"), args...)...)
+	code, text := status(t, ours, env, bin, append(append(argv, "--"), of(ours)...)...)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("plain pytest, status %d:\n%s\nshardyard, status %d:\n%s", want, plainText, code, text)

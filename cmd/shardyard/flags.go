@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -70,8 +71,12 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 
 // session asks the suite's framework how it is run.
 func (f *runFlags) session(p *project, s configs.Effective, env map[string]string) (framework.Suite, error) {
+	cwd, err := filepath.Abs(f.dir)
+	if err != nil {
+		return framework.Suite{}, err
+	}
 	ask := framework.Ask{
-		Args: s.Args, Paths: s.Paths, User: f.args, Keys: s.Keys, Env: env, Markers: f.markers, Keyword: f.keyword,
+		Args: inTree(s.Args, p.dir, p.dir), Paths: inTree(s.Paths, p.dir, p.dir), User: inTree(f.args, p.dir, cwd), Keys: s.Keys, Env: env, Markers: f.markers, Keyword: f.keyword,
 		Coverage: f.coverage(s), Color: f.colored(), Seed: rand.Uint32(),
 	}
 	if p.detection.Framework == s.Framework {
