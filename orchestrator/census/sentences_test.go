@@ -40,6 +40,18 @@ const suite = `
 	file 1 a.py a1 a2
 	file 1 b.py b1 b2`
 
+// running is a suite that is known, and of which every worker has two tests.
+const running = suite + `
+	collected 1
+	> known
+	> discovered 4
+	> add a1 a2 b1 b2
+	> complete
+	> hand 2 b1 b2
+	> planned
+	> ready exact
+	> hand 1 a1 a2`
+
 var lazyCollection = []sentence{
 	{
 		text: "One worker collects everything (that is discovery, and that worker then runs tests too), the others collect a skeleton.",
@@ -56,16 +68,7 @@ var lazyCollection = []sentence{
 	},
 	{
 		text: "A lazy worker publishes what it found in a file: ids, marks, fixtures, lines; it is held against the full list.",
-		script: suite + `
-			collected 1
-			> known
-			> discovered 4
-			> add a1 a2 b1 b2
-			> complete
-			> hand 2 b1 b2
-			> planned
-			> ready exact
-			> hand 1 a1 a2
+		script: running + `
 			file 2 b.py b1 b2
 			file 2 a.py a1 a2!mark
 			> warning: worker-2 found other tests in a.py than a full collection: the next 10 runs of this suite collect everything on every worker
@@ -107,16 +110,7 @@ var lazyCollection = []sentence{
 	},
 	{
 		text: "On a difference the file's results there are void and run again on a worker that has collected everything (exact).",
-		script: suite + `
-			collected 1
-			> known
-			> discovered 4
-			> add a1 a2 b1 b2
-			> complete
-			> hand 2 b1 b2
-			> planned
-			> ready exact
-			> hand 1 a1 a2
+		script: running + `
 			pass 2 b1
 			file 2 b.py b2 b1
 			> warning: worker-2 found other tests in b.py than a full collection: the next 10 runs of this suite collect everything on every worker
@@ -135,16 +129,7 @@ var lazyCollection = []sentence{
 	},
 	{
 		text: "On a difference the next runs of this suite collect in full.",
-		script: suite + `
-			collected 1
-			> known
-			> discovered 4
-			> add a1 a2 b1 b2
-			> complete
-			> hand 2 b1 b2
-			> planned
-			> ready exact
-			> hand 1 a1 a2
+		script: running + `
 			file 2 b.py b1
 			> warning: worker-2 found other tests in b.py than a full collection: the next 10 runs of this suite collect everything on every worker
 			> reject 2 b1 b2
@@ -157,16 +142,7 @@ var lazyCollection = []sentence{
 	},
 	{
 		text: "Equal lists cannot show that a test looked at session.items: a failure on a lazy worker is tentative, shown, counted and reported only after the test has failed on an exact worker.",
-		script: suite + `
-			collected 1
-			> known
-			> discovered 4
-			> add a1 a2 b1 b2
-			> complete
-			> hand 2 b1 b2
-			> planned
-			> ready exact
-			> hand 1 a1 a2
+		script: running + `
 			fail 2 b1
 			> tentative
 			verdict b1
@@ -188,16 +164,7 @@ var lazyCollection = []sentence{
 	},
 	{
 		text: "When it passes there, that is its outcome; one run says what it saw, and whether laziness was the cause it cannot tell.",
-		script: suite + `
-			collected 1
-			> known
-			> discovered 4
-			> add a1 a2 b1 b2
-			> complete
-			> hand 2 b1 b2
-			> planned
-			> ready exact
-			> hand 1 a1 a2
+		script: running + `
 			pass 2 b1
 			fail 2 b2
 			> tentative
@@ -217,16 +184,7 @@ var lazyCollection = []sentence{
 	{
 		text: "Later runs collect in full, for a while, once it was seen in two in a row.",
 		cfg:  census.Config{Trust: census.Trust{Doubts: 1}},
-		script: suite + `
-			collected 1
-			> known
-			> discovered 4
-			> add a1 a2 b1 b2
-			> complete
-			> hand 2 b1 b2
-			> planned
-			> ready exact
-			> hand 1 a1 a2
+		script: running + `
 			fail 2 b1
 			> tentative
 			fail 2 b2
@@ -468,16 +426,7 @@ var lazyCollection = []sentence{
 	},
 	{
 		text: "So is one that a lazy worker does not find after discovery.",
-		script: suite + `
-			collected 1
-			> known
-			> discovered 4
-			> add a1 a2 b1 b2
-			> complete
-			> hand 2 b1 b2
-			> planned
-			> ready exact
-			> hand 1 a1 a2
+		script: running + `
 			unknown 2 b1
 			> warning: a worker that collects lazily did not find b1: the next 10 runs of this suite collect everything on every worker
 			> reject 2 b1
@@ -558,16 +507,7 @@ var lazyCollection = []sentence{
 	},
 	{
 		text: "Another process of a session says nothing new.",
-		script: suite + `
-			collected 1
-			> known
-			> discovered 4
-			> add a1 a2 b1 b2
-			> complete
-			> hand 2 b1 b2
-			> planned
-			> ready exact
-			> hand 1 a1 a2
+		script: running + `
 			opened 1 full
 			file 1 a.py a9
 			collected 1
