@@ -2,17 +2,19 @@ package cache
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
-	"sort"
 	"strings"
+
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
-// Settings are what builders need of this machine to reach package indexes:
-// certificates, proxies, indexes. Values may hold credentials: they are sent to
-// builders and nowhere else, and never logged. String tells the names only.
+// Settings are what builders need of this machine to reach what they install:
+// certificates, proxies, and where packages come from. Values may hold
+// credentials: they are sent to builders and nowhere else, and never logged.
+// String tells the names only.
 type Settings struct {
 	// CA is a PEM bundle; nil for none. The engine puts it into builders.
 	CA []byte
@@ -21,9 +23,11 @@ type Settings struct {
 	// Dirs are directories of this machine that builders read at the same path:
 	// local package indexes.
 	Dirs []string
-	// Set is for every command of a builder, where it does not depend on where
-	// things are inside.
+	// Set is for every command of a builder.
 	Set map[string]string
+	// Key is what of Set changes what is installed, without credentials: for
+	// Environment.Settings.
+	Key map[string]string
 	// Why says where the settings came from, by name and without values.
 	Why []string
 }
@@ -33,118 +37,82 @@ type Options struct {
 	CA   string            // "host", "none", or a PEM file
 	Set  map[string]string // builder.env.set
 	Pass []string          // builder.env.pass
+	// Sources knows where packages come from; nil for no toolchain that does.
+	Sources framework.Sourcer
 }
 
-// Host is this machine, as far as it matters here.
-type Host struct {
-	Lookup func(string) (string, bool) // os.LookupEnv
-	Root   string                      // "" for /: where system files are looked for
-	Home   string
-}
-
-// ThisHost is the machine that the program runs on.
-func ThisHost() Host {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		home = "" // no files of the user's then
-	}
-	return Host{Lookup: os.LookupEnv, Home: home}
-}
-
-// passed are the variables that say where packages come from. They are passed
-// to builders without being asked for: without them nothing installs behind a
-// proxy or with an index of one's own.
-var passed = []string{
+// proxies are passed to builders without being asked for: without them nothing
+// installs behind one.
+var proxies = []string{
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
-	"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES", "PIP_PROXY",
-	"UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX", "UV_INSECURE_HOST", "UV_INDEX_STRATEGY",
-	"UV_HTTP_TIMEOUT", "UV_KEYRING_PROVIDER",
 }
 
-// passedPrefixes are families of such variables: credentials by index.
-var passedPrefixes = []string{"UV_INDEX_", "POETRY_HTTP_BASIC_", "POETRY_REPOSITORIES_", "POETRY_PYPI_TOKEN_"}
-
-// caVariables name a bundle, the most particular first.
-var caVariables = []string{"PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NIX_SSL_CERT_FILE"}
+// caVariables name a bundle.
+var caVariables = []string{"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NIX_SSL_CERT_FILE"}
 
 // bundles are where systems keep theirs.
 var bundles = []string{
 	"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
 }
 
-// Collect puts the settings together. environ is os.Environ. Errors name the
-// file or variable and never a value.
-func Collect(h Host, environ []string, o Options) (Settings, error) {
+// Collect puts the settings together. Errors name the file or variable and never
+// a value.
+func Collect(m framework.Machine, o Options) (Settings, error) {
 	s := Settings{Set: map[string]string{}}
-	for _, f := range h.pipFiles() {
-		if err := s.pipFile(f); err != nil {
-			return Settings{}, err
-		}
-	}
-	for _, f := range h.uvFiles() {
-		if err := s.uvFile(f); err != nil {
-			return Settings{}, err
-		}
-	}
-	s.pass(environ)
+	given := map[string]string{}
 	for _, name := range o.Pass {
-		value, ok := h.Lookup(name)
+		value, ok := m.Lookup(name)
 		if !ok {
 			return Settings{}, fmt.Errorf("builder.env.pass: %s is not set here: set it, or take it out", name)
 		}
-		s.Set[name] = value
+		given[name] = value
 	}
-	for name, value := range o.Set {
-		s.Set[name] = value
-	}
-	if err := s.ca(h, o.CA); err != nil {
-		return Settings{}, err
-	}
-	s.translate()
-	s.findLinks()
-	return s, nil
-}
-
-func (s *Settings) pass(environ []string) {
-	known := map[string]bool{}
-	for _, name := range passed {
-		known[name] = true
-	}
-	for _, kv := range environ {
-		name, value, _ := strings.Cut(kv, "=")
-		match := known[name]
-		for _, prefix := range passedPrefixes {
-			match = match || strings.HasPrefix(name, prefix)
-		}
-		if match && value != "" {
+	maps.Copy(given, o.Set)
+	for _, name := range proxies {
+		if value, ok := m.Lookup(name); ok && value != "" {
 			s.Set[name] = value
 			s.because("builders get this machine's " + name)
 		}
 	}
+	maps.Copy(s.Set, given)
+	var named string
+	if o.Sources != nil {
+		from, err := o.Sources.Sources(m, given)
+		if err != nil {
+			return Settings{}, err
+		}
+		maps.Copy(s.Set, from.Set)
+		s.Key, s.Dirs, named = from.Key, from.Dirs, from.CA
+		s.Why = append(s.Why, from.Why...)
+	}
+	if err := s.ca(m, o.CA, named); err != nil {
+		return Settings{}, err
+	}
+	return s, nil
 }
 
 func (s *Settings) because(why string) { s.Why = append(s.Why, why) }
 
-// ca reads the bundle.
-func (s *Settings) ca(h Host, choice string) error {
+// ca reads the bundle: the one that the toolchain's settings name comes first.
+func (s *Settings) ca(m framework.Machine, choice, named string) error {
 	switch choice {
 	case "none":
 		return nil
 	case "", "host":
+		if named != "" {
+			return s.readCA(named, "the settings of package indexes")
+		}
 		for _, name := range caVariables {
-			if file, ok := h.Lookup(name); ok && file != "" {
+			if file, ok := m.Lookup(name); ok && file != "" {
 				return s.readCA(file, name)
 			}
 		}
-		if file := s.CAFile; file != "" { // pip's configuration named it
-			return s.readCA(file, "pip's configuration")
-		}
-		if runtime.GOOS != "linux" && h.Root == "" {
+		if runtime.GOOS != "linux" && m.Root == "" {
 			return nil // bundles of other systems are not files
 		}
 		for _, file := range bundles {
-			if _, err := os.Stat(filepath.Join(h.Root, file)); err == nil {
-				return s.readCA(filepath.Join(h.Root, file), "the system")
+			if _, err := os.Stat(filepath.Join(m.Root, file)); err == nil {
+				return s.readCA(filepath.Join(m.Root, file), "the system")
 			}
 		}
 		return nil
@@ -163,77 +131,6 @@ func (s *Settings) readCA(file, named string) error {
 	s.CA, s.CAFile = pem, file
 	s.because("builders get the CA bundle " + file + " (" + named + ")")
 	return nil
-}
-
-// translate says to uv what was said to pip only: uv does not read pip's
-// variables.
-func (s *Settings) translate() {
-	for _, pair := range []struct{ pip, uv, older string }{
-		{"PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"},
-		{"PIP_EXTRA_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL"},
-		{"PIP_FIND_LINKS", "UV_FIND_LINKS", ""},
-		{"PIP_TRUSTED_HOST", "UV_INSECURE_HOST", ""},
-		{"PIP_DEFAULT_TIMEOUT", "UV_HTTP_TIMEOUT", ""},
-	} {
-		value, said := s.Set[pair.pip]
-		_, already := s.Set[pair.uv]
-		_, older := s.Set[pair.older]
-		if !said || already || older {
-			continue
-		}
-		if pair.uv == "UV_FIND_LINKS" {
-			value = strings.Join(strings.Fields(value), ",") // pip parts with spaces, uv with commas
-		}
-		s.Set[pair.uv] = value
-	}
-	if no := s.Set["PIP_NO_INDEX"]; truth(no) && s.Set["UV_NO_INDEX"] == "" {
-		s.Set["UV_NO_INDEX"] = "1"
-	}
-}
-
-func truth(v string) bool {
-	switch strings.ToLower(v) {
-	case "1", "true", "yes", "on", "y", "t":
-		return true
-	}
-	return false
-}
-
-// findLinks are directories among the places to look for packages.
-func (s *Settings) findLinks() {
-	seen := map[string]bool{}
-	for _, name := range []string{"PIP_FIND_LINKS", "UV_FIND_LINKS"} {
-		for _, place := range strings.FieldsFunc(s.Set[name], func(r rune) bool { return r == ' ' || r == ',' || r == '\n' }) {
-			place = strings.TrimPrefix(place, "file://")
-			if info, err := os.Stat(place); err == nil && info.IsDir() && filepath.IsAbs(place) && !seen[place] {
-				seen[place] = true
-				s.Dirs = append(s.Dirs, filepath.Clean(place))
-			}
-		}
-	}
-	sort.Strings(s.Dirs)
-}
-
-// chooses are the variables that change which packages are installed.
-var chooses = map[string]bool{
-	"PIP_INDEX_URL": true, "PIP_EXTRA_INDEX_URL": true, "PIP_FIND_LINKS": true, "PIP_NO_INDEX": true,
-	"UV_INDEX": true, "UV_DEFAULT_INDEX": true, "UV_INDEX_URL": true, "UV_EXTRA_INDEX_URL": true, "UV_FIND_LINKS": true, "UV_NO_INDEX": true,
-	"UV_INDEX_STRATEGY": true,
-}
-
-// userinfo is what may be secret in the URLs of a value: user and password.
-var userinfo = regexp.MustCompile(`://[^/@\s,]*@`)
-
-// Key is what of the settings changes which packages are installed, without
-// credentials: for Environment.Settings.
-func (s Settings) Key() map[string]string {
-	key := map[string]string{}
-	for name, value := range s.Set {
-		if chooses[name] {
-			key[name] = userinfo.ReplaceAllString(value, "://")
-		}
-	}
-	return key
 }
 
 // String names what is set, and tells no value.

@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/shardyard/shardyard/worker/framework"
+	"github.com/shardyard/shardyard/worker/framework/pytest"
 )
 
 const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -47,8 +50,8 @@ func (m machine) collect(o Options) (Settings, error) {
 		environ = append(environ, name+"="+value)
 	}
 	slices.Sort(environ)
-	lookup := func(name string) (string, bool) { v, ok := m.vars[name]; return v, ok }
-	return Collect(Host{Lookup: lookup, Root: m.root, Home: m.path("home")}, environ, o)
+	o.Sources = pytest.Description{}
+	return Collect(framework.Machine{Environ: environ, Root: m.root, Home: m.path("home")}, o)
 }
 
 func TestCollect(t *testing.T) {
@@ -159,7 +162,7 @@ func TestCollectSaysWhatIsWrong(t *testing.T) {
 	}{
 		"a variable that is not set": {options: Options{Pass: []string{"TOKEN"}}, want: "builder.env.pass: TOKEN is not set here"},
 		"no such bundle":             {options: Options{CA: "/no/such.pem"}, want: "CA bundle that builder.ca names: open /no/such.pem"},
-		"a bundle by variable":       {vars: map[string]string{"PIP_CERT": "/no/such.pem"}, want: "CA bundle that PIP_CERT names"},
+		"a bundle by variable":       {vars: map[string]string{"PIP_CERT": "/no/such.pem"}, want: "CA bundle that the settings of package indexes names"},
 		"uv.toml, broken":            {files: map[string]string{"etc/uv/uv.toml": "a = 1\nb ="}, want: "/etc/uv/uv.toml:2: not TOML"},
 		"uv.toml, another type":      {files: map[string]string{"etc/uv/uv.toml": "index-url = 1"}, want: "another type than uv's"},
 		"no bundle":                  {files: map[string]string{"etc/ssl/cert.pem": "text"}, want: "holds no PEM certificate"},
@@ -190,18 +193,5 @@ func TestNoValueIsTold(t *testing.T) {
 		if !slices.ContainsFunc(s.Why, func(why string) bool { return strings.Contains(why, name) }) {
 			t.Errorf("nobody is told about %s: %q", name, s.Why)
 		}
-	}
-}
-
-func TestKeyOfSettings(t *testing.T) {
-	s := Settings{Set: map[string]string{
-		"PIP_INDEX_URL": "https://user:hunter2@i/simple", "UV_INDEX": "a=https://t0ken@i/a https://i/b", "UV_FIND_LINKS": "/wheels,https://u:p@x/y",
-		"HTTPS_PROXY": "http://u:p@proxy", "UV_INDEX_A_PASSWORD": "hunter2", "UV_INDEX_STRATEGY": "first-index", "PIP_DEFAULT_TIMEOUT": "9",
-	}}
-	want := map[string]string{
-		"PIP_INDEX_URL": "https://i/simple", "UV_INDEX": "a=https://i/a https://i/b", "UV_FIND_LINKS": "/wheels,https://x/y", "UV_INDEX_STRATEGY": "first-index",
-	}
-	if diff := cmp.Diff(want, s.Key()); diff != "" {
-		t.Errorf("Key (-want +got):\n%s", diff)
 	}
 }

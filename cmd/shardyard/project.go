@@ -111,7 +111,24 @@ func (p *project) notes(why string) []string {
 // reach collects what builders need of this machine to reach package indexes.
 func (p *project) reach() (cache.Settings, error) {
 	b := p.config.Builder
-	return cache.Collect(cache.ThisHost(), os.Environ(), cache.Options{CA: b.CA, Set: b.Env.Set, Pass: b.Env.Pass})
+	o := cache.Options{CA: b.CA, Set: b.Env.Set, Pass: b.Env.Pass}
+	o.Sources = p.sources()
+	return cache.Collect(framework.ThisMachine(), o)
+}
+
+// sources is the framework that knows where packages come from: the detected one,
+// else that of a suite.
+func (p *project) sources() framework.Sourcer {
+	names := []string{p.detection.Framework}
+	for _, s := range p.config.Suites {
+		names = append(names, s.Framework)
+	}
+	for _, name := range names {
+		if s, ok := description(name).(framework.Sourcer); ok {
+			return s
+		}
+	}
+	return nil
 }
 
 // builder is what an engine puts into builders.
@@ -133,5 +150,5 @@ func (f *placeFlags) open(ctx context.Context, p *project, req *orchestrator.Req
 
 // settings are what builders get, as data of a run.
 func settings(s cache.Settings) orchestrator.BuilderSettings {
-	return orchestrator.BuilderSettings{Set: s.Set, CA: s.CAFile, Settings: s.Key(), Why: s.Why}
+	return orchestrator.BuilderSettings{Set: s.Set, CA: s.CAFile, Settings: s.Key, Why: s.Why}
 }

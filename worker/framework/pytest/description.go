@@ -2,6 +2,7 @@ package pytest
 
 import (
 	"github.com/shardyard/shardyard/worker/framework"
+	"github.com/shardyard/shardyard/worker/framework/python"
 )
 
 // Name is what `framework:` says for pytest.
@@ -16,3 +17,8 @@ func (Description) Name() string { return Name }
 // Keys implements [framework.Description]: what a suite of pytest needs is said
 // in its arguments.
 func (Description) Keys() []framework.Key { return nil }
+
+// Sources implements [framework.Sourcer] for pip and uv.
+func (Description) Sources(m framework.Machine, given map[string]string) (framework.Sources, error) {
+	return python.Sources(m, given)
+}

@@ -1,6 +1,8 @@
 package python
 
 import (
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/shardyard/shardyard/worker/framework"
 	"os"
 	"path/filepath"
@@ -45,4 +47,17 @@ func detect(dir string) (*framework.Detected, error) {
 	p.Install(d)
 	p.Complete(d)
 	return d, p.Err()
+}
+
+func TestKeyOfSettings(t *testing.T) {
+	set := map[string]string{
+		"PIP_INDEX_URL": "https://user:hunter2@i/simple", "UV_INDEX": "a=https://t0ken@i/a https://i/b", "UV_FIND_LINKS": "/wheels,https://u:p@x/y",
+		"HTTPS_PROXY": "http://u:p@proxy", "UV_INDEX_A_PASSWORD": "hunter2", "UV_INDEX_STRATEGY": "first-index", "PIP_DEFAULT_TIMEOUT": "9",
+	}
+	want := map[string]string{
+		"PIP_INDEX_URL": "https://i/simple", "UV_INDEX": "a=https://i/a https://i/b", "UV_FIND_LINKS": "/wheels,https://x/y", "UV_INDEX_STRATEGY": "first-index",
+	}
+	if diff := cmp.Diff(want, key(set)); diff != "" {
+		t.Errorf("key (-want +got):\n%s", diff)
+	}
 }

@@ -77,7 +77,7 @@ func (p *Project) poetryTables(f *pyproject) hint {
 	return h
 }
 
-func sortedNames(m map[string]any) []string {
+func sortedNames[V any](m map[string]V) []string {
 	names := make([]string, 0, len(m))
 	for name := range m {
 		names = append(names, name)

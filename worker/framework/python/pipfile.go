@@ -1,4 +1,4 @@
-package cache
+package python
 
 import (
 	"errors"
@@ -11,15 +11,15 @@ import (
 
 // pipFiles are pip's configuration files, the ones that win last
 // (https://pip.pypa.io/en/stable/topics/configuration/).
-func (h Host) pipFiles() []string {
-	files := []string{filepath.Join(h.Root, "/etc/xdg/pip/pip.conf"), filepath.Join(h.Root, "/etc/pip.conf")}
-	if h.Home != "" {
-		files = append(files, filepath.Join(h.Home, ".pip", "pip.conf"))
+func (s *settings) pipFiles() []string {
+	files := []string{filepath.Join(s.Root, "/etc/xdg/pip/pip.conf"), filepath.Join(s.Root, "/etc/pip.conf")}
+	if s.Home != "" {
+		files = append(files, filepath.Join(s.Home, ".pip", "pip.conf"))
 	}
-	if config := h.config(); config != "" {
+	if config := s.config(); config != "" {
 		files = append(files, filepath.Join(config, "pip", "pip.conf"))
 	}
-	if file, ok := h.Lookup("PIP_CONFIG_FILE"); ok {
+	if file, ok := s.Lookup("PIP_CONFIG_FILE"); ok {
 		if file == os.DevNull {
 			return nil // pip reads none then
 		}
@@ -37,7 +37,7 @@ var pipOptions = map[string]string{
 
 // pipFile takes the options of one file. Its values may be secrets; only names
 // are told.
-func (s *Settings) pipFile(file string) error {
+func (s *settings) pipFile(file string) error {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -66,7 +66,7 @@ func (s *Settings) pipFile(file string) error {
 		key = pipOptions[name]
 		switch {
 		case name == "cert":
-			s.CAFile = value
+			s.CA = value
 			took["cert"] = true
 		case key != "":
 			s.Set[key] = value
@@ -74,7 +74,7 @@ func (s *Settings) pipFile(file string) error {
 		}
 	}
 	if len(took) > 0 {
-		s.because("builders get " + strings.Join(sortedKeys(took), ", ") + " of " + file)
+		s.because("builders get " + strings.Join(sortedNames(took), ", ") + " of " + file)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package cache
+package python
 
 import (
 	"errors"
@@ -12,29 +12,29 @@ import (
 
 // uvFiles are uv's configuration files, the ones that win last
 // (https://docs.astral.sh/uv/concepts/configuration-files/).
-func (h Host) uvFiles() []string {
-	if no, ok := h.Lookup("UV_NO_CONFIG"); ok && truth(no) {
+func (s *settings) uvFiles() []string {
+	if no, ok := s.Lookup("UV_NO_CONFIG"); ok && truth(no) {
 		return nil
 	}
-	if file, ok := h.Lookup("UV_CONFIG_FILE"); ok && file != "" {
+	if file, ok := s.Lookup("UV_CONFIG_FILE"); ok && file != "" {
 		return []string{file}
 	}
-	files := []string{filepath.Join(h.Root, "/etc/uv/uv.toml")}
-	if config := h.config(); config != "" {
+	files := []string{filepath.Join(s.Root, "/etc/uv/uv.toml")}
+	if config := s.config(); config != "" {
 		files = append(files, filepath.Join(config, "uv", "uv.toml"))
 	}
 	return files
 }
 
 // config is the user's directory for configuration; "" for none.
-func (h Host) config() string {
-	if dir, ok := h.Lookup("XDG_CONFIG_HOME"); ok && dir != "" {
+func (s *settings) config() string {
+	if dir, ok := s.Lookup("XDG_CONFIG_HOME"); ok && dir != "" {
 		return dir
 	}
-	if h.Home == "" {
+	if s.Home == "" {
 		return ""
 	}
-	return filepath.Join(h.Home, ".config")
+	return filepath.Join(s.Home, ".config")
 }
 
 // uvConfig is what a uv.toml says about where packages come from.
@@ -64,7 +64,7 @@ type uvPip struct {
 
 // uvFile takes the options of one file. Errors do not quote it: its values may
 // be secrets.
-func (s *Settings) uvFile(file string) error {
+func (s *settings) uvFile(file string) error {
 	var c uvConfig
 	if _, err := toml.DecodeFile(file, &c); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -107,7 +107,7 @@ func (s *Settings) uvFile(file string) error {
 		}
 	}
 	if len(took) > 0 {
-		s.because("builders get " + strings.Join(sortedKeys(took), ", ") + " of " + file)
+		s.because("builders get " + strings.Join(sortedNames(took), ", ") + " of " + file)
 	}
 	return nil
 }
