@@ -32,6 +32,7 @@ lint:
 	gofmt -l . | (! grep .)
 	go vet ./...
 	go run $(LINT) run ./...
+	scripts/vulnerabilities
 
 bench: build ## plain pytest beside shardyard, cold and warm
 	bench/run
@@ -45,11 +46,8 @@ bench-peers: build ## xdist, containers with pytest-split, and shardyard
 bench-reality: build ## the simulator beside real workers, and real xdist
 	bench/reality
 
-PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
-dist: ## static builds for every platform
-	for p in $(PLATFORMS); do os=$${p%/*} arch=$${p#*/}; \
-	  ext=; [ $$os = windows ] && ext=.exe; \
-	  GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/shardyard-$$os-$$arch$$ext ./cmd/shardyard || exit 1; done
+dist: ## dist/: archives for every platform, an SBOM, checksums
+	scripts/dist $(VERSION)
 
 clean:
 	rm -rf bin dist

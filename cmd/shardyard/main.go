@@ -153,7 +153,7 @@ group of tests, and combines results and coverage into one verdict.`,
 	}
 	root.SetVersionTemplate("shardyard {{.Version}}\n")
 	root.SetFlagErrorFunc(unknownFlag)
-	root.AddCommand(newAgentCommand(), newRunCommand(), newExecCommand(), newPlanCommand(), newSimulateCommand(), newCombineCommand(), newInitCommand(), newConfigCommand(), newHistoryCommand(), newReportCommand(), newCacheCommand(), newVersionCommand(), newDoctorCommand())
+	root.AddCommand(newAgentCommand(), newRunCommand(), newExecCommand(), newPlanCommand(), newSimulateCommand(), newCombineCommand(), newInitCommand(), newConfigCommand(), newHistoryCommand(), newReportCommand(), newCacheCommand(), newVersionCommand(), newDoctorCommand(), newManCommand())
 	complete(root)
 	return root
 }
