@@ -21,7 +21,7 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// What a framework compiles of the sources (Python's bytecode) is kept between
+// What a framework compiles of the sources (bytecode) is kept between
 // runs, as a developer's checkout keeps it: one archive for each suite, of the
 // form that worker.CompiledSource documents. Only files whose source is the
 // same now go to workers, and none when it would be compiled in another way. Losing all of it costs time, never a verdict.

@@ -121,7 +121,7 @@ func (c *conclusion) writeOrder() (err error) {
 	defer func() { err = errors.Join(err, w.Flush(), f.Close(), c.spool.finish()) }()
 	lines := json.NewEncoder(w)
 	if err := lines.Encode(append([]extent{}, c.out.session...)); err != nil || c.out.broken != "" {
-		return err // where the suite is broken no test counts, as in plain pytest
+		return err // where the suite is broken no test counts, as in the framework itself
 	}
 	for _, res := range c.out.results {
 		var at []extent
@@ -129,7 +129,7 @@ func (c *conclusion) writeOrder() (err error) {
 			at = c.out.reports[attempt{res.Test.ID, a.Token}]
 		}
 		if len(at) == 0 && c.out.stopped {
-			continue // as in plain pytest, what a stopped run did not reach is not in its reports
+			continue // as in the framework itself, what a stopped run did not reach is not in its reports
 		}
 		if len(at) == 0 {
 			reason, err := json.Marshal(map[string]string{"message": "not run: " + cmp.Or(res.Reason, "its reports are missing")})

@@ -167,8 +167,7 @@ type Open struct {
 type Opened struct {
 	Mode   Mode   `json:"mode"`
 	Reason string `json:"reason,omitempty"`
-	// Framework and Runtime are what runs, with their versions: "pytest 8.4.1",
-	// "Python 3.11.7".
+	// Framework and Runtime are what runs, with their versions.
 	Framework string `json:"framework,omitempty"`
 	Runtime   string `json:"runtime,omitempty"`
 }
@@ -316,7 +315,7 @@ type Closed struct {
 	Started  int `json:"started"`
 	Finished int `json:"finished"`
 	// Stop is the framework's reason when it asked for the end of the whole
-	// run (pytest.exit, session.shouldstop).
+	// run.
 	Stop string `json:"stop,omitempty"`
 	// Files are the files of this worker that the run collects (coverage
 	// data), absolute. Missing says why there are fewer than there should be.

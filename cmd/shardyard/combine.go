@@ -26,7 +26,7 @@ type combineFlags struct {
 	palette
 	plan      string
 	out       string
-	python    string
+	program   string
 	failUnder float64
 	json      bool
 	ci        string
@@ -70,7 +70,7 @@ to combine, 5 coverage under its limit.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.plan, "plan", "", "what was planned: a file that plan --json wrote")
 	flags.StringVarP(&f.out, "out", "o", "", "where the combined results go (default: a new run in .shardyard/runs)")
-	flags.StringVar(&f.python, "python", "", "an interpreter with coverage.py (default: $VIRTUAL_ENV's, or python3)")
+	flags.StringVar(&f.program, "python", "", "an interpreter with coverage.py (default: $VIRTUAL_ENV's, or python3)")
 	flags.Float64Var(&f.failUnder, "cov-fail-under", 0, "fail when the combined coverage is below so many percent")
 	flags.StringVar(&f.ci, "ci", "auto", ciUsage)
 	flags.BoolVar(&f.json, "json", false, "print run.json instead of the closing lines")
@@ -87,7 +87,7 @@ func (f *combineFlags) combine(ctx context.Context, dirs []string, out, errOut i
 		return err
 	}
 	by := combining()
-	coverage := combined{Combiner: by.combiner, project: project, program: f.python, say: errOut}
+	coverage := combined{Combiner: by.combiner, project: project, program: f.program, say: errOut}
 	search := shards.Search{Dirs: dirs, Plan: f.plan, Skip: []string{filepath.Join(project, ".shardyard")}, Coverage: coverage.Holds}
 	if f.out != "" {
 		to, err := filepath.Abs(f.out)

@@ -13,7 +13,7 @@ import (
 type combined struct {
 	framework.Combiner
 	project string
-	program string    // --python
+	program string
 	say     io.Writer // what the framework's tool prints
 }
 

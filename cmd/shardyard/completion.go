@@ -55,7 +55,7 @@ func completeFlags(cmd *cobra.Command) {
 // completeSuite completes the argument of run with the names of suites.
 func completeSuite(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveDefault // pytest's own
+		return nil, cobra.ShellCompDirectiveDefault // the framework's own
 	}
 	return suiteNames(cmd), cobra.ShellCompDirectiveNoFileComp
 }

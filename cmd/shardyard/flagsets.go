@@ -90,8 +90,8 @@ func (f *runFlags) register(cmd *cobra.Command) {
 func (f *runFlags) sessionFlags(cmd *cobra.Command) {
 	f.palette.register(cmd)
 	flags := cmd.Flags()
-	flags.StringVarP(&f.markers, "markers", "m", "", "only tests with these markers, as pytest's -m")
-	flags.StringVarP(&f.keyword, "keyword", "k", "", "only tests with these names, as pytest's -k")
+	flags.StringVarP(&f.markers, "markers", "m", "", "only tests with these markers")
+	flags.StringVarP(&f.keyword, "keyword", "k", "", "only tests with these names")
 	flags.BoolVar(&f.bytecode, "bytecode", true, "keep the bytecode of files between runs, and use it while they are the same; unless said, not in CI and not with --rev")
 }
 

@@ -34,7 +34,7 @@ type planFlags struct {
 func newPlanCommand() *cobra.Command {
 	var f planFlags
 	cmd := &cobra.Command{
-		Use:   "plan [suite] [-- pytest args]",
+		Use:   "plan [suite] [-- args]",
 		Short: "Show what a run would do, and how wall clock depends on the number of workers",
 		Long: `Discovers the suite as a run would, runs nothing, and shows the plan: predicted wall clock, balance, what sets the lower
 bound, and the curve of wall clock and total time against the number of workers.

@@ -21,10 +21,10 @@ import (
 func newRunCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "run [suite] [-- pytest args]",
+		Use:   "run [suite] [-- args]",
 		Short: "Run a suite on N workers and give one verdict",
 		Long: `Runs a suite of the project that the current directory is in: the suite with that name, or every suite in turn, or
-the whole project where the config names none. What follows -- goes to pytest. Results are in .shardyard/runs/latest;
+the whole project where the config names none. What follows -- goes to the suite's framework. Results are in .shardyard/runs/latest;
 those of the last 50 runs, and of the last two weeks, are kept.
 
 Exit status: 0 green, 1 tests failed, 2 usage or config, 3 infrastructure, not-run tests or incomplete coverage,
@@ -62,7 +62,7 @@ func splitArgs(cmd *cobra.Command, args []string) (suite string, rest []string, 
 	case 1:
 		return before[0], rest, nil
 	}
-	return "", nil, fmt.Errorf("one suite at a time: what is meant for pytest follows --, as in `shardyard %s -- %s`", cmd.Name(), before[1])
+	return "", nil, fmt.Errorf("one suite at a time: what is meant for the framework follows --, as in `shardyard %s -- %s`", cmd.Name(), before[1])
 }
 
 // run runs one suite, or all of them, and gives the exit code that weighs most.

@@ -33,8 +33,8 @@ func unknownFlag(cmd *cobra.Command, err error) error {
 	text := "unknown flag " + flag
 	if meant := nearestFlag(cmd, flag); meant != "" {
 		text += ": did you mean " + meant + "?"
-	} else if strings.Contains(cmd.Use, "-- pytest args") {
-		text += ": what is meant for pytest follows --, as in `" + cmd.CommandPath() + " -- " + flag + "`"
+	} else if strings.Contains(cmd.Use, "-- args") {
+		text += ": what is meant for the framework follows --, as in `" + cmd.CommandPath() + " -- " + flag + "`"
 	}
 	return errors.New(text + help)
 }

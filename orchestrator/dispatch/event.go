@@ -78,7 +78,7 @@ type (
 		Worker WorkerID
 		Took   time.Duration
 	}
-	// Stopped ends handing out: interrupted, --maxfail, pytest.exit, run timeout.
+	// Stopped ends handing out: interrupted, a limit of failures, the framework's own wish, run timeout.
 	Stopped struct{ Reason string }
 	// Ticked says that time has passed. Sent every second or so, it lets idle
 	// workers take what waits behind a test that runs longer than expected.

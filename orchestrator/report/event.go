@@ -132,8 +132,8 @@ type (
 	WorkerStarted struct {
 		Worker    int    `json:"worker"` // from 1
 		Mode      string `json:"mode,omitempty"`
-		Framework string `json:"framework,omitempty"` // "pytest 8.4.1"
-		Runtime   string `json:"runtime,omitempty"`   // "Python 3.11.7"
+		Framework string `json:"framework,omitempty"` // with its version
+		Runtime   string `json:"runtime,omitempty"`   // likewise
 		Host      string `json:"host,omitempty"`
 	}
 	// WorkerReady says that a worker has collected what it must before its

@@ -31,8 +31,8 @@ type Report struct {
 	Tree      string    `json:"tree,omitempty"`
 	Commit    string    `json:"commit,omitempty"`
 	Dirty     bool      `json:"dirty,omitempty"`
-	Framework string    `json:"framework,omitempty"` // "pytest 8.4.1"
-	Runtime   string    `json:"runtime,omitempty"`   // "Python 3.11.7"
+	Framework string    `json:"framework,omitempty"` // with its version
+	Runtime   string    `json:"runtime,omitempty"`   // likewise
 	StartedAt time.Time `json:"started_at,omitzero"`
 	FailOn    []string  `json:"fail_on,omitempty"`
 

@@ -7,7 +7,7 @@ import (
 )
 
 // cache makes sure that the scope's cache for one user exists. Users do not
-// share one: pip refuses a cache that belongs to someone else, and uv fails on
+// share one: installers refuse a cache that belongs to someone else, or fail on
 // one that it cannot write. Workers see the builder's.
 func (e *Engine) cache(ctx context.Context, who identity) (string, error) {
 	name := "shardyard-cache-" + slug(e.opts.Scope) + "-" + short(e.opts.Scope)

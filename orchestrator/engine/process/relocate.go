@@ -44,7 +44,7 @@ func relocate(dir, from, to string) (binary []string, err error) {
 			}
 			return nil
 		}
-		// The time of modification must become another one: Python takes a
+		// The time of modification must become another one: an interpreter takes a
 		// .pyc for good when time and size of its source are the old ones.
 		if err := os.Chmod(path, info.Mode().Perm()|0o200); err != nil {
 			return err
