@@ -10,6 +10,7 @@ import (
 )
 
 var (
+	projectID    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_./-]{0,98}[A-Za-z0-9]$|^[A-Za-z0-9]$`)
 	suiteName    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$`)
 	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	userName     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?$`)
@@ -22,6 +23,9 @@ func (r *reader) check(c *Config, root *yaml.Node) {
 	fail := func(path, format string, args ...any) { r.fail(find(root, path), format, args...) }
 	if c.Version != 1 {
 		fail("version", "version %d is not known to this shardyard: write version: 1, or update it", c.Version)
+	}
+	if c.Project != "" && !projectID.MatchString(c.Project) {
+		fail("project", "project %q: an id is letters, digits, and - _ . / inside, at most 100", c.Project)
 	}
 	r.checkCoverage(&c.Coverage, "coverage", fail)
 	r.checkEnv(&c.Env, "env", fail)

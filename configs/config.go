@@ -14,6 +14,9 @@ const FileName = "shardyard.yaml"
 // after it what a value must be one of.
 type Config struct {
 	Version int `yaml:"version"`
+	// Project is the project's id, for what is kept of it; "" is its remote's
+	// address, or its path.
+	Project string `yaml:"project"`
 	// Image is a name, "auto" or "host".
 	Image string `yaml:"image"`
 	// Setup, Prepare and Key are nil when the file leaves them to detection; an

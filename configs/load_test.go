@@ -125,6 +125,7 @@ func TestMistakes(t *testing.T) {
 		"env.set, a list":        {"env: {set: {A: [1]}}", "f:1:16: env.set.A must be one value, not a list"},
 		"suite name":             {"suites: {a/b: {}}", `f:1:15: suite "a/b": a name is letters, digits, and - _ . inside`},
 		"paths outside":          {"suites: {a: {paths: [../x]}}", `f:1:22: suites.a.paths: "../x" must be below the project's directory`},
+		"project":                {"project: a b", `f:1:10: project "a b": an id is letters, digits, and - _ . / inside, at most 100`},
 		"user":                   {"user: a b", `f:1:7: user "a b": write root, a name that the image has, or uid[:gid] in numbers`},
 		"user, no uid":           {"user: 1000:9999999999", `f:1:7: user "1000:9999999999": write root, a name that the image has, or uid[:gid] in numbers`},
 		"capability":             {"cap_add: [sys admin]", `f:1:11: cap_add: "sys admin" is no capability: write for example NET_ADMIN`},

@@ -142,6 +142,7 @@ func keyPaths() (paths []string) {
 // meanings has a sentence for each key. docs/config.md says more.
 var meanings = map[string]string{
 	"version":             "The version of this file's format.",
+	"project":             "The project's id. Clones with the same one share what is kept. Without it: the address of the git remote, else the path.",
 	"image":               "The workers' image: a name, auto (one that fits the project), or host (this machine's own programs, read-only).",
 	"setup":               "Shell commands that install the dependencies. They see only the key files. Without it: detected; [] for none.",
 	"prepare":             "Shell commands that install the project itself. They see the whole tree. Without it: detected; [] for none.",

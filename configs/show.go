@@ -14,6 +14,9 @@ import (
 func (c *Config) Show(w io.Writer) error {
 	p := &printer{origins: c.origins}
 	p.value("", "version", "1")
+	if c.Project != "" {
+		p.value("", "project", scalar(c.Project))
+	}
 	p.value("", "image", scalar(c.Image))
 	p.list("", "setup", c.Setup)
 	p.list("", "prepare", c.Prepare)

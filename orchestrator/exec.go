@@ -32,7 +32,7 @@ func Exec(ctx context.Context, req Request, cmd Command, deps Deps) (code int, e
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, rec.log.Close()) }()
-	rec.emit(report.RunStarted{Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, StartedAt: rec.began})
+	rec.emit(report.RunStarted{Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, ProjectID: req.ProjectID, StartedAt: rec.began})
 	info, err := deps.Engine.Info(ctx)
 	if err != nil {
 		return 0, err

@@ -28,7 +28,7 @@ type facts struct {
 }
 
 // suiteKey is the suite's name in the history.
-func suiteKey(req *Request) string { return history.Key(req.Project, req.Suite) }
+func suiteKey(req *Request) string { return history.Key(req.ProjectID, req.Suite) }
 
 // time is a remembered number of milliseconds; 0 when there is none.
 func (f facts) time(ctx context.Context, name string) time.Duration {

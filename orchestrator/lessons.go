@@ -30,7 +30,7 @@ func Lessons(dir string) (run history.Run, ok bool, err error) {
 func lessons(log *report.State, inventory []history.File) history.Run {
 	rep, started := log.Report(), log.Run()
 	run := history.Run{
-		ID: started.Run, Suite: history.Key(started.Project, started.Suite), Tree: rep.Tree, Workers: log.Staff(),
+		ID: started.Run, Suite: history.Key(started.ProjectID, started.Suite), Tree: rep.Tree, Workers: log.Staff(),
 		StartedAt: started.StartedAt.Round(0).UTC(), Duration: rep.Times.Duration.Std(), Exit: rep.Exit, PerTest: rep.Times.PerTest.Std(),
 		Selection: started.Selection, Inventory: inventory,
 	}

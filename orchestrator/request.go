@@ -22,9 +22,11 @@ import (
 type Request struct {
 	Version string // of shardyard
 	Project string // the project's directory on this machine, absolute
-	Suite   string // as in the config; "" for a project without named suites
-	RunID   string // see NewRunID
-	Out     string // the run's result directory, absolute; it exists and is empty
+	// ProjectID names the project in the history, wherever it lies; see source.Identify.
+	ProjectID string
+	Suite     string // as in the config; "" for a project without named suites
+	RunID     string // see NewRunID
+	Out       string // the run's result directory, absolute; it exists and is empty
 
 	Source source.Options
 

@@ -54,7 +54,7 @@ func openLog(req *Request, deps Deps) (*recorder, error) {
 		return nil, err
 	}
 	started := report.RunStarted{
-		Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, Args: req.Session.Args, Selection: selection(req.Session.Args),
+		Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, ProjectID: req.ProjectID, Args: req.Session.Args, Selection: selection(req.Session.Args),
 		Framework: req.Session.Framework, StartedAt: rec.began,
 	}
 	if req.FailOnFlaky {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/history"
+	"github.com/shardyard/shardyard/orchestrator/source"
 )
 
 func newCacheCommand() *cobra.Command {
@@ -55,47 +56,31 @@ type keeper struct {
 
 // keepers opens the engines that were asked for. With auto, an engine that
 // does not answer is passed over, and why says so.
-func (f *cacheFlags) keepers(ctx context.Context) (all []keeper, dir, why string, err error) {
+func (f *cacheFlags) keepers(ctx context.Context) (all []keeper, at owned, why string, err error) {
 	logger, err := f.logger()
 	if err != nil {
-		return nil, "", "", err
+		return nil, at, "", err
 	}
-	dir, err = f.place()
-	if err != nil {
-		return nil, "", "", err
+	if at, err = f.owner(ctx, f.dir); err != nil {
+		return nil, at, "", err
 	}
 	kinds, err := engines.Select(f.engine)
 	if err != nil {
-		return nil, "", "", usage(err)
+		return nil, at, "", usage(err)
 	}
 	var passed []string
 	for _, k := range kinds {
-		e, err := k.Open(ctx, engineOptions(dir, engine.BuilderOptions{}, logger))
+		e, err := k.Open(ctx, engineOptions(at.id, engine.BuilderOptions{}, logger))
 		switch {
 		case err == nil:
 			all = append(all, keeper{k.Name, e})
 		case len(kinds) == 1:
-			return nil, "", "", infraError{err}
+			return nil, at, "", infraError{err}
 		default:
 			passed = append(passed, fmt.Sprintf("%s: %v", k.Name, err))
 		}
 	}
-	return all, dir, strings.Join(passed, "\n"), nil
-}
-
-// place is the project's directory. What is kept can be removed when the
-// project can no longer be understood.
-func (f *cacheFlags) place() (string, error) {
-	if p, err := loadProject(f.dir, f.config); err == nil {
-		return p.dir, nil
-	}
-	if f.config == "" {
-		return existing(f.dir)
-	}
-	if _, err := os.Stat(f.config); err != nil {
-		return "", fmt.Errorf("--config: %w", err)
-	}
-	return filepath.Abs(filepath.Dir(f.config))
+	return all, at, strings.Join(passed, "\n"), nil
 }
 
 func closeAll(all []keeper) error {
@@ -124,7 +109,7 @@ func newCacheListCommand() *cobra.Command {
 		Example: `  shardyard cache list --json`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			all, dir, why, err := f.keepers(cmd.Context())
+			all, at, why, err := f.keepers(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -137,7 +122,7 @@ func newCacheListCommand() *cobra.Command {
 				}
 				things = append(things, list...)
 			}
-			bytecode, err := compiled(dir)
+			bytecode, err := compiled(at.id)
 			if err != nil {
 				return infraError{err}
 			}
@@ -186,8 +171,8 @@ func (k keeper) list(ctx context.Context) (list []kept, err error) {
 }
 
 // compiled lists the bytecode of a project's sources.
-func compiled(dir string) (list []kept, err error) {
-	archives, err := os.ReadDir(compiledDir(dir))
+func compiled(id source.Project) (list []kept, err error) {
+	archives, err := os.ReadDir(compiledDir(id))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -212,7 +197,7 @@ its sources. The next run makes them again. Refused while a run of the project l
   shardyard cache clear --all`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			keepers, dir, why, err := f.keepers(cmd.Context())
+			keepers, at, why, err := f.keepers(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -226,13 +211,13 @@ its sources. The next run makes them again. Refused while a run of the project l
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: nothing is kept any more\n", k.name)
 			}
-			if err := os.RemoveAll(compiledDir(dir)); err != nil {
+			if err := os.RemoveAll(compiledDir(at.id)); err != nil {
 				return infraError{fmt.Errorf("remove bytecode: %w", err)}
 			}
 			if !all {
 				return nil
 			}
-			if err := f.forget(cmd.Context(), dir); err != nil {
+			if err := f.forget(cmd.Context(), at); err != nil {
 				return infraError{err}
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), "results and history are gone too")
@@ -245,8 +230,8 @@ its sources. The next run makes them again. Refused while a run of the project l
 }
 
 // forget removes the results and the history of a project.
-func (f *cacheFlags) forget(ctx context.Context, dir string) (err error) {
-	if err := os.RemoveAll(filepath.Join(dir, ".shardyard")); err != nil {
+func (f *cacheFlags) forget(ctx context.Context, at owned) (err error) {
+	if err := os.RemoveAll(filepath.Join(at.dir, ".shardyard")); err != nil {
 		return fmt.Errorf("remove results: %w", err)
 	}
 	logger, err := f.logger()
@@ -258,12 +243,15 @@ func (f *cacheFlags) forget(ctx context.Context, dir string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := db.Adopt(ctx, at.id.ID, at.id.Before...); err != nil {
+		return err
+	}
 	suites, err := db.Suites(ctx)
 	if err != nil {
 		return err
 	}
 	for _, key := range suites {
-		if strings.HasPrefix(key, history.Key(dir, "")) {
+		if strings.HasPrefix(key, history.Key(at.id.ID, "")) {
 			if err := db.Forget(ctx, key); err != nil {
 				return err
 			}

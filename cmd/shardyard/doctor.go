@@ -109,7 +109,7 @@ func projectChecks(p *project, err error) []doctor.Check {
 			found += ", suites " + strings.Join(names, ", ")
 		}
 	}
-	checks := []doctor.Check{doctor.Good("project", "%s", found)}
+	checks := []doctor.Check{doctor.Good("project", "%s; what is kept of it is under %s", found, p.id.ID)}
 	if tools := p.detection.Toolchain; tools.Version != "" {
 		checks = append(checks, doctor.Good(tools.Name, "%s is wanted", tools.Version))
 	}
@@ -136,7 +136,11 @@ func (f *placeFlags) workers(p *project, dir string, logger hclog.Logger) doctor
 		}
 	}
 	w.Open = func(ctx context.Context) (engine.Engine, string, error) {
-		return openEngine(ctx, f.engine, dir, reach, logger)
+		at, err := f.owner(ctx, dir)
+		if err != nil {
+			return nil, "", err
+		}
+		return openEngine(ctx, f.engine, at.id, reach, logger)
 	}
 	return w
 }
@@ -185,7 +189,7 @@ func countRuns(ctx context.Context, path string, p *project, logger hclog.Logger
 		return 0, last, nil
 	}
 	for _, suite := range append(p.config.SuiteNames(), "") {
-		infos, err := db.Runs(ctx, history.Key(p.dir, suite), 0)
+		infos, err := db.Runs(ctx, history.Key(p.id.ID, suite), 0)
 		if err != nil {
 			return 0, last, err
 		}

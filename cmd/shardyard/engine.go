@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -15,6 +13,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/engine/docker"
 	"github.com/shardyard/shardyard/orchestrator/engine/process"
+	"github.com/shardyard/shardyard/orchestrator/source"
 )
 
 // engines are all that there are. An engine is added here, and nowhere else.
@@ -42,25 +41,19 @@ func stateDir() string { return filepath.Join(xdg.StateHome, "shardyard") }
 func cacheDir() string { return filepath.Join(xdg.CacheHome, "shardyard") }
 
 // compiledDir is where a project's bytecode is kept, whatever the engine.
-func compiledDir(dir string) string { return filepath.Join(cacheDir(), "compiled", projectID(dir)) }
-
-// projectID names a project on this machine: by its directory.
-func projectID(dir string) string {
-	sum := sha256.Sum256([]byte(dir))
-	return hex.EncodeToString(sum[:6])
-}
+func compiledDir(id source.Project) string { return filepath.Join(cacheDir(), "compiled", id.Hash()) }
 
 // engineOptions are what every engine is opened with.
-func engineOptions(dir string, builder engine.BuilderOptions, logger hclog.Logger) engine.Options {
+func engineOptions(id source.Project, builder engine.BuilderOptions, logger hclog.Logger) engine.Options {
 	return engine.Options{
-		Project: projectID(dir), ProjectName: filepath.Base(dir), StateDir: stateDir(), CacheDir: cacheDir(), Builder: builder, Logger: logger,
+		Project: id.Hash(), ProjectName: id.Name(), Before: id.HashesBefore(), StateDir: stateDir(), CacheDir: cacheDir(), Builder: builder, Logger: logger,
 	}
 }
 
 // openEngine opens the engine that was asked for. why says what was passed
 // over to get there.
-func openEngine(ctx context.Context, kind, dir string, builder engine.BuilderOptions, logger hclog.Logger) (e engine.Engine, why string, err error) {
-	e, why, err = engines.Open(ctx, kind, engineOptions(dir, builder, logger))
+func openEngine(ctx context.Context, kind string, id source.Project, builder engine.BuilderOptions, logger hclog.Logger) (e engine.Engine, why string, err error) {
+	e, why, err = engines.Open(ctx, kind, engineOptions(id, builder, logger))
 	return e, why, usage(err)
 }
 
@@ -74,7 +67,7 @@ func usage(err error) error {
 
 func openDocker(ctx context.Context, o engine.Options) (engine.Engine, error) {
 	return docker.New(ctx, docker.Options{
-		Project: o.Project, ProjectName: o.ProjectName, Logger: o.Logger.Named("docker"),
+		Project: o.Project, Before: o.Before, ProjectName: o.ProjectName, Logger: o.Logger.Named("docker"),
 		LockDir: filepath.Join(o.StateDir, "docker"), Builder: o.Builder,
 	})
 }
@@ -85,7 +78,7 @@ func openProcess(_ context.Context, o engine.Options) (engine.Engine, error) {
 		return nil, err
 	}
 	return process.New(process.Options{
-		Project: o.Project, CacheDir: o.CacheDir, StateDir: filepath.Join(o.StateDir, "process"),
+		Project: o.Project, Before: o.Before, CacheDir: o.CacheDir, StateDir: filepath.Join(o.StateDir, "process"),
 		Executable: exe, Logger: o.Logger.Named("process"),
 	})
 }

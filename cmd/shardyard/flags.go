@@ -33,7 +33,7 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		p.say("env.pass names %s, which is not set here", name)
 	}
 	req := orchestrator.Request{
-		Version: version, Project: p.dir, Suite: suite, RunID: orchestrator.NewRunID(time.Now()),
+		Version: version, Project: p.dir, ProjectID: p.id.ID, Suite: suite, RunID: orchestrator.NewRunID(time.Now()),
 		Source: source.Options{
 			Rev: f.rev, Include: p.config.Source.Include, Git: p.config.Source.Git != nil && *p.config.Source.Git,
 		},
@@ -55,7 +55,7 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 	req.Session = how
 	req.Prepare.Commands = slices.Concat(req.Prepare.Commands, how.Prepare)
 	if f.keepsBytecode() {
-		req.Compiled.Dir = compiledDir(p.dir)
+		req.Compiled.Dir = compiledDir(p.id)
 	}
 	if err := f.override(&req, s); err != nil {
 		return req, err

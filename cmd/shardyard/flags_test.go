@@ -355,7 +355,7 @@ func requested(t *testing.T, name, args string) string {
 		t.Fatal(err)
 	}
 	session := seeds.ReplaceAllString(string(worker.Raw(req.Session)), "")
-	req.RunID, req.Project, req.Session = "", "", framework.Suite{}
+	req.RunID, req.Project, req.ProjectID, req.Session = "", "", "", framework.Suite{}
 	req.Compiled.Dir = strings.TrimLeft(filepath.Base(req.Compiled.Dir), "0123456789abcdef")
 	return fmt.Sprintf("%+v %s", req, session)
 }

@@ -66,7 +66,10 @@ func (f *historyFlags) open(ctx context.Context) (db *history.DB, key string, p 
 	if err != nil {
 		return nil, "", nil, infraError{fmt.Errorf("open the history: %w", err)}
 	}
-	return db, history.Key(p.dir, suite.Name), p, nil
+	if err := db.Adopt(ctx, p.id.ID, p.id.Before...); err != nil {
+		return nil, "", nil, infraError{errors.Join(err, db.Close())}
+	}
+	return db, history.Key(p.id.ID, suite.Name), p, nil
 }
 
 // with runs do on the project's history.

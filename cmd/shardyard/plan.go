@@ -89,13 +89,13 @@ func (f *planFlags) plan(ctx context.Context, suite string, in io.Reader, out, e
 			return err
 		}
 	}
-	db := openHistory(ctx, logger)
+	db := openHistory(ctx, p, logger)
 	if db != nil {
 		defer func() { err = errors.Join(err, db.Close()) }()
 	}
 	var d *orchestrator.Discovery
 	if f.tests != "" {
-		d, err = f.given(ctx, in, db, history.Key(p.dir, suite))
+		d, err = f.given(ctx, in, db, history.Key(p.id.ID, suite))
 	} else {
 		d, err = f.discover(ctx, p, req, db, errs, logger)
 	}

@@ -13,12 +13,14 @@ import (
 	"github.com/shardyard/shardyard/configs"
 	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/source"
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // A project is what one invocation works on.
 type project struct {
 	dir       string
+	id        source.Project
 	config    *configs.Config
 	detection *framework.Detected
 	told      []string
@@ -59,7 +61,34 @@ func loadProject(dir, file string) (*project, error) {
 		return nil, err
 	}
 	p.config.Fill(p.detection)
-	return p, nil
+	p.id, err = source.Identify(context.Background(), p.dir, p.config.Project)
+	return p, err
+}
+
+// owned says whose things are meant: of this project, in this checkout of it.
+type owned struct {
+	dir string
+	id  source.Project
+}
+
+// owner is the project that a directory is in. What is kept can be looked at
+// and removed when the project can no longer be understood.
+func (f *projectFlags) owner(ctx context.Context, dir string) (at owned, err error) {
+	if p, err := loadProject(dir, f.config); err == nil {
+		return owned{p.dir, p.id}, nil
+	}
+	if f.config == "" {
+		at.dir, err = existing(dir)
+	} else if _, err = os.Stat(f.config); err != nil {
+		err = fmt.Errorf("--config: %w", err)
+	} else {
+		at.dir, err = filepath.Abs(filepath.Dir(f.config))
+	}
+	if err != nil {
+		return at, err
+	}
+	at.id, err = source.Identify(ctx, at.dir, "")
+	return at, err
 }
 
 // complete checks that the config and what was detected tell how to install.
@@ -144,7 +173,7 @@ func (f *placeFlags) open(ctx context.Context, p *project, req *orchestrator.Req
 		return nil, "", err
 	}
 	req.Builder = settings(reach)
-	e, why, err = openEngine(ctx, f.engine, p.dir, builder(reach), logger)
+	e, why, err = openEngine(ctx, f.engine, p.id, builder(reach), logger)
 	return e, why, broken(err)
 }
 

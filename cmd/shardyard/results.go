@@ -63,9 +63,15 @@ func next(rep *report.Report) []string {
 	return []string{"shardyard report"}
 }
 
-// openHistory opens the history. Without one a run goes on, unbalanced.
-func openHistory(ctx context.Context, logger hclog.Logger) *history.DB {
+// openHistory opens the history, and gives the project what is known of it
+// under ids that it had before. Without one a run goes on, unbalanced.
+func openHistory(ctx context.Context, p *project, logger hclog.Logger) *history.DB {
 	db, err := history.Open(ctx, filepath.Join(stateDir(), "history.db"), logger.Named("history"))
+	if err == nil {
+		if err = db.Adopt(ctx, p.id.ID, p.id.Before...); err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}
 	if err != nil {
 		logger.Warn("going on without history: the plan will not be balanced by time", "error", err)
 		return nil

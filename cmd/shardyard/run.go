@@ -140,7 +140,7 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 		return nil, infraError{err}
 	}
 	req.Out = results.Dir
-	db := openHistory(ctx, logger)
+	db := openHistory(ctx, p, logger)
 	if db != nil {
 		defer func() { err = errors.Join(err, broken(db.Close())) }()
 	}

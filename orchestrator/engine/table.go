@@ -16,9 +16,11 @@ const Auto = "auto"
 // Options say for which project an engine works, and with what. An engine
 // takes what means something to it.
 type Options struct {
-	// Project is the project's id: what is kept is found by it. It is one path
-	// element. ProjectName is how people call the project.
+	// Project names the project: what is kept for it carries this name. It is
+	// one path element. ProjectName is how people call the project.
 	Project, ProjectName string
+	// Before are names that the project had: what is kept under them expires.
+	Before []string
 	// StateDir is for locks and marks of use, CacheDir for what can be made
 	// again. Both are shardyard's own on this machine, shared by all engines.
 	StateDir, CacheDir string

@@ -72,7 +72,8 @@ type (
 		Run       string    `json:"run,omitempty"`
 		Version   string    `json:"version,omitempty"` // of shardyard
 		Suite     string    `json:"suite,omitempty"`
-		Project   string    `json:"project,omitempty"`
+		Project   string    `json:"project,omitempty"` // its directory
+		ProjectID string    `json:"project_id,omitempty"`
 		Args      []string  `json:"args,omitempty"`
 		Selection string    `json:"selection,omitempty"` // the history's name for what Args choose
 		Framework string    `json:"framework,omitempty"` // its name; WorkerStarted has the version

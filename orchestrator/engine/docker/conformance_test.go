@@ -29,8 +29,19 @@ func conform(t *testing.T, image string, way TreeWay) {
 	opts.Trees = way
 	seer := open(t, opts)
 	enginetest.Run(t, enginetest.Config{
-		Image:     image,
-		Engine:    func(t *testing.T) engine.Engine { return open(t, opts) },
+		Image:  image,
+		Engine: func(t *testing.T) engine.Engine { return open(t, opts) },
+		Other: func(t *testing.T) engine.Engine {
+			neighbour := opts
+			neighbour.Project, neighbour.ProjectName = opts.Project+"-neighbour", "neighbour"
+			e := open(t, neighbour)
+			t.Cleanup(func() {
+				if err := e.ClearAll(context.Background()); err != nil {
+					t.Error(err)
+				}
+			})
+			return e
+		},
 		Leftovers: func(t *testing.T, run string) []string { return leftovers(t, seer, run) },
 		Kill: func(t *testing.T, spec engine.Spec, _ worker.Greeting) {
 			kill(t, seer, fmt.Sprintf("shardyard-%s-%s-%s", slug(opts.ProjectName), runName(spec.Run), slug(spec.Name)))

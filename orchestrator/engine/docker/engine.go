@@ -20,6 +20,9 @@ import (
 type Options struct {
 	// Project is the project's stable id: what is kept is found by it.
 	Project string
+	// Before are ids that the project had: what is kept under them expires as
+	// if it were this one's.
+	Before []string
 	// ProjectName is how the project is called in names of things. "" means
 	// Project.
 	ProjectName string

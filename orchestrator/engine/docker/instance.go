@@ -104,7 +104,7 @@ func (i *instance) Seal(ctx context.Context, key string) (engine.Layer, error) {
 	case exit.Code != 0:
 		return "", fmt.Errorf("seal %s: its agent ended with status %d, and what it made may be incomplete; its stderr: %s", i.b.Name, exit.Code, i.Stderr())
 	}
-	layer, err := i.e.commit(ctx, i.id, i.e.layerName(key), i.sealLabels(kind))
+	layer, err := i.e.commit(ctx, i.id, layerName(key), i.sealLabels(kind))
 	if err != nil {
 		return "", fmt.Errorf("seal %s: %w", i.b.Name, err)
 	}

@@ -23,7 +23,7 @@ func (e *Engine) Usage(ctx context.Context) ([]engine.Kept, error) {
 	s := sweeper{e: e}
 	var list []engine.Kept
 	for _, v := range usage.Volumes {
-		if v.Labels[labelProject] != e.opts.Project {
+		if !e.mine(v.Labels) {
 			continue
 		}
 		k := engine.Kept{Name: v.Name, Kind: v.Labels[labelRole], Size: -1, Used: s.keepsake(v.Name, v.CreatedAt, v.Labels).used}
@@ -33,7 +33,7 @@ func (e *Engine) Usage(ctx context.Context) ([]engine.Kept, error) {
 		list = append(list, k)
 	}
 	for _, i := range usage.Images {
-		if i.Labels[labelProject] != e.opts.Project {
+		if !e.mine(i.Labels) {
 			continue
 		}
 		name := names(*i)[0]
@@ -52,12 +52,25 @@ func (e *Engine) ClearAll(ctx context.Context) error {
 	if err := errors.Join(s.look(ctx), s.containers(ctx), s.networks(ctx)); err != nil {
 		return err
 	}
-	if len(s.used) > 0 {
+	if s.busy {
 		return errors.New("containers of a run that lives are on the engine; try again when it has ended")
 	}
+	others, err := e.lock.others()
+	if err != nil {
+		return err
+	}
 	e.forget()
+	kept := map[string]bool{} // volumes
+	s.images = slices.DeleteFunc(s.images, func(i imagetypes.Summary) bool {
+		keep := others && s.wanted(i)
+		kept[i.Labels[labelUpper]] = kept[i.Labels[labelUpper]] || keep
+		return keep
+	})
 	var errs []error
 	for _, v := range s.vols {
+		if kept[v.Name] {
+			continue
+		}
 		errs = append(errs, e.removeVolume(ctx, v.Name), e.dropMark(v.Name))
 	}
 	for _, i := range s.newestFirst() {
@@ -70,6 +83,17 @@ func (e *Engine) ClearAll(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// wanted reports whether a layer may be what another project's run found just
+// now, and is about to start workers on.
+func (s *sweeper) wanted(i imagetypes.Summary) bool {
+	kind := i.Labels[labelRole]
+	if kind != kindSealed && kind != kindPrepared {
+		return false
+	}
+	used := s.keepsake(names(i)[0], time.Unix(i.Created, 0).Format(time.RFC3339), i.Labels).used
+	return s.used[i.ID] || s.e.now().Sub(used) < settleFor
 }
 
 // newestFirst orders images so that none comes before those made from it.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,8 +77,13 @@ func (e *Engine) owned(run, role string) map[string]string {
 	}
 }
 
-func (e *Engine) ofProject() filters.Args {
-	return filters.NewArgs(filters.Arg("label", labelProject+"="+e.opts.Project))
+// ofAny filters what any project has here.
+func ofAny() filters.Args { return filters.NewArgs(filters.Arg("label", labelProject)) }
+
+// mine reports whether something with these labels is this project's.
+func (e *Engine) mine(labels map[string]string) bool {
+	id, ok := labels[labelProject]
+	return ok && (id == e.opts.Project || slices.Contains(e.opts.Before, id))
 }
 
 // volumeName names a volume of the project.

@@ -12,16 +12,15 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/engine"
 )
 
-// layerName names the image of a sealed layer. It is made on a foundation, and
-// of no use to workers that need a newer one.
-func (e *Engine) layerName(key string) string {
-	return e.imageName(tag(key + "-on-" + foundationVersion))
-}
+// layerName names the image of a sealed layer: by its key alone, whichever
+// project built it. It is made on a foundation, and of no use to workers that
+// need a newer one.
+func layerName(key string) string { return "shardyard/layer:" + tag(key+"-on-"+foundationVersion) }
 
 // Find implements [engine.Layers]. A prepared layer whose part in the tree is
 // gone, or was made for the other TreeWay, is not found.
 func (e *Engine) Find(ctx context.Context, key string) (engine.Layer, bool, error) {
-	name := e.layerName(key)
+	name := layerName(key)
 	found, err := e.inspect(ctx, name)
 	if cerrdefs.IsNotFound(err) {
 		return "", false, nil
@@ -62,7 +61,7 @@ func (e *Engine) Lock(ctx context.Context, key string, notify func()) (func(), e
 // sealLabels are those of the image that a container becomes. They must undo
 // the container's own, which it would inherit.
 func (i *instance) sealLabels(kind string) map[string]string {
-	labels := labelsWith(i.e.kept(kind), map[string]string{labelTree: "", labelUpper: "", labelEnv: i.leaked()})
+	labels := labelsWith(i.e.kept(kind), map[string]string{labelTree: "", labelUpper: "", labelEnv: i.leaked(), labelHere: i.e.here})
 	if kind == kindPrepared {
 		labels[labelTree] = string(i.b.Spec.Tree)
 		labels[labelUpper] = i.upper

@@ -137,10 +137,24 @@ func (s session) lifeOf(owner string) (life, error) {
 	return dead, session{file: f}.close()
 }
 
+// others reports whether an Engine of another project lives here.
+func (s session) others() (bool, error) {
+	all, err := filepath.Glob(filepath.Join(filepath.Dir(s.file.Path()), "session-*.lock"))
+	for _, path := range all {
+		if path == s.file.Path() {
+			continue
+		}
+		if l, e := s.lifeOf(s.host + ":" + path); e != nil || l == alive {
+			return true, errors.Join(err, e)
+		}
+	}
+	return false, err
+}
+
 // lockName takes a lock of this machine by name. notify, which may be nil, is
 // called once when others hold it.
 func (e *Engine) lockName(ctx context.Context, name string, notify func()) (unlock func() error, err error) {
-	f := flock.New(filepath.Join(e.opts.LockDir, "lock-"+hash(e.opts.Project, name)))
+	f := flock.New(filepath.Join(e.opts.LockDir, "lock-"+hash(name)))
 	ok, err := f.TryLock()
 	if err == nil && !ok {
 		if notify != nil {
@@ -166,7 +180,7 @@ type mark struct {
 }
 
 func (e *Engine) markFile(name string) string {
-	return filepath.Join(e.opts.LockDir, "mark-"+hash(e.opts.Project, name))
+	return filepath.Join(e.opts.LockDir, "mark-"+hash(name))
 }
 
 func (e *Engine) setMark(name string, m mark) error {

@@ -48,21 +48,24 @@ type sweeper struct {
 	all    []container.Summary
 	images []imagetypes.Summary
 	vols   []*volume.Volume
-	used   map[string]bool // trees and images of containers that stay
+	used   map[string]bool // trees and images of containers that stay, of any project
+	busy   bool            // containers of this project stay
 }
 
 func (s *sweeper) look(ctx context.Context) (err error) {
-	cli, ours := s.e.cli, s.e.ofProject()
+	cli, mine := s.e.cli, s.e.mine
 	// Volumes first: what is made after this is not looked at.
-	vols, err := cli.VolumeList(ctx, volume.ListOptions{Filters: ours})
+	vols, err := cli.VolumeList(ctx, volume.ListOptions{Filters: ofAny()})
 	if err != nil {
 		return fmt.Errorf("list volumes: %w", err)
 	}
-	s.vols = vols.Volumes
-	if s.images, err = cli.ImageList(ctx, imagetypes.ListOptions{Filters: ours}); err != nil {
+	s.vols = slices.DeleteFunc(vols.Volumes, func(v *volume.Volume) bool { return !mine(v.Labels) })
+	if s.images, err = cli.ImageList(ctx, imagetypes.ListOptions{Filters: ofAny()}); err != nil {
 		return fmt.Errorf("list images: %w", err)
 	}
-	if s.all, err = cli.ContainerList(ctx, container.ListOptions{All: true, Filters: ours}); err != nil {
+	s.images = slices.DeleteFunc(s.images, func(i imagetypes.Summary) bool { return !mine(i.Labels) })
+	// A layer of this project may be in use by another one.
+	if s.all, err = cli.ContainerList(ctx, container.ListOptions{All: true, Filters: ofAny()}); err != nil {
 		return fmt.Errorf("list containers: %w", err)
 	}
 	return nil
@@ -92,13 +95,17 @@ func (s *sweeper) containers(ctx context.Context) error {
 	var errs []error
 	s.used = map[string]bool{}
 	for _, c := range s.all {
+		if !s.e.mine(c.Labels) {
+			s.used[c.Labels[labelTree]], s.used[c.ImageID] = true, true
+			continue
+		}
 		ended := c.State == container.StateExited || c.State == container.StateDead
 		drop, err := s.abandoned(c.Labels, ended)
 		if err == nil && drop {
 			err = s.e.removeContainer(ctx, c.ID)
 			s.note(err, "container", strings.TrimPrefix(strings.Join(c.Names, " "), "/"))
 		} else {
-			s.used[c.Labels[labelTree]], s.used[c.ImageID] = true, true
+			s.used[c.Labels[labelTree]], s.used[c.ImageID], s.busy = true, true, true
 		}
 		errs = append(errs, err)
 	}
@@ -106,12 +113,15 @@ func (s *sweeper) containers(ctx context.Context) error {
 }
 
 func (s *sweeper) networks(ctx context.Context) error {
-	list, err := s.e.cli.NetworkList(ctx, network.ListOptions{Filters: s.e.ofProject()})
+	list, err := s.e.cli.NetworkList(ctx, network.ListOptions{Filters: ofAny()})
 	if err != nil {
 		return fmt.Errorf("list networks: %w", err)
 	}
 	var errs []error
 	for _, n := range list {
+		if !s.e.mine(n.Labels) {
+			continue
+		}
 		drop, err := s.abandoned(n.Labels, false)
 		if err == nil && drop {
 			if err = s.e.cli.NetworkRemove(ctx, n.ID); gone(err) {

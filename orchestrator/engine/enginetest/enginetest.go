@@ -17,6 +17,8 @@ type Config struct {
 	// Engine opens the engine anew, as another run's coordinator would: same
 	// project, same state. The suite does not close it.
 	Engine func(t *testing.T) engine.Engine
+	// Other opens the engine for another project of the same user.
+	Other func(t *testing.T) engine.Engine
 	// Image is what to resolve; "" is "host".
 	Image string
 	// Leftovers names everything that exists for a run: processes, containers,
@@ -41,6 +43,7 @@ func Run(t *testing.T, cfg Config) {
 		{"Info", testInfo},
 		{"Roles", testRoles},
 		{"Environment", testEnvironment},
+		{"OtherProject", testOtherProject},
 		{"FailedBuilder", testFailedBuilder},
 		{"SealRefused", testSealRefused},
 		{"TreeLoadedOnce", testTreeLoadedOnce},

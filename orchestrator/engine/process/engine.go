@@ -23,7 +23,8 @@
 //
 // Beneath the cache directory: sealed layers, loaded trees and the package
 // cache. Beneath the state directory: slots, locks, and the directories of live
-// runs. Everything of a run goes with Instance.Remove, or, when its coordinator
+// runs. Layers are found by their key alone, whichever project made them; all
+// else is the project's. Everything of a run goes with Instance.Remove, or, when its coordinator
 // died, with the next Sweep.
 package process
 
@@ -49,7 +50,10 @@ const Expiry = 14 * 24 * time.Hour
 // needed.
 type Options struct {
 	// Project names the project: one path element, the same for every run.
-	Project  string
+	Project string
+	// Before are names that the project had: what is kept under them is removed
+	// when no run of them lives.
+	Before   []string
 	CacheDir string // what may be lost: layers, trees, package cache
 	StateDir string // slots, locks and live runs
 	// Executable is the program whose subcommand "agent" is the agent; "" is
@@ -63,8 +67,12 @@ type Options struct {
 type Engine struct {
 	executable string
 	host       string // this machine's name
-	cache      string // of the project
+	project    string
+	before     []string
+	cache      string // of the project, as what follows
 	state      string
+	layers     string // of all projects, as what follows
+	shared     string // locks
 	expiry     time.Duration
 	log        hclog.Logger
 
@@ -81,7 +89,7 @@ func New(o Options) (*Engine, error) {
 	if !supported {
 		return nil, fmt.Errorf("process engine: it does not work on %s, which has no process groups to end a worker with; use --engine docker", runtime.GOOS)
 	}
-	if o.Project == "" || o.Project != filepath.Base(o.Project) || o.Project == "." || o.Project == ".." {
+	if o.Project == "" || o.Project != filepath.Base(o.Project) || o.Project == "." || o.Project == ".." || o.Project == "layers" || o.Project == "locks" {
 		return nil, fmt.Errorf("process engine: project %q is not a name for a directory", o.Project)
 	}
 	if o.CacheDir == "" || o.StateDir == "" {
@@ -100,6 +108,8 @@ func New(o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		executable: executable,
+		project:    o.Project,
+		before:     o.Before,
 		host:       host,
 		expiry:     o.Expiry,
 		log:        o.Logger,
@@ -112,14 +122,17 @@ func New(o Options) (*Engine, error) {
 	if e.log == nil {
 		e.log = hclog.NewNullLogger()
 	}
-	for dir, parent := range map[*string]string{&e.cache: o.CacheDir, &e.state: o.StateDir} {
-		abs, err := filepath.Abs(filepath.Join(parent, o.Project))
+	for dir, path := range map[*string]string{
+		&e.cache: filepath.Join(o.CacheDir, o.Project), &e.state: filepath.Join(o.StateDir, o.Project),
+		&e.layers: filepath.Join(o.CacheDir, "layers"), &e.shared: filepath.Join(o.StateDir, "locks"),
+	} {
+		abs, err := filepath.Abs(path)
 		if err != nil {
 			return nil, fmt.Errorf("process engine: %w", err)
 		}
 		*dir = abs
 	}
-	for _, dir := range []string{e.dir("layers"), e.dir("trees"), e.dir("packages"), e.dir("slots"), e.dir("runs"), e.dir("locks")} {
+	for _, dir := range []string{e.layers, e.shared, e.dir("trees"), e.dir("packages"), e.dir("slots"), e.dir("runs"), e.dir("locks")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("process engine: %w; choose another directory, or make this one writable", err)
 		}
@@ -127,10 +140,12 @@ func New(o Options) (*Engine, error) {
 	return e, nil
 }
 
-// dir is one of the project's directories.
+// dir is one of the directories: of the project, or of all for layers.
 func (e *Engine) dir(name string) string {
 	switch name {
-	case "layers", "trees", "packages":
+	case "layers":
+		return e.layers
+	case "trees", "packages":
 		return filepath.Join(e.cache, name)
 	default:
 		return filepath.Join(e.state, name)

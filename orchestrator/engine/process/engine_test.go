@@ -23,9 +23,11 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-func open(dir string) (*process.Engine, error) {
+func open(dir string) (*process.Engine, error) { return openFor(dir, "project") }
+
+func openFor(dir, project string) (*process.Engine, error) {
 	return process.New(process.Options{
-		Project:  "project",
+		Project:  project,
 		CacheDir: filepath.Join(dir, "cache"),
 		StateDir: filepath.Join(dir, "state"),
 	})
@@ -36,6 +38,13 @@ func TestConformance(t *testing.T) {
 	enginetest.Run(t, enginetest.Config{
 		Engine: func(t *testing.T) engine.Engine {
 			e, err := open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return e
+		},
+		Other: func(t *testing.T) engine.Engine {
+			e, err := openFor(dir, "other")
 			if err != nil {
 				t.Fatal(err)
 			}

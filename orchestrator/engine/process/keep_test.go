@@ -204,8 +204,8 @@ func TestExpiry(t *testing.T) {
 		loadTree(t, e, "tree-"+name, nil)
 	}
 	past := time.Now().Add(-15 * 24 * time.Hour)
-	for _, path := range []string{"layers/layer-old/layer.json", "layers/layer-new/layer.json", "trees/tree-old", "trees/tree-new"} {
-		if err := os.Chtimes(filepath.Join(dir, "cache/project", path), past, past); err != nil {
+	for _, path := range []string{"layers/layer-old/layer.json", "layers/layer-new/layer.json", "project/trees/tree-old", "project/trees/tree-new"} {
+		if err := os.Chtimes(filepath.Join(dir, "cache", path), past, past); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -228,7 +228,7 @@ func TestExpiry(t *testing.T) {
 		t.Fatal(err)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "*/project/[^l]*/*"))
-	if layers, _ := filepath.Glob(filepath.Join(dir, "cache/project/layers/*")); err != nil || len(left)+len(layers) > 0 {
+	if layers, _ := filepath.Glob(filepath.Join(dir, "cache/layers/*")); err != nil || len(left)+len(layers) > 0 {
 		t.Errorf("left %q %q, %v", left, layers, err)
 	}
 }
@@ -250,7 +250,7 @@ func TestSurplus(t *testing.T) {
 			place(t, e, engine.Spec{Run: "live", Name: "w", Role: engine.Worker, Layer: layer, Tree: tree})
 		}
 		at := time.Now().Add(time.Duration(i-100) * time.Hour)
-		if err := os.Chtimes(filepath.Join(dir, "cache/project/layers/layer-"+name, "layer.json"), at, at); err != nil {
+		if err := os.Chtimes(filepath.Join(dir, "cache/layers/layer-"+name, "layer.json"), at, at); err != nil {
 			t.Fatal(err)
 		}
 		if name == "b" {
@@ -284,5 +284,35 @@ func TestUnhonoured(t *testing.T) {
 		if got := e.Unhonoured(test.spec); !slices.Equal(got, test.want) {
 			t.Errorf("%+v: got %q, want %q", test.spec, got, test.want)
 		}
+	}
+}
+
+// What is kept under a name that the project had goes with the next sweep, but
+// not while a run of that name lives.
+func TestNamesBefore(t *testing.T) {
+	dir := t.TempDir()
+	old, err := open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	live, client, _ := place(t, old, engine.Spec{Run: "live", Name: "w", Role: engine.Worker, Tree: loadTree(t, old, "tree", nil)})
+	e, err := process.New(process.Options{
+		Project: "renamed", Before: []string{"project", "never"}, CacheDir: filepath.Join(dir, "cache"), StateDir: filepath.Join(dir, "state"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if removed, err := e.Sweep(t.Context()); err != nil || len(removed) > 0 {
+		t.Errorf("while a run lives, removed %q, %v", removed, err)
+	}
+	client.Close()
+	if err := live.Remove(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if removed, err := e.Sweep(t.Context()); err != nil || len(removed) != 2 {
+		t.Errorf("removed %q, %v", removed, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*/project")); err != nil || len(left) > 0 {
+		t.Errorf("left %q, %v", left, err)
 	}
 }

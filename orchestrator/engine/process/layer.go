@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
@@ -17,8 +18,10 @@ import (
 // prepare left it in src when there was one, and this in layer.json, which is
 // touched when the layer is used.
 type sealed struct {
-	Key  string `json:"key"`
-	Slot string `json:"slot"` // the path at which it was made
+	Key string `json:"key"`
+	// Project made it, and clears it. Others may use it.
+	Project string `json:"project"`
+	Slot    string `json:"slot"` // the path at which it was made
 	// Tree and TreeName are those of src.
 	Tree     engine.Tree `json:"tree,omitempty"`
 	TreeName string      `json:"tree_name,omitempty"`
@@ -46,8 +49,17 @@ func (e *Engine) Find(ctx context.Context, key string) (engine.Layer, bool, erro
 
 // layer reads what a layer says of itself, and marks it as used.
 func (e *Engine) layer(l engine.Layer) (sealed, error) {
-	var s sealed
-	path := filepath.Join(e.layerDir(string(l)), sealFile)
+	dir := e.layerDir(string(l))
+	s, err := readSeal(dir)
+	if err != nil {
+		return s, err
+	}
+	now := time.Now()
+	return s, os.Chtimes(filepath.Join(dir, sealFile), now, now)
+}
+
+func readSeal(dir string) (s sealed, err error) {
+	path := filepath.Join(dir, sealFile)
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return s, err
@@ -55,8 +67,14 @@ func (e *Engine) layer(l engine.Layer) (sealed, error) {
 	if err := json.Unmarshal(content, &s); err != nil {
 		return s, fmt.Errorf("read %s: %w", path, err)
 	}
-	now := time.Now()
-	return s, os.Chtimes(path, now, now)
+	return s, nil
+}
+
+// owns reports whether the project made a layer, under this name or one before.
+// One that does not say who made it is everybody's to remove.
+func (e *Engine) owns(dir string) bool {
+	s, err := readSeal(dir)
+	return err != nil || s.Project == e.project || slices.Contains(e.before, s.Project)
 }
 
 // seal copies a place into a layer. The layer appears whole or not at all;
@@ -83,7 +101,7 @@ func (e *Engine) seal(ctx context.Context, p *place, key string, withTree bool) 
 			err = errors.Join(err, removeAll(work))
 		}
 	}()
-	s := sealed{Key: key, Slot: p.slot}
+	s := sealed{Key: key, Project: e.project, Slot: p.slot}
 	if err := mirror(ctx, p.env(), filepath.Join(work, "env"), time.Time{}); err != nil {
 		return err
 	}

@@ -30,7 +30,11 @@ func element(key string) string {
 // lock names a lock file; its kind keeps keys of different things apart. Lock
 // files stay: to remove one is to race with who is about to lock it.
 func (e *Engine) lock(kind, key string) *flock.Flock {
-	return flock.New(filepath.Join(e.dir("locks"), kind+"-"+element(key)))
+	dir := e.dir("locks")
+	if kind == "layer" || kind == "build" {
+		dir = e.shared
+	}
+	return flock.New(filepath.Join(dir, kind+"-"+element(key)))
 }
 
 // Lock implements engine.Layers.

@@ -74,7 +74,7 @@ func (e *Engine) quit(r *run) error {
 // Sweep implements engine.Engine.
 func (e *Engine) Sweep(ctx context.Context) (removed []string, err error) {
 	var errs []error
-	for _, sweep := range []func(context.Context) ([]string, error){e.sweepRuns, e.sweepLayers, e.sweepTrees} {
+	for _, sweep := range []func(context.Context) ([]string, error){e.sweepRuns, e.sweepBefore, e.sweepLayers, e.sweepTrees} {
 		names, err := sweep(ctx)
 		removed = append(removed, names...)
 		errs = append(errs, err)
@@ -100,7 +100,11 @@ func (e *Engine) ClearAll(ctx context.Context) error {
 		entries, err := os.ReadDir(e.dir(dir))
 		errs = append(errs, err)
 		for _, entry := range entries {
-			_, err := e.unused(kind, entry.Name(), func() error { return removeAll(filepath.Join(e.dir(dir), entry.Name())) })
+			path := filepath.Join(e.dir(dir), entry.Name())
+			if kind == "layer" && !e.owns(path) {
+				continue
+			}
+			_, err := e.unused(kind, entry.Name(), func() error { return removeAll(path) })
 			errs = append(errs, err)
 		}
 	}
@@ -134,6 +138,32 @@ func (e *Engine) sweepRuns(ctx context.Context) (removed []string, err error) {
 	return removed, errors.Join(errs...)
 }
 
+// sweepBefore removes what is kept under names that the project had, unless a
+// run of them lives.
+func (e *Engine) sweepBefore(ctx context.Context) (removed []string, err error) {
+	var errs []error
+	for _, name := range e.before {
+		old := &Engine{
+			project: name, state: filepath.Join(filepath.Dir(e.state), name), cache: filepath.Join(filepath.Dir(e.cache), name), shared: e.shared,
+		}
+		_, err := old.sweepRuns(ctx)
+		live, _ := os.ReadDir(old.dir("runs")) // none where there is no such directory
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+		if len(live) > 0 {
+			continue
+		}
+		for _, dir := range []string{old.state, old.cache} {
+			if _, err := os.Lstat(dir); err == nil {
+				errs = append(errs, removeAll(dir))
+				removed = append(removed, dir)
+			}
+		}
+	}
+	return removed, errors.Join(errs...)
+}
+
 // A shelf is where layers or trees are kept.
 type shelf struct {
 	kind string // of the lock
@@ -146,10 +176,11 @@ type shelf struct {
 
 func (e *Engine) sweepLayers(ctx context.Context) ([]string, error) {
 	return e.sweepShelf(ctx, shelf{
-		kind:   "layer",
-		used:   func(dir string) (time.Time, error) { return modified(filepath.Join(dir, sealFile)) },
-		most:   maxPrepared,
-		counts: func(dir string) bool { _, err := os.Lstat(filepath.Join(dir, "src")); return err == nil },
+		kind: "layer",
+		used: func(dir string) (time.Time, error) { return modified(filepath.Join(dir, sealFile)) },
+		most: maxPrepared,
+		// Those of others are not too many because this project has many.
+		counts: func(dir string) bool { _, err := os.Lstat(filepath.Join(dir, "src")); return err == nil && e.owns(dir) },
 	})
 }
 
