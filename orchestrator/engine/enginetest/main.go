@@ -26,12 +26,12 @@ const (
 // is the agent. As the process that Abandon starts, it opens the engine with
 // open, which finds what it needs in the environment.
 func Main(open func() (engine.Engine, error)) {
-	if len(os.Args) == 2 && os.Args[1] == "agent" {
-		err := worker.Serve(context.Background(), os.Stdin, os.Stdout, worker.Options{
-			Logger: hclog.New(&hclog.LoggerOptions{Output: os.Stderr, Color: hclog.ColorOff}),
-			Alone:  true,
-		})
-		exit(err)
+	if len(os.Args) >= 2 && os.Args[1] == "agent" {
+		opts := worker.Options{Logger: hclog.New(&hclog.LoggerOptions{Output: os.Stderr, Color: hclog.ColorOff}), Alone: true}
+		if len(os.Args) == 4 && os.Args[2] == "--dial" {
+			exit(worker.ServeDialled(context.Background(), os.Args[3], opts))
+		}
+		exit(worker.Serve(context.Background(), os.Stdin, os.Stdout, opts))
 	}
 	if spec := os.Getenv(abandonVariable); spec != "" {
 		exit(abandon(spec, open))

@@ -32,6 +32,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -60,7 +61,10 @@ type Options struct {
 	// this program.
 	Executable string
 	Expiry     time.Duration // 0 means Expiry
-	Logger     hclog.Logger  // nil: none
+	// Dial lets agents dial this process on the loopback, as those of an engine
+	// do that cannot attach to their stdin.
+	Dial   bool
+	Logger hclog.Logger // nil: none
 }
 
 // Engine implements engine.Engine with processes of this machine.
@@ -75,6 +79,7 @@ type Engine struct {
 	shared     string // locks
 	expiry     time.Duration
 	log        hclog.Logger
+	meeting    *engine.Rendezvous // nil: agents are attached to
 
 	mu     sync.Mutex
 	places map[placeKey]*place
@@ -137,6 +142,13 @@ func New(o Options) (*Engine, error) {
 			return nil, fmt.Errorf("process engine: %w; choose another directory, or make this one writable", err)
 		}
 	}
+	if o.Dial {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("process engine: %w", err)
+		}
+		e.meeting = engine.NewRendezvous(l)
+	}
 	return e, nil
 }
 
@@ -168,5 +180,10 @@ func (e *Engine) Info(context.Context) (engine.Info, error) {
 	}, nil
 }
 
-// Close implements engine.Engine. There is no connection to release.
-func (e *Engine) Close() error { return nil }
+// Close implements engine.Engine.
+func (e *Engine) Close() error {
+	if e.meeting == nil {
+		return nil
+	}
+	return e.meeting.Close()
+}

@@ -23,32 +23,29 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-func open(dir string) (*process.Engine, error) { return openFor(dir, "project") }
-
-func openFor(dir, project string) (*process.Engine, error) {
+func open(dir string) (*process.Engine, error) {
 	return process.New(process.Options{
-		Project:  project,
+		Project:  "project",
 		CacheDir: filepath.Join(dir, "cache"),
 		StateDir: filepath.Join(dir, "state"),
 	})
 }
 
+// Agents are attached to by pipes, or dial.
 func TestConformance(t *testing.T) {
+	for name, dial := range map[string]bool{"attached": false, "dialled": true} {
+		t.Run(name, func(t *testing.T) { conform(t, dial) })
+	}
+}
+
+func conform(t *testing.T, dial bool) {
 	dir := t.TempDir()
 	enginetest.Run(t, enginetest.Config{
 		Engine: func(t *testing.T) engine.Engine {
-			e, err := open(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return e
+			return conforming(t, dir, "project", dial)
 		},
 		Other: func(t *testing.T) engine.Engine {
-			e, err := openFor(dir, "other")
-			if err != nil {
-				t.Fatal(err)
-			}
-			return e
+			return conforming(t, dir, "other", dial)
 		},
 		Leftovers: func(t *testing.T, run string) []string { return leftovers(t, dir, run) },
 		Kill: func(t *testing.T, _ engine.Spec, agent worker.Greeting) {
@@ -60,6 +57,22 @@ func TestConformance(t *testing.T) {
 			enginetest.Abandon(t, []string{dirVariable + "=" + dir}, spec)
 		},
 	})
+}
+
+func conforming(t *testing.T, dir, project string, dial bool) engine.Engine {
+	t.Helper()
+	e, err := process.New(process.Options{
+		Project: project, CacheDir: filepath.Join(dir, "cache"), StateDir: filepath.Join(dir, "state"), Dial: dial,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
 }
 
 // leftovers lists a run's directory, its lock, and on Linux the processes that

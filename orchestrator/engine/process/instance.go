@@ -21,6 +21,8 @@ const (
 	// quitTime is how long an agent may take to end its commands once its
 	// stream is closed, before it is killed.
 	quitTime = 5 * time.Second
+	// meetTime is how long an agent may take to dial.
+	meetTime = 30 * time.Second
 	// maxStderr is what is kept of an agent's stderr.
 	maxStderr = 16 << 10
 	// markVariable is in the environment of a worker's processes, and says
@@ -40,7 +42,7 @@ type instance struct {
 	dir    string // its own: home and tmp
 	place  *place
 	cmd    *exec.Cmd
-	stream stream
+	stream io.ReadWriteCloser
 	stderr tail
 
 	ended chan struct{}
@@ -108,6 +110,15 @@ func (i *instance) launch(ctx context.Context) error {
 	cmd.Env = i.environ()
 	cmd.Stderr = &i.stderr
 	cmd.WaitDelay = time.Second // for a process that holds its stderr
+	i.cmd = cmd
+	if i.engine.meeting != nil {
+		return i.meet(ctx)
+	}
+	return i.attach()
+}
+
+// attach starts the agent with pipes as its stdin and stdout.
+func (i *instance) attach() error {
 	fromHere, toAgent, err := os.Pipe()
 	if err != nil {
 		return err
@@ -116,16 +127,47 @@ func (i *instance) launch(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, fromHere.Close(), toAgent.Close())
 	}
-	cmd.Stdin, cmd.Stdout = fromHere, toHere
-	err = cmd.Start()
+	i.cmd.Stdin, i.cmd.Stdout = fromHere, toHere
+	err = i.cmd.Start()
 	// The agent has its own ends now, or does not exist.
 	closed := errors.Join(fromHere.Close(), toHere.Close())
 	if err != nil {
 		return errors.Join(err, closed, fromAgent.Close(), toAgent.Close())
 	}
-	i.cmd, i.stream = cmd, stream{Reader: fromAgent, Writer: toAgent, in: fromAgent, out: toAgent}
+	i.stream = &pipes{Reader: fromAgent, Writer: toAgent, in: fromAgent, out: toAgent}
 	go i.wait()
 	return closed
+}
+
+// meet starts the agent, and waits until it has dialled.
+func (i *instance) meet(ctx context.Context) (err error) {
+	invitation := i.engine.meeting.Invite()
+	i.cmd.Args = append(i.cmd.Args, "--dial", i.engine.meeting.Address())
+	i.cmd.Env = append(i.cmd.Env, worker.TokenVariable+"="+invitation.Token)
+	ctx, cancel := context.WithTimeout(ctx, meetTime)
+	defer cancel()
+	if err := i.cmd.Start(); err != nil {
+		return errors.Join(err, invitation.Withdraw())
+	}
+	go i.wait()
+	go func() {
+		select {
+		case <-i.ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	if i.stream, err = invitation.Accept(ctx); err == nil {
+		return nil
+	}
+	select {
+	case <-i.ended:
+		return fmt.Errorf("its agent ended with status %d before it dialled: %s", i.exit.Code, i.stderr.String())
+	default:
+		killed := worker.KillGroup(i.cmd)
+		<-i.ended
+		return errors.Join(err, killed)
+	}
 }
 
 func (i *instance) wait() {
@@ -161,7 +203,7 @@ func (i *instance) environ() []string {
 }
 
 // Stream implements engine.Instance.
-func (i *instance) Stream() io.ReadWriteCloser { return &i.stream }
+func (i *instance) Stream() io.ReadWriteCloser { return i.stream }
 
 // Host implements engine.Instance.
 func (i *instance) Host() string { return i.engine.host }
@@ -290,8 +332,8 @@ func (i *instance) clean() error {
 	return errors.Join(errs...)
 }
 
-// A stream is the agent's stdin and stdout.
-type stream struct {
+// pipes are the agent's stdin and stdout.
+type pipes struct {
 	io.Reader
 	io.Writer
 	in, out io.Closer
@@ -299,7 +341,7 @@ type stream struct {
 	err     error
 }
 
-func (s *stream) Close() error {
+func (s *pipes) Close() error {
 	s.once.Do(func() { s.err = errors.Join(s.out.Close(), s.in.Close()) })
 	return s.err
 }
