@@ -9,10 +9,11 @@ import (
 )
 
 // Version is part of every key. It is raised when builders work differently.
-const Version = "1"
+const Version = "2"
 
 // Environment is what an environment of dependencies depends on.
 type Environment struct {
+	Scope    Scope             // who may use it
 	Base     string            // content id of the base image
 	Platform string            // "linux/amd64"
 	Commands []string          // of setup, in order
@@ -24,6 +25,7 @@ type Environment struct {
 // EnvironmentKey names the environment: 64 hexadecimal digits.
 func EnvironmentKey(e Environment) string {
 	k := newKey("environment")
+	k.field("scope", string(e.Scope))
 	k.field("base", e.Base)
 	k.field("platform", e.Platform)
 	k.list("command", e.Commands)
@@ -43,6 +45,7 @@ func EnvironmentKey(e Environment) string {
 
 // Prepared is what an environment with the project installed depends on.
 type Prepared struct {
+	Scope       Scope    // who may use it
 	Environment string   // its key, "" for none
 	Tree        string   // id of the source tree
 	Dir         string   // the project's directory below the tree's root
@@ -54,6 +57,7 @@ type Prepared struct {
 // PreparedKey names the prepared environment: 64 hexadecimal digits.
 func PreparedKey(p Prepared) string {
 	k := newKey("prepared")
+	k.field("scope", string(p.Scope))
 	k.field("environment", p.Environment)
 	k.field("tree", p.Tree)
 	k.field("dir", p.Dir)

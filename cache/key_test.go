@@ -11,13 +11,14 @@ import (
 // Version.
 func TestKeysAreStable(t *testing.T) {
 	environment := EnvironmentKey(Environment{
-		Base: "sha256:b", Platform: "linux/amd64", Commands: []string{"uv sync"}, Ensure: []string{"pytest"},
+		Scope: Trusted,
+		Base:  "sha256:b", Platform: "linux/amd64", Commands: []string{"uv sync"}, Ensure: []string{"pytest"},
 		Files: map[string][]byte{"uv.lock": []byte("x")}, Settings: map[string]string{"UV_INDEX_STRATEGY": "first-index"},
 	})
-	prepared := PreparedKey(Prepared{Environment: environment, Tree: "t", Dir: "a", Place: "docker/p", Commands: []string{"uv pip install -e ."}})
+	prepared := PreparedKey(Prepared{Scope: Trusted, Environment: environment, Tree: "t", Dir: "a", Place: "docker/p", Commands: []string{"uv pip install -e ."}})
 	for key, want := range map[string]string{
-		environment: "461b66ebc703ea030f0a3370aa73d69475975098d23655a63933d68923065030",
-		prepared:    "3224176c034a18864f29ae22b2c031d91067d3985e3d181853519cacb31eb51e",
+		environment: "388fa1fde6cadbed2b9b44b986bb7373228284db4aa8351408607ce8b844b97f",
+		prepared:    "177dce385f8dc54562324bc8a0fe6407c94d35cc7b71a44d5f9b9ca43f55421b",
 	} {
 		if key != want {
 			t.Errorf("key %s, want %s: raise Version if what is hashed changed", key, want)
@@ -36,6 +37,7 @@ func TestEveryPartIsInTheKey(t *testing.T) {
 	}
 	for what, e := range map[string]Environment{
 		"empty":               {},
+		"scope":               {Scope: "x"},
 		"base":                {Base: "x"},
 		"platform":            {Platform: "x"},
 		"command":             {Commands: []string{"x"}},
@@ -52,7 +54,7 @@ func TestEveryPartIsInTheKey(t *testing.T) {
 		add(what, EnvironmentKey(e))
 	}
 	for what, p := range map[string]Prepared{
-		"prepared": {}, "environment": {Environment: "x"}, "tree": {Tree: "x"}, "dir": {Dir: "x"}, "place": {Place: "x"},
+		"prepared": {}, "scope of prepared": {Scope: "x"}, "environment": {Environment: "x"}, "tree": {Tree: "x"}, "dir": {Dir: "x"}, "place": {Place: "x"},
 		"prepare": {Commands: []string{"x"}}, "ensure in prepare": {Ensure: []string{"x"}},
 	} {
 		add(what, PreparedKey(p))

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/source"
 	"github.com/shardyard/shardyard/worker"
 )
@@ -36,10 +36,10 @@ const (
 // compiled is what a run takes from, and adds to, the suite's archive. Its
 // fields are set when it is made, but for brought.
 type compiled struct {
-	file    string // the suite's archive; "" keeps nothing
+	store   cache.Files
+	key     string // of the suite's archive; "" keeps nothing
 	src     *source.Source
 	scratch string // a directory that lasts as long as the run
-	now     func() time.Time
 	log     hclog.Logger
 	// brought is an archive, in scratch, of what was compiled of these very
 	// sources; "" for none.
@@ -47,44 +47,44 @@ type compiled struct {
 }
 
 func newCompiled(req *Request, deps Deps, at *site, scratch string) *compiled {
-	c := &compiled{src: at.src, scratch: scratch, now: deps.Now, log: deps.Logger}
+	c := &compiled{src: at.src, scratch: scratch, log: deps.Logger}
 	if req.Compiled.Dir != "" && req.Session.Compiled != nil {
-		c.file = compiledFile(req, at)
+		c.store, c.key = CompiledStore(req.Compiled.Dir, deps.Now), compiledKey(req, at)
 	}
 	return c
 }
 
-// compiledFile is where the suite's archive is kept, for this environment and
-// these settings.
-func compiledFile(req *Request, at *site) string {
+// CompiledStore is where a project's archives are, in a directory of its own.
+func CompiledStore(dir string, now func() time.Time) cache.Files {
+	return cache.Files{Dir: dir, Kind: "bytecode", For: compiledFor, Now: now}
+}
+
+// compiledKey names the suite's archive for this environment and these
+// settings. What stands before the dash is the suite.
+func compiledKey(req *Request, at *site) string {
 	suite := sha256.Sum256([]byte(suiteKey(req)))
-	parts := append([]string{at.base.ID, at.envKey}, req.Session.Compiled.Settings...)
+	parts := append([]string{string(cache.Trusted), at.base.ID, at.envKey}, req.Session.Compiled.Settings...)
 	for _, name := range req.Session.Compiled.Files {
 		hash, _ := at.src.Hash(name) // "" where there is none
 		parts = append(parts, hash)
 	}
 	place := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return filepath.Join(req.Compiled.Dir, hex.EncodeToString(suite[:8])+"-"+hex.EncodeToString(place[:8])+".tar")
+	return hex.EncodeToString(suite[:8]) + "-" + hex.EncodeToString(place[:8]) + ".tar"
 }
 
 // recall leaves what workers get in scratch.
 func (c *compiled) recall() error {
-	if c.file == "" {
+	if c.key == "" {
 		return nil
 	}
 	if err := c.expire(); err != nil {
 		return err
 	}
-	from, err := os.Open(c.file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	from, ok, err := c.store.Find(c.key)
+	if err != nil || !ok {
 		return err
 	}
 	defer func() { _ = from.Close() }() // it was only read
-	now := c.now()
-	_ = os.Chtimes(from.Name(), now, now) // it was used; another run may just have replaced it
 	name := filepath.Join(c.scratch, "compiled.tar")
 	to, err := os.Create(name)
 	if err != nil {
@@ -161,45 +161,22 @@ func (c *compiled) fetch(ctx context.Context, p *place, closed *worker.Closed) s
 
 // keep adds an archive to the suite's.
 func (c *compiled) keep(more string) error {
-	dir := filepath.Dir(c.file)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	to, err := os.CreateTemp(dir, ".new-*")
-	if err != nil {
-		return err
-	}
-	w := tar.NewWriter(to)
-	there, room := map[string]bool{}, int64(maxCompiled)
-	fresh, err := c.add(w, more, there, room)
-	if err == nil && fresh > 0 {
-		_, err = c.add(w, c.brought, there, room-fresh)
-	}
-	if err = errors.Join(err, w.Close(), to.Close()); err == nil && fresh > 0 {
-		return os.Rename(to.Name(), c.file)
-	}
-	return errors.Join(err, os.Remove(to.Name()))
+	return c.store.Keep(c.key, func(to io.Writer) (bool, error) {
+		w := tar.NewWriter(to)
+		there, room := map[string]bool{}, int64(maxCompiled)
+		fresh, err := c.add(w, more, there, room)
+		if err == nil && fresh > 0 {
+			_, err = c.add(w, c.brought, there, room-fresh)
+		}
+		return fresh > 0, errors.Join(err, w.Close())
+	})
 }
 
-// expire removes the suite's archives of other environments than the
-// one kept, and those of any project that no run has used for long.
+// expire removes the suite's archives of other environments than the one kept,
+// and those of any project that no run has used for long.
 func (c *compiled) expire() error {
-	dir := filepath.Dir(c.file)
-	suite, _, _ := strings.Cut(filepath.Base(c.file), "-")
-	all, err := filepath.Glob(filepath.Join(filepath.Dir(dir), "*", "*"))
-	for _, other := range all {
-		old := filepath.Dir(other) == dir && strings.HasPrefix(filepath.Base(other), suite+"-")
-		if info, e := os.Stat(other); e == nil && c.now().Sub(info.ModTime()) > compiledFor {
-			old = true
-		}
-		if other == c.file || !old {
-			continue
-		}
-		if e := os.Remove(other); e != nil && !errors.Is(e, fs.ErrNotExist) {
-			err = errors.Join(err, e)
-		}
-	}
-	return err
+	suite, _, _ := strings.Cut(c.key, "-")
+	return c.store.Expire(func(key string) bool { return key != c.key && strings.HasPrefix(key, suite+"-") })
 }
 
 func (c *compiled) add(w *tar.Writer, name string, there map[string]bool, limit int64) (int64, error) {

@@ -167,7 +167,7 @@ func TestABrokenArchiveCostsNothingButTime(t *testing.T) {
 	if err := os.MkdirAll(kept, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(c.file, []byte("no archive at all"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(c.store.Dir, c.key), []byte("no archive at all"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.recall(); err == nil || c.brought != "" {

@@ -41,7 +41,8 @@ func (i *installer) environment(ctx context.Context) (engine.Layer, error) {
 		return "", err
 	}
 	i.envKey = cache.EnvironmentKey(cache.Environment{
-		Base: i.base.ID, Platform: i.info.Platform, Commands: i.req.Setup.Commands, Ensure: i.req.Setup.Ensure, Files: files,
+		Scope: cache.Trusted,
+		Base:  i.base.ID, Platform: i.info.Platform, Commands: i.req.Setup.Commands, Ensure: i.req.Setup.Ensure, Files: files,
 		Settings: i.req.Builder.Settings,
 	})
 	return i.layer(ctx, layerStep{
@@ -56,6 +57,7 @@ func (i *installer) prepared(ctx context.Context, env engine.Layer, tree engine.
 		return env, nil
 	}
 	i.preparedKey = cache.PreparedKey(cache.Prepared{
+		Scope:       cache.Trusted,
 		Environment: i.envKey, Tree: i.src.ID, Dir: i.src.Sub, Place: i.info.Name + "/" + i.treeName(), Commands: i.req.Prepare.Commands, Ensure: i.req.Prepare.Ensure,
 	})
 	return i.layer(ctx, layerStep{

@@ -125,7 +125,7 @@ func (l *loop) work(ctx context.Context, m *member, p *place) (d departure) {
 	defer p.client.Close()
 	defer context.AfterFunc(ctx, p.client.Close)()
 	session := l.site.open(m.mode, p.layout, int(m.id), l.workers)
-	session.Compiled, session.Compile = l.compiled.bring(ctx, p), l.compiled.file != "" && m.id == 1
+	session.Compiled, session.Compile = l.compiled.bring(ctx, p), l.compiled.key != "" && m.id == 1
 	if err := p.client.Send(worker.Request{Open: &session}); err != nil {
 		return departure{ending: p.autopsy(ctx, err)}
 	}

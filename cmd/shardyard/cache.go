@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,9 +14,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/shardyard/shardyard/cache"
+	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/history"
-	"github.com/shardyard/shardyard/orchestrator/source"
 )
 
 func newCacheCommand() *cobra.Command {
@@ -48,13 +48,15 @@ func (f *cacheFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.engine, "engine", "auto", "whose cache: "+engineNames()+"; auto is every engine that answers")
 }
 
-// A keeper is an engine with what a project keeps on it.
+// A keeper is a store with what a project keeps in it.
 type keeper struct {
-	name   string
-	engine engine.Engine
+	name  string // of its engine; "" for none
+	store cache.Store
+	close func() error
 }
 
-// keepers opens the engines that were asked for. With auto, an engine that
+// keepers opens the engines that were asked for, and what is kept whatever the
+// engine. With auto, an engine that
 // does not answer is passed over, and why says so.
 func (f *cacheFlags) keepers(ctx context.Context) (all []keeper, at owned, why string, err error) {
 	logger, err := f.logger()
@@ -73,20 +75,22 @@ func (f *cacheFlags) keepers(ctx context.Context) (all []keeper, at owned, why s
 		e, err := k.Open(ctx, engineOptions(at.id, engine.BuilderOptions{}, logger))
 		switch {
 		case err == nil:
-			all = append(all, keeper{k.Name, e})
+			all = append(all, keeper{k.Name, e, e.Close})
 		case len(kinds) == 1:
 			return nil, at, "", infraError{err}
 		default:
 			passed = append(passed, fmt.Sprintf("%s: %v", k.Name, err))
 		}
 	}
+	bytecode := orchestrator.CompiledStore(compiledDir(at.id), time.Now)
+	all = append(all, keeper{"", bytecode, func() error { return nil }})
 	return all, at, strings.Join(passed, "\n"), nil
 }
 
 func closeAll(all []keeper) error {
 	var errs []error
 	for _, k := range all {
-		errs = append(errs, k.engine.Close())
+		errs = append(errs, k.close())
 	}
 	return errors.Join(errs...)
 }
@@ -109,7 +113,7 @@ func newCacheListCommand() *cobra.Command {
 		Example: `  shardyard cache list --json`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			all, at, why, err := f.keepers(cmd.Context())
+			all, _, why, err := f.keepers(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -122,11 +126,6 @@ func newCacheListCommand() *cobra.Command {
 				}
 				things = append(things, list...)
 			}
-			bytecode, err := compiled(at.id)
-			if err != nil {
-				return infraError{err}
-			}
-			things = append(things, bytecode...)
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), things)
 			}
@@ -163,25 +162,11 @@ func showKept(out io.Writer, things []kept) error {
 
 // list lists what the project keeps on the engine.
 func (k keeper) list(ctx context.Context) (list []kept, err error) {
-	usage, err := k.engine.Usage(ctx)
+	usage, err := k.store.Usage(ctx)
 	for _, u := range usage {
 		list = append(list, kept{k.name, u.Kind, u.Name, u.Size, u.Used})
 	}
 	return list, err
-}
-
-// compiled lists the bytecode of a project's sources.
-func compiled(id source.Project) (list []kept, err error) {
-	archives, err := os.ReadDir(compiledDir(id))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	for _, a := range archives {
-		if info, err := a.Info(); err == nil { // else it has just been replaced
-			list = append(list, kept{Kind: "bytecode", Name: a.Name(), Size: info.Size(), Used: info.ModTime()})
-		}
-	}
-	return list, nil
 }
 
 func newCacheClearCommand() *cobra.Command {
@@ -206,13 +191,13 @@ its sources. The next run makes them again. Refused while a run of the project l
 				fmt.Fprintln(cmd.ErrOrStderr(), why)
 			}
 			for _, k := range keepers {
-				if err := k.engine.ClearAll(cmd.Context()); err != nil {
-					return infraError{fmt.Errorf("%s: %w", k.name, err)}
+				if err := k.store.ClearAll(cmd.Context()); err != nil {
+					return infraError{fmt.Errorf("%s: %w", cmp.Or(k.name, "bytecode"), err)}
+				}
+				if k.name == "" {
+					continue
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: nothing is kept any more\n", k.name)
-			}
-			if err := os.RemoveAll(compiledDir(at.id)); err != nil {
-				return infraError{fmt.Errorf("remove bytecode: %w", err)}
 			}
 			if !all {
 				return nil

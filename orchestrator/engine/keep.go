@@ -1,25 +1,9 @@
 package engine
 
-import (
-	"context"
-	"time"
-)
+import "github.com/shardyard/shardyard/cache"
 
-// A Keeper keeps things between runs: environments, trees, package caches.
-type Keeper interface {
-	// Usage lists what the project keeps.
-	Usage(ctx context.Context) ([]Kept, error)
-	// ClearAll removes all of it, and what dead runs left. It refuses while a
-	// run of the project lives.
-	ClearAll(ctx context.Context) error
-}
+// A Keeper keeps environments, trees and package caches between runs.
+type Keeper = cache.Store
 
-// Kept is something that outlives runs.
-type Kept struct {
-	Name string
-	Kind string // the engine's own word: "layer", "tree", "cache"
-	// Size in bytes; what several share is counted in each. -1 when it is not
-	// known.
-	Size int64
-	Used time.Time // last, as far as this machine knows
-}
+// Kept is what a Keeper lists.
+type Kept = cache.Kept

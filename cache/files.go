@@ -1,0 +1,106 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Files is a Store of files: one for each key, in a directory of the project's
+// own beside those of other projects. A file appears whole or not at all, and
+// its time of modification is when it was used last.
+type Files struct {
+	Dir  string        // the project's; made when something is kept
+	Kind string        // of what is kept
+	For  time.Duration // how long a file is kept that no run uses
+	Now  func() time.Time
+}
+
+var _ Store = Files{}
+
+// partial begins the names of files that are not whole yet.
+const partial = ".new-"
+
+func (f Files) path(key string) string { return filepath.Join(f.Dir, key) }
+
+// Find returns the file with this key, and marks it as used now. There may be
+// none; one that is there may be replaced any time, and stays what it is for
+// who has it open.
+func (f Files) Find(key string) (file *os.File, ok bool, err error) {
+	file, err = os.Open(f.path(key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	now := f.Now()
+	_ = os.Chtimes(file.Name(), now, now) // another run may just have replaced it
+	return file, true, nil
+}
+
+// Keep writes the file with this key, in place of the one before. When write
+// says that there is nothing to keep, that one stays.
+func (f Files) Keep(key string, write func(io.Writer) (bool, error)) error {
+	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(f.Dir, partial+"*")
+	if err != nil {
+		return err
+	}
+	keep, err := write(file)
+	if err = errors.Join(err, file.Close()); err == nil && keep {
+		now := f.Now()
+		return errors.Join(os.Chtimes(file.Name(), now, now), os.Rename(file.Name(), f.path(key)))
+	}
+	return errors.Join(err, os.Remove(file.Name()))
+}
+
+// Expire removes what surplus says of this project's keys, and of every
+// project's what no run has used for long.
+func (f Files) Expire(surplus func(key string) bool) error {
+	all, err := filepath.Glob(filepath.Join(filepath.Dir(f.Dir), "*", "*"))
+	for _, path := range all {
+		key := filepath.Base(path)
+		old := filepath.Dir(path) == f.Dir && !strings.HasPrefix(key, partial) && surplus(key)
+		if info, e := os.Stat(path); e == nil && f.Now().Sub(info.ModTime()) > f.For {
+			old = true
+		}
+		if !old {
+			continue
+		}
+		if e := os.Remove(path); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
+}
+
+// Usage implements Store.
+func (f Files) Usage(context.Context) (list []Kept, err error) {
+	entries, err := os.ReadDir(f.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list %s: %w", f.Kind, err)
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil { // else it has just been replaced
+			list = append(list, Kept{Name: e.Name(), Kind: f.Kind, Size: info.Size(), Used: info.ModTime()})
+		}
+	}
+	return list, nil
+}
+
+// ClearAll implements Store. Runs that live have what they need of it.
+func (f Files) ClearAll(context.Context) error {
+	if err := os.RemoveAll(f.Dir); err != nil {
+		return fmt.Errorf("remove %s: %w", f.Kind, err)
+	}
+	return nil
+}
