@@ -25,11 +25,13 @@ type Rendezvous struct {
 
 	mu      sync.Mutex
 	invited map[string]*Invitation
+	silent  map[net.Conn]bool // that have not said who they are
+	closed  bool
 }
 
 // NewRendezvous meets agents on a listener, which it owns from now on.
 func NewRendezvous(l net.Listener) *Rendezvous {
-	r := &Rendezvous{listener: l, invited: map[string]*Invitation{}}
+	r := &Rendezvous{listener: l, invited: map[string]*Invitation{}, silent: map[net.Conn]bool{}}
 	r.serving.Go(r.serve)
 	return r
 }
@@ -116,7 +118,12 @@ func (r *Rendezvous) serve() {
 // meet hands a connection to who invited it. Anybody may dial: one without an
 // invitation is told nothing.
 func (r *Rendezvous) meet(conn net.Conn) {
+	if !r.hear(conn) {
+		_ = conn.Close()
+		return
+	}
 	token, err := worker.Introduced(conn)
+	r.heard(conn)
 	if err == nil {
 		if i := r.claim(token); i != nil {
 			i.came <- conn
@@ -126,10 +133,30 @@ func (r *Rendezvous) meet(conn net.Conn) {
 	_ = conn.Close() // a stranger's
 }
 
+// hear notes that a connection is listened to, unless the meeting has ended.
+func (r *Rendezvous) hear(conn net.Conn) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.silent[conn] = true
+	return !r.closed
+}
+
+func (r *Rendezvous) heard(conn net.Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.silent, conn)
+}
+
 // Close ends the meeting. Connections that were accepted live on; agents that
 // have not come are not met any more.
 func (r *Rendezvous) Close() error {
 	err := r.listener.Close()
+	r.mu.Lock()
+	r.closed = true
+	for conn := range r.silent {
+		_ = conn.Close() // a stranger's, or an agent's that is too late
+	}
+	r.mu.Unlock()
 	r.serving.Wait()
 	return err
 }

@@ -117,3 +117,21 @@ func TestStrangersAreNotMet(t *testing.T) {
 	}
 	refused(dial("shardyard " + late.Token + "\n"))
 }
+
+// Who dials and says nothing holds up nobody.
+func TestASilentStrangerDoesNotHoldUpTheEnd(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := engine.NewRendezvous(l)
+	conn, err := net.Dial("tcp", r.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	began := time.Now()
+	if err := r.Close(); err != nil || time.Since(began) > 5*time.Second {
+		t.Errorf("it took %s to close, %v", time.Since(began), err)
+	}
+}
