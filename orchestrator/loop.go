@@ -75,7 +75,7 @@ func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loo
 	}
 	l.emit(report.Staffed{Workers: l.workers})
 	l.d = dispatch.New(dispatch.Config{
-		Workers: l.workers, Split: req.split(), Runner: req.runner(), BatchCost: req.Session.Batch, Static: req.Static, Retries: req.Retries, MaxReplacements: l.workers,
+		Workers: l.workers, Split: req.split(), Runner: req.runner(), BatchCost: known.batchCost(req.Session.Batch), Static: req.Static, Retries: req.Retries, MaxReplacements: l.workers,
 		Fixtures: known.estimates.Fixtures, PerTest: known.estimates.PerTest, Speeds: known.samples.Hosts,
 	})
 	err := dir.make()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,6 +82,22 @@ func Estimates(s history.Samples) plan.Past {
 		}
 		return out
 	}}
+}
+
+// batchCost is what a process for a batch costs besides its tests: as earlier
+// runs know it, else as the framework says; 0 where tests stream.
+func (p *past) batchCost(said time.Duration) time.Duration {
+	var known []time.Duration
+	for _, f := range p.samples.Files {
+		if c := f.Cost(); c > 0 {
+			known = append(known, c)
+		}
+	}
+	if said == 0 || len(known) == 0 {
+		return said
+	}
+	slices.Sort(known)
+	return known[len(known)/2]
 }
 
 func hintedFiles(files []history.File) []worker.Discovered {

@@ -85,6 +85,7 @@ func sweep(ctx context.Context, deps Deps, rec *recorder) error {
 func (s *site) begin(ctx context.Context, starter engine.Starter, role engine.Role, name string) (*place, error) {
 	spec := s.spec(role, name)
 	spec.Layer, spec.Tree = s.layer, s.tree
+	spec.OwnTree = role == engine.Worker && s.req.Session.OwnTree
 	return begin(ctx, starter, spec)
 }
 
