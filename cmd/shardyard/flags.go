@@ -82,7 +82,11 @@ func (f *runFlags) session(p *project, s configs.Effective, env map[string]strin
 	if p.detection.Framework == s.Framework {
 		ask.Detected = p.detection
 	}
-	return description(s.Framework).Suite(ask)
+	how, err := description(s.Framework).Suite(ask)
+	if how.Toolchain.Name == "" && p.installsAsDetected() {
+		how.Toolchain = p.detection.Toolchain // its commands need it, whatever runs the tests
+	}
+	return how, err
 }
 
 // pids is the limit of processes that an engine is told: nothing where the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -114,6 +115,11 @@ func (p *project) collectable(f *placeFlags, args []string) error {
 		return nil
 	}
 	return emptyError{errors.New("nothing to test was found in " + p.dir + ": " + p.detection.Nothing)}
+}
+
+// installsAsDetected reports whether setup or prepare are what was detected.
+func (p *project) installsAsDetected() bool {
+	return strings.HasPrefix(string(p.config.Origin("setup")), "detected") || strings.HasPrefix(string(p.config.Origin("prepare")), "detected")
 }
 
 // say keeps a note for the start of the run.
