@@ -44,8 +44,8 @@ func relative(file, project, cwd string) string {
 	default:
 		from = filepath.Join(cwd, file)
 	}
-	for _, root := range []string{project, real(project)} {
-		for _, path := range []string{filepath.Clean(from), real(from)} {
+	for _, root := range []string{project, unlinked(project)} {
+		for _, path := range []string{filepath.Clean(from), unlinked(from)} {
 			if rel, err := filepath.Rel(root, path); err == nil && filepath.IsLocal(rel) {
 				return filepath.ToSlash(rel)
 			}
@@ -54,8 +54,8 @@ func relative(file, project, cwd string) string {
 	return file
 }
 
-// real is a path without links, as far as it exists.
-func real(path string) string {
+// unlinked is a path without links, as far as it exists.
+func unlinked(path string) string {
 	if found, err := filepath.EvalSymlinks(path); err == nil {
 		return found
 	}
@@ -63,7 +63,7 @@ func real(path string) string {
 	if dir == "" || dir == path {
 		return path
 	}
-	return filepath.Join(real(filepath.Clean(dir)), name)
+	return filepath.Join(unlinked(filepath.Clean(dir)), name)
 }
 
 func exists(path string) bool {

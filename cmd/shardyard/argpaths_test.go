@@ -8,7 +8,7 @@ import (
 )
 
 func TestPathsInTheTree(t *testing.T) {
-	base := real(t.TempDir())
+	base := unlinked(t.TempDir())
 	project := filepath.Join(base, "project")
 	for _, dir := range []string{"tests", "sub/tests"} {
 		if err := os.MkdirAll(filepath.Join(project, dir), 0o755); err != nil {

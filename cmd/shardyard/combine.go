@@ -79,7 +79,7 @@ to combine, 5 coverage under its limit.`,
 
 // combine finds the shards' results, and makes one run of them.
 func (f *combineFlags) combine(ctx context.Context, dirs []string, out, errOut io.Writer) error {
-	if err := f.palette.check(); err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
 	project, limit, err := f.project()

@@ -36,7 +36,7 @@ Marks: ✓ fine, ! works and could be better, ✗ runs will fail. Exit status: 0
   shardyard doctor --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.palette.check(); err != nil {
+			if err := f.check(); err != nil {
 				return err
 			}
 			logger, err := f.logger()

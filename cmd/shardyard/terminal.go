@@ -94,7 +94,7 @@ func (l *logbook) logger() (hclog.Logger, error) {
 
 // console shows a run as --progress and --color say. stop ends it.
 func (f *runFlags) console(ctx context.Context, out io.Writer) (c *console.Console, stop func(), err error) {
-	if err := f.palette.check(); err != nil {
+	if err := f.check(); err != nil {
 		return nil, nil, err
 	}
 	c, err = console.New(console.Progress(f.progress), console.Screen{

@@ -3,6 +3,7 @@ package runs
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,8 +68,11 @@ func (s Store) remove(id string) error {
 // sweep removes what an Expire that was killed left behind.
 func (s Store) sweep() error {
 	entries, err := os.ReadDir(s.Dir())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
-		return nil // List says what is wrong, and that there are none is fine
+		return fmt.Errorf("look for runs to remove: %w", err)
 	}
 	var errs []error
 	for _, e := range entries {

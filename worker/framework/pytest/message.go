@@ -100,7 +100,9 @@ func listen(socket io.Reader, out chan<- []message, stop <-chan struct{}) error 
 	defer close(out)
 	l := listener{r: bufio.NewReaderSize(socket, 64<<10), out: out, stop: stop}
 	err := l.run()
-	l.flush()
+	if stopped := l.flush(); stopped != nil {
+		return nil //nolint:nilerr // nobody receives messages any more
+	}
 	// A process that ended may have been about to say more.
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, os.ErrClosed) || errors.Is(err, errStopped) {
 		return nil
