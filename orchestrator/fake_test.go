@@ -108,8 +108,8 @@ func (e *fakeEngine) Start(ctx context.Context, spec engine.Spec) (engine.Instan
 	serving, kill := context.WithCancel(context.Background())
 	p.kill = func(x engine.Exit) {
 		p.once.Do(func() { p.exit = x })
+		_ = out.Close() // first: who is killed has no last words
 		kill()
-		_ = out.Close()
 	}
 	go func() {
 		defer close(p.ended)

@@ -42,7 +42,10 @@ type trial struct {
 func try(t *testing.T, s *fakeSuite, change func(*trial)) *trial {
 	t.Helper()
 	x := newTrial(t, s)
-	synctest.Test(t, func(t *testing.T) { x.run(t, change) })
+	synctest.Test(t, func(t *testing.T) {
+		x.run(t, change)
+		x.calm()
+	})
 	x.leftNothing(t)
 	x.logTeaches(t)
 	return x
@@ -65,6 +68,9 @@ func (x *trial) run(t *testing.T, change func(*trial)) {
 	}
 	x.rep, x.took = rep, time.Since(began)
 }
+
+// calm lets agents that were cut off in the middle of a sentence notice it.
+func (x *trial) calm() { time.Sleep(time.Second) }
 
 func newTrial(t *testing.T, s *fakeSuite) *trial {
 	x := &trial{suite: s, engine: &fakeEngine{suite: s, dir: t.TempDir()}}
@@ -221,6 +227,7 @@ func (x *trial) discover(t *testing.T) (found *Discovery, rep *report.Report) {
 		if found, rep, err = Discover(t.Context(), x.req, x.deps); err != nil {
 			t.Fatal(err)
 		}
+		x.calm()
 	})
 	return found, rep
 }
