@@ -69,7 +69,7 @@ func suiteNames(cmd *cobra.Command) []string {
 		}
 		return ""
 	}
-	p, err := loadProject(cmp.Or(value("directory"), "."), value("config"))
+	p, err := loadProject(cmd.Context(), cmp.Or(value("directory"), "."), value("config"))
 	if err != nil {
 		return nil
 	}

@@ -52,7 +52,7 @@ and that are not there. Exit status: 0 it is valid, 2 it is not.`,
   shardyard config verify --json --config ci/shardyard.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := loadProject(f.dir, f.config)
+			p, err := loadProject(cmd.Context(), f.dir, f.config)
 			if err == nil {
 				err = missing(p)
 			}

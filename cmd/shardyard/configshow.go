@@ -25,7 +25,7 @@ not repeated below it.`,
   shardyard config show --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := loadProject(f.dir, f.config)
+			p, err := loadProject(cmd.Context(), f.dir, f.config)
 			if err != nil {
 				return err
 			}

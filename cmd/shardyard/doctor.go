@@ -77,7 +77,7 @@ func (f *placeFlags) examine(ctx context.Context, logger hclog.Logger) (doctor.D
 		return doctor.Diagnosis{}, usage(err)
 	}
 	at := dir
-	p, loaded := loadProject(dir, f.config)
+	p, loaded := loadProject(ctx, dir, f.config)
 	if loaded == nil {
 		at = p.dir
 	}

@@ -70,7 +70,7 @@ func (f *runFlags) exec(ctx context.Context, suite string, c orchestrator.Comman
 	if err != nil {
 		return err
 	}
-	p, err := loadProject(f.dir, f.config)
+	p, err := loadProject(ctx, f.dir, f.config)
 	if err != nil {
 		return err
 	}

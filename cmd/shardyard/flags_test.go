@@ -346,7 +346,7 @@ func requested(t *testing.T, name, args string) string {
 	if err := cmd.ParseFlags(strings.Fields(args)); err != nil {
 		t.Fatal(err)
 	}
-	p, err := loadProject(f.dir, f.config)
+	p, err := loadProject(t.Context(), f.dir, f.config)
 	if err != nil {
 		t.Fatal(err)
 	}

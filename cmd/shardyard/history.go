@@ -55,7 +55,7 @@ func (f *historyFlags) open(ctx context.Context) (db *history.DB, key string, p 
 	if err != nil {
 		return nil, "", nil, err
 	}
-	if p, err = loadProject(f.dir, f.config); err != nil {
+	if p, err = loadProject(ctx, f.dir, f.config); err != nil {
 		return nil, "", nil, err
 	}
 	suite, err := p.config.Suite(f.suite)

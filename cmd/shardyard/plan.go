@@ -76,7 +76,7 @@ func (f *planFlags) plan(ctx context.Context, suite string, in io.Reader, out, e
 	if err != nil {
 		return err
 	}
-	p, err := loadProject(f.dir, f.config)
+	p, err := loadProject(ctx, f.dir, f.config)
 	if err != nil {
 		return err
 	}

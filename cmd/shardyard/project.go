@@ -30,7 +30,7 @@ type project struct {
 // loadProject finds the project that dir is in: the directory of the nearest
 // shardyard.yaml up to the repository's root, else the nearest one in which a
 // suite is detected.
-func loadProject(dir, file string) (*project, error) {
+func loadProject(ctx context.Context, dir, file string) (*project, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func loadProject(dir, file string) (*project, error) {
 		return nil, err
 	}
 	p.config.Fill(p.detection)
-	p.id, err = source.Identify(context.Background(), p.dir, p.config.Project)
+	p.id, err = source.Identify(ctx, p.dir, p.config.Project)
 	return p, err
 }
 
@@ -75,7 +75,7 @@ type owned struct {
 // owner is the project that a directory is in. What is kept can be looked at
 // and removed when the project can no longer be understood.
 func (f *projectFlags) owner(ctx context.Context, dir string) (at owned, err error) {
-	if p, err := loadProject(dir, f.config); err == nil {
+	if p, err := loadProject(ctx, dir, f.config); err == nil {
 		return owned{p.dir, p.id}, nil
 	}
 	if f.config == "" {

@@ -72,7 +72,7 @@ func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer)
 	if err != nil {
 		return err
 	}
-	p, err := loadProject(f.dir, f.config)
+	p, err := loadProject(ctx, f.dir, f.config)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func TestToolchainOfASuite(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			p, err := loadProject(".", "")
+			p, err := loadProject(t.Context(), ".", "")
 			if err != nil {
 				t.Fatal(err)
 			}

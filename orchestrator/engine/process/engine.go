@@ -143,7 +143,7 @@ func New(o Options) (*Engine, error) {
 		}
 	}
 	if o.Dial {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("process engine: %w", err)
 		}
