@@ -20,7 +20,7 @@ func TestImports(t *testing.T) {
 			return true
 		case from == "cmd/shardyard", strings.HasPrefix(from, "testsuites"):
 			return true // wires everything
-		case from == "worker", from == "orchestrator/source", from == "orchestrator/coverage":
+		case from == "worker", from == "orchestrator/source":
 			return false // know nothing of ours
 		case from == "worker/framework", from == "orchestrator/history", from == "orchestrator/report":
 			return to == "worker"
@@ -29,7 +29,7 @@ func TestImports(t *testing.T) {
 		case from == "configs", from == "cache":
 			return to == "worker/framework"
 		case strings.HasPrefix(from, "orchestrator/report/"), from == "orchestrator/runs", from == "orchestrator/shards":
-			return to == "worker" || strings.HasPrefix(to, "orchestrator/report") || to == "orchestrator/coverage" || to == "orchestrator/runs"
+			return to == "worker" || strings.HasPrefix(to, "orchestrator/report") || to == "orchestrator/runs"
 		case from == "orchestrator/doctor":
 			return to == "orchestrator/engine" || to == "worker/framework"
 		case from == "orchestrator":
