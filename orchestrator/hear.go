@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"cmp"
 	"context"
+	"strings"
 
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/report"
@@ -99,6 +100,28 @@ func (l *loop) sessionClosed(ctx context.Context, m *member, c worker.Closed) {
 	l.obey(ctx, m, l.census.Orphaned(cause))
 }
 
+// maxClosing bounds what a session says at its end, in bytes; maxNotes how many
+// sentences it may have for the user.
+const maxClosing, maxNotes = 16 << 10, 4
+
+// ended tells how a member's session ended.
+func (l *loop) ended(m *member) {
+	closed := report.WorkerClosed{Worker: int(m.id), Code: m.closed.Code, Unexplained: m.closed.Unexplained}
+	if closed.Unexplained {
+		closed.Closing = strings.ToValidUTF8(m.closed.Closing[:min(len(m.closed.Closing), maxClosing)], "")
+	}
+	l.emit(closed)
+	if l.workers == 1 {
+		return // it saw the whole
+	}
+	for _, n := range m.closed.Notes[:min(len(m.closed.Notes), maxNotes)] {
+		if !l.noted[n] && len(l.noted) < maxNotes {
+			l.noted[n] = true
+			l.note(report.Info, "%s", n)
+		}
+	}
+}
+
 // leave ends a member.
 func (l *loop) leave(ctx context.Context, m *member, d departure) {
 	m.gone = true
@@ -109,7 +132,7 @@ func (l *loop) leave(ctx context.Context, m *member, d departure) {
 		if d.missing != "" || m.died {
 			l.missing = append(l.missing, missing{m.id, cmp.Or(d.missing, "a process of its session ended before its time")})
 		}
-		l.emit(report.WorkerClosed{Worker: int(m.id), Code: m.closed.Code})
+		l.ended(m)
 		return
 	}
 	if m.client != nil {

@@ -53,8 +53,9 @@ type loop struct {
 	discoverOnly bool
 
 	settings   *settings
-	unkeptTold bool      // that reports cannot be kept
-	missing    []missing // files of workers
+	unkeptTold bool            // that reports cannot be kept
+	missing    []missing       // files of workers
+	noted      map[string]bool // what sessions said to the user at their end
 
 	starting    *step
 	discovering *step
@@ -68,7 +69,7 @@ func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loo
 	l := &loop{
 		recorder: rec, req: req, log: deps.Logger, site: at, past: known, dir: dir, workers: fleet(req, at.info, &known, rec), starts: engine.NewQueue(at.info.Starts),
 		compiled: newCompiled(req, deps, at, dir.scratch()), finish: newFinisher(at), inbox: make(chan message, 256), members: map[dispatch.WorkerID]*member{},
-		ran: newAttempts(),
+		ran: newAttempts(), noted: map[string]bool{},
 	}
 	if n := known.trust.Rest; n > 0 && !req.full() {
 		l.note(report.Info, "every worker collects the whole suite, in this run and %d more: earlier runs found that lazy collection may not be the same here", n-1)

@@ -35,6 +35,12 @@ type Exit struct {
 	Stop    string
 	Files   []string
 	Missing string
+	// Unexplained says that Code is not what the outcomes of the tests make it:
+	// a plugin, the project, or an error after the last test is not content.
+	// Closing is what these said at the end. Notes are sentences for the user.
+	Unexplained bool
+	Closing     string
+	Notes       []string
 	// Compiled is as in Closed.
 	Compiled string
 }

@@ -321,6 +321,10 @@ type Closed struct {
 	// data), absolute. Missing says why there are fewer than there should be.
 	Files   []string `json:"files,omitempty"`
 	Missing string   `json:"missing,omitempty"`
+	// Unexplained, Closing and Notes are as in Exit.
+	Unexplained bool     `json:"unexplained,omitempty"`
+	Closing     string   `json:"closing,omitempty"`
+	Notes       []string `json:"notes,omitempty"`
 	// Compiled is the archive that Open.Compile asked for, absolute; "" when
 	// nothing was compiled that Open.Compiled did not have.
 	Compiled string `json:"compiled,omitempty"`

@@ -150,10 +150,14 @@ type (
 		OOM    bool   `json:"oom,omitempty"`
 		Test   string `json:"test,omitempty"` // that it was running
 	}
-	// WorkerClosed ends a worker as it should.
+	// WorkerClosed ends a worker as it should. Unexplained says that Code, the
+	// status of its session, is not what its tests make it; Closing is then what
+	// the session said at its end.
 	WorkerClosed struct {
-		Worker int `json:"worker"`
-		Code   int `json:"code"`
+		Worker      int    `json:"worker"`
+		Code        int    `json:"code"`
+		Unexplained bool   `json:"unexplained,omitempty"`
+		Closing     string `json:"closing,omitempty"`
 	}
 	// Discovered ends discovery. Stop says that, as in the framework itself,
 	// its errors mean that no test counts.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // The exit codes of a run. They are part of the interface.
@@ -28,6 +29,7 @@ func ExitCode(r *Report) (code int, reasons []Reason) {
 	var found findings
 	found.stops(r)
 	found.tests(r)
+	found.sessions(r)
 	found.machinery(r)
 	found.gates(r)
 	for _, c := range precedence {
@@ -106,6 +108,49 @@ func (f *findings) tests(r *Report) {
 	default:
 		f.add(ExitEmpty, ReasonNothing, "nothing to test: no test was found where the arguments and the project's configuration say to look")
 	}
+}
+
+// sessions are those that ended otherwise than their tests explain: what a
+// plugin or the project finds at the end is found in a worker only. Those that
+// say the same are named once. Where the framework ended the run before its
+// time, that says it all.
+func (f *findings) sessions(r *Report) {
+	if r.Stopped != nil && r.Stopped.Signal == "" && len(*f) > 0 {
+		return
+	}
+	type end struct {
+		code    int
+		closing string
+	}
+	var ends []end
+	names := map[end][]string{}
+	for _, w := range r.Workers {
+		if e := (end{w.Code, firstLine(w.Closing)}); w.Unexplained {
+			if names[e] == nil {
+				ends = append(ends, e)
+			}
+			names[e] = append(names[e], WorkerName(w.Worker))
+		}
+	}
+	for _, e := range ends {
+		whose := "the session of "
+		if len(names[e]) > 1 {
+			whose = "the sessions of "
+		}
+		f.add(ExitFailed, ReasonSession, "%s%s ended with status %d, which no test explains: %s",
+			whose, strings.Join(names[e], ", "), e.code, cmp.Or(e.closing, "look for a plugin's or a conftest's end of the session"))
+	}
+}
+
+// firstLine is the first line of a text that says something, without the rule
+// that a heading stands in.
+func firstLine(text string) string {
+	for line := range strings.Lines(text) {
+		if line = strings.Trim(line, "=-_ \t\r\n"); line != "" {
+			return line
+		}
+	}
+	return ""
 }
 
 // nothing says that discovery went well and found no test.

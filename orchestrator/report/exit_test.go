@@ -36,6 +36,18 @@ func TestExitCode(t *testing.T) {
 		{"flaky", Report{Totals: Totals{Discovered: 1, Flaky: 1}}, 0, nil},
 		{"flaky when asked", Report{Totals: Totals{Discovered: 1, Flaky: 1}, FailOn: []string{"flaky"}}, 5, []string{"1 test is flaky, and --fail-on flaky is set"}},
 		{"the framework is not content", Report{Totals: green, Concluded: &Concluded{Code: 1}}, 1, []string{"the framework itself ended with status 1: what it printed says why"}},
+		{"a session is not content", Report{Totals: green, Workers: []Worker{
+			{Worker: 1}, {Worker: 2, Code: 7, Unexplained: true, Closing: "\n=== 2 snapshots unused ===\nsnapshot a\n"}, {Worker: 3, Code: 7, Unexplained: true, Closing: "2 snapshots unused"}, {Worker: 4, Code: 1, Unexplained: true},
+		}}, 1, []string{
+			"the sessions of worker-2, worker-3 ended with status 7, which no test explains: 2 snapshots unused",
+			"the session of worker-4 ended with status 1, which no test explains: look for a plugin's or a conftest's end of the session",
+		}},
+		{"the framework ended the run before its time", Report{
+			Totals: Totals{Discovered: 3, NotRun: 3}, Stopped: &Stopped{Reason: "enough"}, Workers: []Worker{{Worker: 1, Code: 2, Unexplained: true}},
+		}, 3, []string{"3 tests not run: enough"}},
+		{"the framework ended the run after the last test", Report{
+			Totals: green, Stopped: &Stopped{Reason: "enough"}, Workers: []Worker{{Worker: 1, Code: 2, Unexplained: true, Closing: "enough"}},
+		}, 1, []string{"the session of worker-1 ended with status 2, which no test explains: enough"}},
 		{"not concluded", Report{Totals: green, Concluded: &Concluded{Error: "killed"}}, 3, []string{"the run could not be concluded: killed"}},
 		{"Ctrl-C", Report{Totals: Totals{Discovered: 3, Failed: 1, NotRun: 2}, Stopped: &Stopped{Reason: "interrupted", Signal: "interrupt"}}, 130, []string{"interrupted", "1 test failed", "2 tests not run: interrupted"}},
 		{"terminated", Report{Totals: green, Stopped: &Stopped{Reason: "terminated", Signal: "terminated"}}, 143, []string{"terminated"}},

@@ -23,6 +23,7 @@ const (
 	ReasonInfrastructure ReasonCode = "infrastructure" // machinery broke
 	ReasonCoverage       ReasonCode = "coverage"       // coverage is not complete
 	ReasonNotConcluded   ReasonCode = "not-concluded"  // the framework could not make its reports
+	ReasonSession        ReasonCode = "session"        // a worker's session is not content, for a reason that is no test's
 	ReasonFramework      ReasonCode = "framework"      // the framework is not content, for a reason of its own
 	ReasonUnderLimit     ReasonCode = "under-limit"    // coverage is under its limit
 	ReasonFlaky          ReasonCode = "flaky"          // tests are flaky, and must not be

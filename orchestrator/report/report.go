@@ -147,7 +147,12 @@ type Worker struct {
 	Lost    string   `json:"lost,omitempty"`
 	Code    int      `json:"code,omitempty"`
 	OOM     bool     `json:"oom,omitempty"`
-	Running string   `json:"running,omitempty"` // when it was lost, or now
+	// Unexplained: Code is not what its tests make it. Closing is what its
+	// session said then.
+	Unexplained bool   `json:"unexplained,omitempty"`
+	Closing     string `json:"closing,omitempty"`
+
+	Running string `json:"running,omitempty"` // when it was lost, or now
 	// Died are the ends of its session's processes before their time.
 	Died []Died `json:"died,omitempty"`
 	// Dropped counts the bytes that it printed beyond what is kept.

@@ -74,6 +74,7 @@ func (s *State) Apply(e Event) {
 	case WorkerClosed:
 		w := s.worker(b.Worker)
 		w.Code, w.Ended, w.Running = b.Code, Duration(e.At), ""
+		w.Unexplained, w.Closing = b.Unexplained, b.Closing
 	case Output:
 		if b.Dropped > 0 {
 			s.worker(b.Worker).Dropped += b.Dropped
@@ -322,6 +323,17 @@ func (s *State) Discovery() Discovered { return s.discovered }
 
 // Inventoried reports whether the run's directory has the list of the tests.
 func (s *State) Inventoried() bool { return s.inventory.File != "" }
+
+// SaidFirst reports whether a worker's session that its tests do not explain
+// says something at its end that none of another worker has said.
+func (s *State) SaidFirst(b WorkerClosed) bool {
+	for n, w := range s.workers {
+		if n != b.Worker && w.Unexplained && w.Code == b.Code && w.Closing == b.Closing {
+			return false
+		}
+	}
+	return b.Unexplained
+}
 
 // Dropped counts the bytes that a worker printed and nobody kept.
 func (s *State) Dropped(worker int) int64 {

@@ -42,6 +42,10 @@ func (w *WorkerLogs) Handle(e report.Event) {
 	case report.WorkerLost:
 		w.log(b.Worker, "[%s] lost: %s\n", report.Clock(e.At), b.Cause)
 	case report.WorkerClosed:
+		if b.Unexplained {
+			w.log(b.Worker, "[%s] ended with status %d, which no test explains; at its end it said:\n%s\n", report.Clock(e.At), b.Code, strings.TrimSpace(b.Closing))
+			return
+		}
 		w.log(b.Worker, "[%s] ended with status %d\n", report.Clock(e.At), b.Code)
 	}
 }

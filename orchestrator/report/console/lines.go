@@ -100,7 +100,11 @@ func eventLines(s *report.State, e report.Event, p paint) []string {
 	case report.WorkerLost:
 		return append(droppedLines(s.Dropped(b.Worker), b.Worker, p), p.yellow(lostLine(b)))
 	case report.WorkerClosed:
-		return droppedLines(s.Dropped(b.Worker), b.Worker, p)
+		lines := droppedLines(s.Dropped(b.Worker), b.Worker, p)
+		if s.SaidFirst(b) {
+			lines = append(lines, closingLines(b, p)...)
+		}
+		return lines
 	case report.Died:
 		return []string{p.yellow("warning: ") + diedLine(b)}
 	case report.Discovered:
@@ -117,6 +121,20 @@ func eventLines(s *report.State, e report.Event, p paint) []string {
 		return faultLines(b, p)
 	}
 	return nil
+}
+
+// maxClosing is how many lines are shown of what a session said at its end; its
+// log has all.
+const maxClosing = 20
+
+// closingLines are what a session said that ended otherwise than its tests
+// explain.
+func closingLines(b report.WorkerClosed, p paint) []string {
+	text := fmt.Sprintf("the session of %s ended with status %d, which no test explains", report.WorkerName(b.Worker), b.Code)
+	if said := strings.Split(strings.TrimSpace(b.Closing), "\n"); said[0] != "" {
+		text += "; at its end it said:\n  " + strings.Join(said[:min(len(said), maxClosing)], "\n  ")
+	}
+	return noteLines(report.Note{Level: report.Warning, Text: text}, p)
 }
 
 func noteLines(n report.Note, p paint) []string {

@@ -42,6 +42,7 @@ func (t *track) follow(e *worker.Event) {
 func (s *session) bury(exit *worker.Exit) {
 	if s.ending != nil {
 		exit.Code, exit.Stop, exit.Files = s.ending.Code, s.ending.Stop, s.ending.Files
+		exit.Unexplained, exit.Closing, exit.Notes = s.ending.Unexplained, s.ending.Closing, s.ending.Notes
 		if s.ending.Missing != nil {
 			exit.Missing = *s.ending.Missing
 		}
@@ -62,6 +63,7 @@ func (s *session) bury(exit *worker.Exit) {
 	}
 	victim, token := s.victim()
 	if victim == "" {
+		exit.Unexplained, exit.Closing = exit.Cause == "exited" && exit.Code != 0, s.output.Stderr()
 		return
 	}
 	if s.track.opening != nil {

@@ -66,7 +66,11 @@ type ending struct {
 	Finished int      `json:"finished"` // messages: an amended test counts twice
 	Files    []string `json:"files"`
 	Missing  *string  `json:"missing"`
-	Sources  []string `json:"sources"` // that were imported, when they were asked for
+	// Unexplained, Closing and Notes are as in [worker.Exit].
+	Unexplained bool     `json:"unexplained"`
+	Closing     string   `json:"closing"`
+	Notes       []string `json:"notes"`
+	Sources     []string `json:"sources"` // that were imported, when they were asked for
 }
 
 // order is the first line that the plugin gets.

@@ -24,6 +24,15 @@ def leave(code):
         os._exit(code)
 
 
+def status_of(error):
+    """The exit status of a process that this error ends."""
+    if not isinstance(error, SystemExit):
+        return 1
+    if error.code is None:
+        return 0
+    return error.code if isinstance(error.code, int) else 1
+
+
 def settle():
     """What pytest looks for when it ends, in ten passes over all objects, is
     garbage that complains when it is freed. That is found here; what is left

@@ -1,12 +1,16 @@
 """The pytest plugin of a session: where pytest's hooks meet our parts."""
 
+import threading
+
 import pytest
 
 from . import junit, lazy, reports, verdict, xdist
 from .collection import Collection
+from .ends import End
 from .leave import settle
 from .settings import Settings
 from .stream import Loop
+from .threads import await_threads, is_stray
 
 
 class Plugin:
@@ -22,12 +26,36 @@ class Plugin:
         self._collection = None
         self._loop = None
         self._stop = ""
+        self._end = End()
+        self._terminal = None
+        self._session = None
+        self._failures = 0
+        self._strays = 0
+        self._ran = False  # to the end of the stream of tests
         # Files of which there was a warning: some come only when they are compiled.
         self.warned = set()
 
-    def ending(self):
-        """What is to be said when pytest has returned."""
-        return dict(self._wire.counts(), stop=self._stop)
+    def ending(self, code, error=None):
+        """What is to be said when pytest has returned, or left with an error."""
+        if error is not None:
+            self._end.failed(error)
+        notes = [self._end.note()] if self._end.note() else []
+        return dict(
+            self._wire.counts(), code=code, stop=self._stop, unexplained=self._unexplained(code), closing=self._end.heard, notes=notes
+        )
+
+    @property
+    def ran(self):
+        """Whether all tests had been run: what goes wrong then is no test's."""
+        return self._ran
+
+    def _unexplained(self, code):
+        """Whether a status is another one than the tests make it. One that says
+        that all is well is no evidence, and nobody's complaint."""
+        if self._loop is None:
+            return False
+        explained = 1 if self._failures else 0 if self._session.testscollected else 5
+        return code not in (0, explained) or bool(code and self._strays)
 
     # Configuration
 
@@ -48,10 +76,11 @@ class Plugin:
         self._settings.isolate(config)
         if self._fixtures is not None and config.pluginmanager.hasplugin("xdist"):
             config.pluginmanager.register(self._fixtures, "shardyard-xdist")
-        reports.silence(config)
+        self._terminal = reports.silence(config)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session):
+        self._session = session
         self._wire.reported("", "settings", self._settings.describe(session.config))
         if self._lazy and not self._reason:
             self._reason = "; ".join(self._settings.full) or lazy.objection(session) or ""
@@ -67,6 +96,7 @@ class Plugin:
         self._collection.collecting(collector)
 
     def pytest_collectreport(self, report):
+        self._failures += bool(report.failed)
         self._collection.collected(report)
 
     def pytest_deselected(self, items):
@@ -82,11 +112,21 @@ class Plugin:
         if stop:
             raise session.Interrupted(stop)
         self._loop = Loop(session, self._wire, self._collection)
+        threads = set(threading.enumerate())
         self._loop.run()
+        self._ran = True
+        await_threads(session.config, threads)
         return True
 
     def _attempt(self):
         return self._loop.attempt if self._loop is not None else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item, call):
+        """That the test which is failed for it passes elsewhere proves nothing."""
+        if call.excinfo is not None and is_stray(call.excinfo.value):
+            self._strays += 1
+            self._end.failed(call.excinfo.value)
 
     def pytest_runtest_logstart(self, nodeid, location):
         if self._attempt():
@@ -94,6 +134,7 @@ class Plugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report):
+        self._failures += bool(report.failed and not hasattr(report, "wasxfail"))  # as the session itself counts
         if not self._attempt():
             return
         called = report.when == "call" or (report.when == "setup" and not report.passed)
@@ -125,10 +166,13 @@ class Plugin:
 
     # The end
 
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session):
+        self._end.watch(session.config, self._terminal)
         properties = junit.properties(session.config)
         if properties:
             self._wire.reported("", "suite", {"properties": properties})
+        yield
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self):
@@ -141,4 +185,7 @@ class Plugin:
         # The traceback is in the output, as pytest writes it.
         entry = excinfo.traceback[-1]
         what = (excinfo.exconly().splitlines() or [excinfo.typename])[0]
+        if self._ran:
+            self._end.hear("internal error of pytest: %s\n" % what)
+            return
         self._wire.send({"failed": {"what": "session", "error": "internal error of pytest: %s (%s:%d)" % (what, entry.path, entry.lineno + 1)}})

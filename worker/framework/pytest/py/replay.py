@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import sys
+import traceback
 import types
 
 
@@ -33,7 +34,7 @@ def main():
 
     import pytest
 
-    from _shardyard.leave import leave
+    from _shardyard.leave import leave, status_of
     from _shardyard.replay_plugin import Gate, Replay
 
     def wait():
@@ -43,7 +44,14 @@ def main():
             raise pytest.exit.Exception("the run was given up")
 
     replay = Replay(request["dir"], request.get("seed") or 0, request.get("color"))
-    code = int(pytest.main(args, plugins=[Gate(wait), replay]))
+    try:
+        code = int(pytest.main(args, plugins=[Gate(wait), replay]))
+    except (Exception, SystemExit) as error:
+        if not replay.replayed:
+            raise
+        # A hook of the project or of a plugin, at the end: a status of its own.
+        traceback.print_exc()
+        code = status_of(error)
     replay.copy_written()
     with open(os.path.join(request["dir"], "out", "replay.json"), "w", encoding="ascii") as f:
         json.dump({"exit": code, "tests": replay.counts(), "error": replay.error, "junitxml": replay.junitxml}, f)

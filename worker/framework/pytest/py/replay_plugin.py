@@ -82,6 +82,7 @@ class Replay:
         self.junitxml = None  # where the user wants the JUnit file
         self._run = None
         self.error = ""
+        self.replayed = False  # all reports: what goes wrong then is no matter of ours
         self._config = None
         self._reporter = None
         self._xml = None
@@ -189,6 +190,7 @@ class Replay:
         finally:
             gc.freeze()
             gc.enable()
+        self.replayed = True
         return True
 
     @contextlib.contextmanager

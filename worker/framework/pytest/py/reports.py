@@ -1,5 +1,6 @@
 """pytest's own objects as data, and the way out for them."""
 
+import contextlib
 import platform
 
 from . import cut
@@ -81,8 +82,20 @@ class _Nowhere:
     def __init__(self, file, captures):
         self._file = file
         self._captures = captures
+        self._hear = None
+
+    @contextlib.contextmanager
+    def tee(self, hear):
+        """Has what is written meanwhile heard."""
+        before, self._hear = self._hear, hear
+        try:
+            yield
+        finally:
+            self._hear = before
 
     def write(self, text):
+        if self._hear is not None:
+            self._hear(text)
         capture = getattr(self._captures, "_global_capturing", None)
         if getattr(capture, "_state", None) == "started":
             return self._file.write(text)
@@ -96,8 +109,11 @@ class _Nowhere:
 
 
 def silence(config):
-    """Keeps the terminal reporter's text out of the session's output."""
+    """Keeps the terminal reporter's text out of the session's output. Returns
+    the file that takes it; None when there is no such reporter."""
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None:
         captures = config.pluginmanager.getplugin("capturemanager") if getattr(config.option, "capture", "no") != "no" else None
         reporter._tw._file = _Nowhere(reporter._tw._file, captures)
+        return reporter._tw._file
+    return None

@@ -62,17 +62,22 @@ def run(channel, order):
         ending["code"] = 4
         return ending
 
+    from _shardyard.leave import status_of
     from _shardyard.plugin import Plugin
 
     plugin = Plugin(channel, order)
     extra = [handle.plugin] if handle is not None and handle.plugin is not None else []
+    error = None
     try:
         ending["code"] = int(pytest.main(sys.argv[1:], plugins=[plugin] + extra))
-    except Exception as error:  # as under the console script, it ends the process with status 1
+    except (Exception, SystemExit) as raised:  # as under the console script, it ends the process
+        if not plugin.ran and isinstance(raised, SystemExit):
+            raise  # of a test's own, which has its end with it
         traceback.print_exc()
-        ending["code"] = 1
-        channel.send({"failed": {"what": "session", "error": "%s: %s" % (type(error).__name__, error)}})
-    ending.update(plugin.ending())
+        ending["code"], error = status_of(raised), raised
+        if not plugin.ran:
+            channel.send({"failed": {"what": "session", "error": "%s: %s" % (type(error).__name__, error)}})
+    ending.update(plugin.ending(ending["code"], error))
     sys.stdout.flush()
     sys.stderr.flush()
     if handle is not None:

@@ -1,0 +1,111 @@
+"""What a session says at its end: hooks of the project and of plugins look
+there at the whole session, and this one saw a part of the tests.
+
+What these hooks write is heard here; pytest's own text is made by the replay.
+"""
+
+import contextlib
+import functools
+import inspect
+import sys
+import traceback
+
+HOOKS = ("pytest_sessionfinish", "pytest_terminal_summary", "pytest_unconfigure")
+
+# Plugins of which it is known that the replay, which has all reports, does what
+# they do at the end, or that they only tidy up after themselves there.
+HARMLESS = {
+    "_hypothesis_pytestplugin", "_pytest", "_shardyard", "anyio", "faulthandler", "hypothesis", "pluggy", "pytest_asyncio", "pytest_cov",
+    "pytest_django", "pytest_forked", "pytest_html", "pytest_instafail", "pytest_jsonreport", "pytest_metadata", "pytest_mock",
+    "pytest_randomly", "pytest_reportlog", "pytest_rerunfailures", "pytest_split", "pytest_sugar", "pytest_timeout", "random_order", "xdist",
+}  # fmt: skip
+
+LONGEST = 16 << 10  # characters of what is heard
+
+
+class End:
+    """The end of one session. heard is the text, saw says whose hooks saw a
+    part only: (hook, module or file)."""
+
+    def __init__(self):
+        self.heard = ""
+        self.saw = []
+        self._terminal = None
+        self._known = set()
+
+    def watch(self, config, terminal):
+        """Finds the hooks that are neither pytest's nor known to be harmless,
+        and listens to what they write. terminal, if any, has a method tee."""
+        self._terminal = terminal
+        for name in HOOKS:
+            for implementation in getattr(config.hook, name).get_hookimpls():
+                owner = _owner(implementation, config)
+                if owner is None or id(implementation) in self._known:
+                    continue
+                self._known.add(id(implementation))
+                if (name, owner) not in self.saw:
+                    self.saw.append((name, owner))
+                if not inspect.isgeneratorfunction(implementation.function):
+                    implementation.function = self._listening(implementation.function)
+
+    def note(self):
+        """A sentence on whose hooks saw a part only; "" for none."""
+        if not self.saw:
+            return ""
+        files = {}
+        for name, owner in self.saw:
+            files.setdefault(owner, []).append(name)
+        whose = "; ".join("%s of %s" % (", ".join(names), owner) for owner, names in sorted(files.items()))
+        return (
+            "at the end of each worker's session these hooks saw what ran on that worker only, and once more, where the "
+            "reports are made, all reports but no fixture and no module of the tests: " + whose
+        )
+
+    def failed(self, error):
+        """An error that left pytest.main is a part of what was said."""
+        self.hear("".join(traceback.format_exception_only(type(error), error)))
+
+    def hear(self, text):
+        self.heard = (self.heard + text)[:LONGEST]
+
+    def _listening(self, function):
+        @functools.wraps(function)
+        def listening(*args, **kwargs):
+            with self._overhear():
+                return function(*args, **kwargs)
+
+        return listening
+
+    @contextlib.contextmanager
+    def _overhear(self):
+        tee = self._terminal.tee(self.hear) if self._terminal is not None else contextlib.nullcontext()
+        with tee, contextlib.redirect_stdout(_Tee(sys.stdout, self.hear)), contextlib.redirect_stderr(_Tee(sys.stderr, self.hear)):
+            yield
+
+
+class _Tee:
+    """A text file that is heard as well."""
+
+    def __init__(self, file, hear):
+        self._file = file
+        self._hear = hear
+
+    def write(self, text):
+        self._hear(text)
+        return self._file.write(text)
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+
+def _owner(implementation, config):
+    """Whose an implementation is: a file of the project, or a plugin; None when
+    nobody need know."""
+    module = getattr(implementation.function, "__module__", None) or ""
+    if module.split(".")[0] in HARMLESS:
+        return None
+    code = getattr(inspect.unwrap(implementation.function), "__code__", None)
+    root = str(config.rootpath) + "/"
+    if code is not None and code.co_filename.startswith(root) and "/site-packages/" not in code.co_filename:
+        return code.co_filename[len(root) :]
+    return module.split(".")[0] or implementation.plugin_name

@@ -1,0 +1,48 @@
+"""Exceptions that nobody can catch, of threads and of objects that are freed:
+where warnings are errors, pytest fails whichever test runs when it hears of them.
+"""
+
+import sys
+import threading
+import time
+import warnings
+
+import pytest
+
+
+STRAY = (pytest.PytestUnhandledThreadExceptionWarning, pytest.PytestUnraisableExceptionWarning)
+
+
+def is_stray(error):
+    """Whether it is such an exception, or a group of them."""
+    within = getattr(error, "exceptions", None)
+    if isinstance(within, tuple) and within:
+        return all(is_stray(one) for one in within)
+    return isinstance(error, STRAY)
+
+
+def await_threads(config, before, limit=1.0):
+    """Waits a moment for threads that tests left: in plain pytest, other tests
+    run meanwhile, and where warnings are errors one of them fails for what goes
+    wrong in such a thread. Here it is the session that fails. before are the
+    threads that no test started. Those that wait for work are not waited for."""
+    try:
+        from _pytest.threadexception import thread_exceptions
+    except ImportError:  # before pytest 8.4 there is nobody to hear of it
+        return
+    if thread_exceptions not in config.stash or not _is_error(pytest.PytestUnhandledThreadExceptionWarning):
+        return
+    idle = getattr(sys.modules.get("concurrent.futures.thread"), "_threads_queues", ())
+    until = time.monotonic() + limit
+    for thread in threading.enumerate():
+        if thread not in before and not thread.daemon and thread not in idle:
+            thread.join(max(0, until - time.monotonic()))
+
+
+def _is_error(category):
+    with warnings.catch_warnings():
+        try:
+            warnings.warn_explicit("", category, "", 1)
+        except category:
+            return True
+    return False
