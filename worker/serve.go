@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -56,6 +57,10 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, opts Options) error
 		a.frameworks[f.Name()] = f
 	}
 	if opts.Alone {
+		// An agent mostly hands on what comes: on one processor that wakes no
+		// thread, which costs more than all else that it does for a test.
+		runtime.GOMAXPROCS(1)
+		debug.SetGCPercent(400) // of the little that it holds
 		adopt(opts.Logger)
 		a.wg.Go(func() { collect(ctx) })
 	}
