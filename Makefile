@@ -37,6 +37,9 @@ lint:
 bench: build ## plain pytest beside shardyard, cold and warm
 	bench/run
 
+bench-cost: build ## processor time of coordinator and agents for each test
+	bench/cost
+
 bench-schedule: build ## the planner on real histories, beside every peer
 	bench/schedule
 
