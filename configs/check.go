@@ -17,8 +17,7 @@ var (
 	capability   = regexp.MustCompile(`^(CAP_)?[A-Z_]+$`)
 )
 
-// check finds what is well formed and still cannot be meant. at gives the node
-// of a value, or of the nearest thing above it.
+// check reports values that are well formed and still cannot be meant.
 func (r *reader) check(c *Config, root *yaml.Node) {
 	fail := func(path, format string, args ...any) { r.fail(find(root, path), format, args...) }
 	if c.Version != 1 {
@@ -36,7 +35,7 @@ func (r *reader) check(c *Config, root *yaml.Node) {
 	}
 	for i, name := range c.CapAdd {
 		if !capability.MatchString(name) {
-			fail(fmt.Sprintf("cap_add[%d]", i), "cap_add: %q is no capability: write for example NET_ADMIN", name)
+			fail(fmt.Sprintf("cap_add[%d]", i), "cap_add: %q is not a capability: write for example NET_ADMIN", name)
 		}
 	}
 	for i := range c.Suites {
@@ -44,8 +43,8 @@ func (r *reader) check(c *Config, root *yaml.Node) {
 	}
 }
 
-// isUser reports whether s can be a user. Which names an image has, only the
-// engine knows.
+// isUser reports whether s can name a user: names, or numbers up to 2^31-1. Only
+// the engine knows which names an image has.
 func isUser(s string) bool {
 	if !userName.MatchString(s) {
 		return false
@@ -93,7 +92,7 @@ func (r *reader) checkCoverage(c *Coverage, at string, fail failer) {
 func (r *reader) checkEnv(e *Env, at string, fail failer) {
 	for name := range e.Set {
 		if !variableName.MatchString(name) {
-			fail(at+".set."+name, "%s.set: %q is no name of a variable", at, name)
+			fail(at+".set."+name, "%s.set: %q is not a variable name", at, name)
 		}
 	}
 	for i, name := range e.Pass {
@@ -101,7 +100,7 @@ func (r *reader) checkEnv(e *Env, at string, fail failer) {
 		if before, _, ok := strings.Cut(name, "="); ok {
 			fail(where, "%s.pass takes names: a value goes to %s.set (%s: ...)", at, at, before)
 		} else if !variableName.MatchString(name) {
-			fail(where, "%s.pass: %q is no name of a variable", at, name)
+			fail(where, "%s.pass: %q is not a variable name", at, name)
 		}
 	}
 }
@@ -115,7 +114,7 @@ func (r *reader) checkLimits(l *Limits, at string, fail failer) {
 	}
 }
 
-// find gives the node at a path like "suites.unit.paths[0]", or the nearest
+// find returns the node at a path like "suites.unit.paths[0]", or the nearest
 // one above it.
 func find(n *yaml.Node, path string) *yaml.Node {
 	for n.Kind == yaml.AliasNode && n.Alias != nil {

@@ -7,15 +7,15 @@ import (
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
-// FileName is what a project's configuration is called.
+// FileName is the name of a project's configuration file.
 const FileName = "shardyard.yaml"
 
 // Config is one shardyard.yaml. The field tags are the schema: the key, and
 // after it what a value must be one of.
 type Config struct {
 	Version int `yaml:"version"`
-	// Project is the project's id, for what is kept of it; "" is its remote's
-	// address, or its path.
+	// Project is the id under which the project's history, cache and runs are
+	// kept; "" stands for its remote's address, or else its path.
 	Project string `yaml:"project"`
 	// Image is a name, "auto" or "host".
 	Image string `yaml:"image"`
@@ -39,17 +39,17 @@ type Config struct {
 	// Network is "" for the engine's default, "none", "bridge", or the
 	// engine's own name for one.
 	Network string `yaml:"network"`
-	// User is "" for an unprivileged one, "root", a name or uid[:gid].
+	// User is "" for an unprivileged user, "root", a name or uid[:gid].
 	User     string   `yaml:"user"`
 	CapAdd   []string `yaml:"cap_add"`
 	Services Reserved `yaml:"services"`
 
-	// File is where it was read from; "" for none.
+	// File is the path that the configuration was read from; "" without a file.
 	File string `yaml:"-"`
 
 	origins   map[string]Origin
 	places    map[string]string
-	framework string // of a project without named suites
+	framework string // the framework of a project without named suites
 }
 
 // Suites are the named suites of a project.
@@ -77,7 +77,7 @@ type Suite struct {
 // Workers is a number of workers; 0 is "auto".
 type Workers int
 
-// Coverage says whether and how coverage is measured.
+// Coverage configures whether and how coverage is measured.
 type Coverage struct {
 	// Enabled is nil when the project's own configuration and --cov decide.
 	Enabled *bool `yaml:"enabled"`
@@ -114,8 +114,8 @@ type Limits struct {
 type Source struct {
 	// Include are files that git ignores and tests need.
 	Include []string `yaml:"include"`
-	// Git says whether the tree carries what git needs to say a version. Nil
-	// leaves it to detection.
+	// Git is true if the tree carries a small .git, from which builds take the
+	// version. Nil leaves it to detection.
 	Git *bool `yaml:"git"`
 }
 
@@ -136,8 +136,8 @@ const (
 	DefaultOutput = 1 << 20
 )
 
-// Default is the configuration of an empty file. A suite that names no framework
-// has the first one.
+// Default returns the configuration of an empty file. A suite that names no
+// framework has the first one.
 func Default(frameworks []framework.Description) *Config {
 	return &Config{
 		framework: (&reader{frameworks: frameworks}).first(),
@@ -158,7 +158,7 @@ type Origin string
 // Origin of the value at a path like "limits.memory".
 func (c *Config) Origin(path string) Origin { return c.origins[path] }
 
-// Place is where the file has the value at a path, as "file:line:column"; ""
-// where the file does not give it. It is for messages about what only
-// others can judge, such as an engine.
+// Place returns the place of the value at a path, as "file:line:column"; "" if
+// the file does not give the value. Messages of others, such as an engine that
+// cannot honour a value, need it.
 func (c *Config) Place(path string) string { return c.places[path] }

@@ -8,11 +8,11 @@ import (
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
-// Detect asks each framework about a project's files. It takes the first that
-// saw tests, else the first that knows how the project is installed, else the
-// first that can say what it does not know. Where none can say anything, Kind is
-// "" and Nothing says what was looked for. An error means that a file could not
-// be read or parsed.
+// Detect asks each framework about a project's files. It returns the answer of
+// the first framework that saw tests, else of the first that knows how to install
+// the project, else of the first that names what it does not support. If no
+// framework recognises the project, Kind is "" and Nothing lists what was looked
+// for. An error means that a file could not be read or parsed.
 func Detect(dir string, frameworks []framework.Description) (*framework.Detected, error) {
 	var best *framework.Detected
 	var nothing, others []string
@@ -47,7 +47,8 @@ func Detect(dir string, frameworks []framework.Description) (*framework.Detected
 	return best, nil
 }
 
-// rank says how much was found.
+// rank returns how much was found: tests are worth more than an installation, and
+// that is worth more than the name of what is not supported.
 func rank(d *framework.Detected) int {
 	switch {
 	case d.Tests:

@@ -28,7 +28,7 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap gives each mistake to errors.As.
+// Unwrap returns the mistakes one by one, for errors.As.
 func (e Errors) Unwrap() []error {
 	all := make([]error, len(e))
 	for i, one := range e {
@@ -46,7 +46,8 @@ func (e Errors) sort() {
 	})
 }
 
-// Nearest is the known word that a wrong one was probably meant to be, or "".
+// Nearest returns the known word that a wrong one was probably meant to be, or
+// "".
 func Nearest(wrong string, known []string) string {
 	if len(wrong) > 64 {
 		return ""

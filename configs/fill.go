@@ -10,7 +10,7 @@ import (
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
-// Fill adds what was detected for what the file left open.
+// Fill sets the values that the file left open to those that were detected.
 func (c *Config) Fill(d *framework.Detected) {
 	because := Origin("detected")
 	if len(d.Evidence) > 0 {
@@ -39,8 +39,8 @@ func (c *Config) Fill(d *framework.Detected) {
 	}
 }
 
-// fillFramework gives suites that name no framework, and have no keys of one,
-// the detected one.
+// fillFramework sets the detected framework for suites that name none and have no
+// key of a framework.
 func (c *Config) fillFramework(name string) {
 	if name == "" || name == c.framework {
 		return
@@ -54,7 +54,7 @@ func (c *Config) fillFramework(name string) {
 	}
 }
 
-// SuiteNames are the names of the suites, in the file's order.
+// SuiteNames returns the names of the suites, in the file's order.
 func (c *Config) SuiteNames() []string {
 	names := make([]string, len(c.Suites))
 	for i, s := range c.Suites {
@@ -80,8 +80,8 @@ type Effective struct {
 	Limits   Limits
 }
 
-// Suite gives a suite by its name. The name may be empty when there is one
-// suite or none. The error names those that there are.
+// Suite returns the suite with a name. The name may be empty if the project has
+// one suite or none. The error lists the suites of the project.
 func (c *Config) Suite(name string) (Effective, error) {
 	e := Effective{
 		Framework: c.framework, Workers: c.Workers, Schedule: c.Schedule, SplitBy: c.SplitBy, Retries: c.Retries,
@@ -131,7 +131,7 @@ func (c *Config) suite(name string) (Suite, error) {
 	names := strings.Join(c.SuiteNames(), ", ")
 	switch {
 	case name == "":
-		return Suite{}, fmt.Errorf("there are several suites, say which: %s", names)
+		return Suite{}, fmt.Errorf("this project has several suites, name one: %s", names)
 	case len(c.Suites) == 0:
 		return Suite{}, fmt.Errorf("there is no suite %q: %s names no suites; to pass it to the framework, put -- before it", name, FileName)
 	}
@@ -165,7 +165,8 @@ func (e Env) with(over Env) Env {
 	return Env{Set: set, Pass: slices.Compact(pass)}
 }
 
-// limits takes those of a suite that were given: 0 is a value of some.
+// limits returns the limits with those that a suite gives itself. It asks the
+// origins which were given, as 0 is a value of some limits.
 func (c *Config) limits(suite string, over Limits) Limits {
 	l, given := c.Limits, func(key string) bool { _, ok := c.origins["suites."+suite+".limits."+key]; return ok }
 	if given("memory") {
@@ -186,9 +187,9 @@ func (c *Config) limits(suite string, over Limits) Limits {
 	return l
 }
 
-// Values resolves the environment that tests see: Set, and those variables of
-// lookup (os.LookupEnv) that Pass names and that are set. missing are those
-// that are not.
+// Values returns the variables that tests see: Set, and the variables that Pass
+// names, as lookup (os.LookupEnv) has them. missing are the names in Pass that
+// lookup does not have.
 func (e Env) Values(lookup func(string) (string, bool)) (values map[string]string, missing []string) {
 	values = map[string]string{}
 	for _, name := range e.Pass {

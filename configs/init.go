@@ -7,7 +7,7 @@ import (
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
-// Init is the text of a shardyard.yaml for a project: what was detected,
+// Init returns the text of a shardyard.yaml for a project: what was detected,
 // written out, and the rest of the screen as comments.
 func Init(d *framework.Detected) string {
 	var b strings.Builder

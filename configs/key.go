@@ -39,14 +39,15 @@ func (r *reader) suite(s *Suite, n *yaml.Node, path string) {
 	r.structure(s, n, path, own)
 }
 
-// ownKeys are keys of a mapping that are no fields. read reports whether it took
-// one, or said what is wrong with it.
+// ownKeys are the keys of a mapping that have no field in a struct. read reports
+// whether the key was one of them; it then has read the value, or reported a mistake.
 type ownKeys struct {
 	names []string
 	read  func(key, value *yaml.Node) bool
 }
 
-// foreignKey reports a key that is another framework's.
+// foreignKey reports a mistake if the key belongs to another framework than the
+// suite's, and returns whether it did.
 func (r *reader) foreignKey(s *Suite, key *yaml.Node, path string) bool {
 	for _, f := range r.frameworks {
 		if slices.ContainsFunc(f.Keys(), func(k framework.Key) bool { return k.Name == key.Value }) {
@@ -97,7 +98,7 @@ func (r *reader) ownKey(k framework.Key, n *yaml.Node, path string) (json.RawMes
 	return raw, true
 }
 
-// names are those of the frameworks that there are.
+// names returns the names of the frameworks.
 func (r *reader) names() []string {
 	names := make([]string, len(r.frameworks))
 	for i, f := range r.frameworks {
@@ -106,7 +107,7 @@ func (r *reader) names() []string {
 	return names
 }
 
-// first is the framework of a suite that names none.
+// first returns the framework of a suite that names none.
 func (r *reader) first() string {
 	if len(r.frameworks) == 0 {
 		return ""
@@ -114,7 +115,7 @@ func (r *reader) first() string {
 	return r.frameworks[0].Name()
 }
 
-// keys are a framework's own.
+// keys returns the keys that only the framework with this name has.
 func (r *reader) keys(name string) []framework.Key {
 	for _, f := range r.frameworks {
 		if f.Name() == name {

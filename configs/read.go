@@ -36,7 +36,8 @@ func (r *reader) config(c *Config, n *yaml.Node) {
 	}
 }
 
-// pairs gives the keys and values of a mapping, each key once.
+// pairs calls each for every key of a mapping and its value. A key that is given
+// twice is a mistake, and comes once.
 func (r *reader) pairs(n *yaml.Node, path string, each func(key, value *yaml.Node)) {
 	n = r.resolve(n)
 	if n == nil {
@@ -62,7 +63,7 @@ func (r *reader) pairs(n *yaml.Node, path string, each func(key, value *yaml.Nod
 	}
 }
 
-// resolve follows an alias. It gives nil, after an error, when that has no end.
+// resolve follows an alias. It returns nil, after an error, if there are too many.
 func (r *reader) resolve(n *yaml.Node) *yaml.Node {
 	for n.Kind == yaml.AliasNode {
 		if r.depth++; r.depth > 1000 || n.Alias == nil {
@@ -74,11 +75,11 @@ func (r *reader) resolve(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// anyFramework is what the tag of a field says that must be one of the frameworks.
+// anyFramework in the tag of a field means that the value must name a framework.
 const anyFramework = "the frameworks"
 
-// structure reads a mapping into a struct by its field tags. own are keys
-// besides, or nil.
+// structure reads a mapping into a struct by its field tags. own are the keys that
+// have no field; nil for none.
 func (r *reader) structure(into any, n *yaml.Node, path string, own *ownKeys) {
 	v := reflect.ValueOf(into).Elem()
 	type field struct {
@@ -298,7 +299,7 @@ func (r *reader) suites(into *Suites, n *yaml.Node, path string) {
 	})
 }
 
-// describe says what a node is, for a person.
+// describe returns what a node is, in words for a message.
 func describe(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -312,7 +313,7 @@ func describe(n *yaml.Node) string {
 	}
 }
 
-// quoted is a value for a message: short, on one line.
+// quoted returns a value for a message: short, on one line.
 func quoted(s string) string {
 	if len(s) > 60 {
 		s = strings.ToValidUTF8(s[:60], "") + "…"

@@ -13,8 +13,9 @@ import (
 // A schema is a JSON schema, as far as shardyard.yaml needs one.
 type schema map[string]any
 
-// Schema is the JSON schema (draft 2020-12) of shardyard.yaml, for editors. It
-// is made of the same field tags as reading is, and of the frameworks' keys.
+// Schema returns the JSON schema (draft 2020-12) of shardyard.yaml, for
+// editors. It is made of the same field tags as reading is, and of the
+// frameworks' keys.
 func Schema(frameworks []framework.Description) ([]byte, error) {
 	m := schemaMaker{reader: &reader{frameworks: frameworks}}
 	root := m.structure(reflect.TypeFor[Config](), "")
@@ -28,10 +29,10 @@ func Schema(frameworks []framework.Description) ([]byte, error) {
 
 type schemaMaker struct {
 	*reader
-	missing []string // keys without a sentence
+	missing []string // keys that have no text in meanings
 }
 
-// structure is the schema of a struct: an object with its tags as keys.
+// structure returns the schema of a struct: an object with its tags as keys.
 func (m *schemaMaker) structure(t reflect.Type, path string) schema {
 	properties := schema{}
 	for i := range t.NumField() {
@@ -61,7 +62,7 @@ func (m *schemaMaker) structure(t reflect.Type, path string) schema {
 	return schema{"type": "object", "properties": properties, "additionalProperties": false}
 }
 
-// value is the schema of one value.
+// value returns the schema of one value.
 func (m *schemaMaker) value(t reflect.Type, path, oneOf string) schema {
 	switch t {
 	case reflect.TypeFor[Suites]():
@@ -100,8 +101,8 @@ func (m *schemaMaker) value(t reflect.Type, path, oneOf string) schema {
 	return schema{"type": "integer", "minimum": 0}
 }
 
-// words is the schema of a text. Text that YAML takes for a number or a truth
-// value is read as it is written.
+// words returns the schema of a text. Text that YAML takes for a number or a
+// truth value is read as it is written.
 func words(oneOf string) schema {
 	if oneOf == "" {
 		return schema{"type": []string{"string", "number", "boolean"}}
@@ -109,7 +110,7 @@ func words(oneOf string) schema {
 	return schema{"enum": strings.Split(oneOf, "|")}
 }
 
-// own adds the keys that only some frameworks have.
+// own adds the frameworks' own keys to the properties of a suite.
 func (m *schemaMaker) own(properties schema) {
 	for _, f := range m.frameworks {
 		for _, k := range f.Keys() {
@@ -130,7 +131,7 @@ func (m *schemaMaker) own(properties schema) {
 	}
 }
 
-// keyPaths are the paths of all keys that have a sentence.
+// keyPaths returns the paths of all keys that meanings describes, sorted.
 func keyPaths() (paths []string) {
 	for path := range meanings {
 		paths = append(paths, path)

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Show writes the effective configuration as YAML, each value with a comment
-// that says where it came from. What it writes can be loaded again.
+// Show writes the effective configuration as YAML, each value with a comment that
+// names its origin. Load can read the output again.
 func (c *Config) Show(w io.Writer) error {
 	p := &printer{origins: c.origins}
 	p.value("", "version", "1")
@@ -60,7 +60,7 @@ func (c *Config) Show(w io.Writer) error {
 type printer struct {
 	strings.Builder
 	origins  map[string]Origin
-	sections []string // that are open; "" once its own line is written
+	sections []string // the open sections; "" once the section's own line is written
 }
 
 func (p *printer) open(key string) { p.sections = append(p.sections, key) }
@@ -178,7 +178,7 @@ func (p *printer) variables(path, key string, values map[string]string) {
 	}
 }
 
-// limits writes all, or only those that were given.
+// limits writes the limits; with given, only those that the file gives.
 func (p *printer) limits(path string, l *Limits, given bool) {
 	at := join(path, "limits")
 	p.open("limits")

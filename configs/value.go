@@ -20,7 +20,7 @@ func ParseSize(s string) (Size, error) {
 	n, err := strconv.ParseFloat(number, 64)
 	bytes := n * float64(uint64(1)<<shift)
 	if err != nil || !known || n < 0 || bytes >= math.MaxInt64 {
-		return 0, fmt.Errorf("%q is no size: write for example 512m, 2g or 1MiB", s)
+		return 0, fmt.Errorf("%q is not a size: write for example 512m, 2g or 1MiB", s)
 	}
 	return Size(bytes), nil
 }
@@ -46,7 +46,7 @@ func ParseDuration(s string) (Duration, error) {
 	if n, err := strconv.ParseFloat(s, 64); err == nil && n > 0 {
 		return 0, fmt.Errorf("%q has no unit: write %ss for seconds or %sm for minutes", s, s, s)
 	}
-	return 0, fmt.Errorf("%q is no duration: write for example 90s, 5m or 1h30m", s)
+	return 0, fmt.Errorf("%q is not a duration: write for example 90s, 5m or 1h30m", s)
 }
 
 // String writes the duration without zero parts: "5m".
@@ -68,7 +68,7 @@ func ParseWorkers(s string) (Workers, error) {
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("%q is no number of workers: write auto, or a number from 1 up", s)
+		return 0, fmt.Errorf("%q is not a number of workers: write auto, or a number from 1 up", s)
 	}
 	return Workers(n), nil
 }
