@@ -23,13 +23,14 @@ type Params struct {
 	// Workers is the number of shards; less than 1 means 1.
 	Workers int
 	Split   Split
-	// Fixtures is what opening a file on a worker costs, by file; a file that
+	// Fixtures is the cost of opening a file on a worker, by file; a file that
 	// is missing costs nothing.
 	Fixtures map[string]time.Duration
 	// Speeds are the workers' speeds. A missing or zero one is 1; one of 0.5
 	// takes twice the estimated time.
 	Speeds []float64
-	// Loads are what the workers have to do already, in their own time.
+	// Loads are the times of the work that the workers already have, each in its
+	// worker's own time.
 	Loads []time.Duration
 }
 
@@ -37,8 +38,8 @@ type Params struct {
 type Unit struct {
 	// Tests must not be changed: units share their memory.
 	Tests []Test
-	// Whole says that the unit must not be cut: it is a group, or the plan was
-	// not asked to cut files.
+	// Whole is true if the unit must not be cut: it is a group, or Params.Split
+	// keeps files together.
 	Whole bool
 	// Weight is the sum of the estimates, without fixtures. Key is the longest
 	// key of its tests.
@@ -48,8 +49,8 @@ type Unit struct {
 // A Shard is one worker's share, in the order in which it should run.
 type Shard struct {
 	Units []Unit
-	// Load is when the worker will have done it, by its own speed, with
-	// fixtures, after what it had to do already.
+	// Load is the time until the worker is done with the shard: at its own
+	// speed, with fixtures, after the work that it already had.
 	Load time.Duration
 	// Files counts the files that the worker opens.
 	Files int
@@ -60,7 +61,7 @@ type Plan struct {
 	Shards []Shard
 	// Makespan is the largest load: the predicted time of the tests.
 	Makespan time.Duration
-	// Bound says how little time these workers could need.
+	// Bound is the least time that these workers could need.
 	Bound Bound
 	// Serial is the time of one worker of speed 1, fixtures included.
 	Serial time.Duration
@@ -68,7 +69,7 @@ type Plan struct {
 	Unknown int
 }
 
-// Balance is the mean load by the largest, 0 to 1: the share of the workers'
+// Balance returns the mean load by the largest, 0 to 1: the share of the workers'
 // time that is used.
 func (p Plan) Balance() float64 {
 	if p.Makespan <= 0 {

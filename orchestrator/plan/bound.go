@@ -19,8 +19,8 @@ type Bound struct {
 	Useful int
 }
 
-// String says what sets the bound, as a sentence for people when it is the
-// longest unit, and "" when more workers would help.
+// String returns a sentence for people if the longest unit sets the bound, and ""
+// if more workers would help.
 func (b Bound) String() string {
 	if b.Longest < b.Time || b.Unit == "" {
 		return ""
@@ -39,7 +39,7 @@ func Round(d time.Duration) time.Duration {
 	return d.Round(time.Microsecond)
 }
 
-// lowerBound needs everything else in the suite.
+// lowerBound returns the suite's bound. All other fields must be set before.
 func (s *suite) lowerBound() Bound {
 	var b Bound
 	for i := range s.blocks {
@@ -100,7 +100,7 @@ func (s *suite) speed(w int) float64 {
 	return s.speeds[w]
 }
 
-// scale is the time that d of work takes at a speed.
+// scale returns the time that d of work takes at a speed.
 func (s *suite) scale(d int64, speed float64) int64 {
 	if speed == 1 {
 		return d

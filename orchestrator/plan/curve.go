@@ -45,8 +45,8 @@ func point(p Plan, c Costs) Point {
 	return pt
 }
 
-// AutoWorkers is the largest number of workers, at most limit, whose last one
-// shortens the run by at least what it costs itself: the knee of the curve.
+// AutoWorkers returns the largest number of workers, at most limit, whose last
+// one shortens the run by at least what it costs itself: the knee of the curve.
 // The run is taken to need max(sum/N, longest) plus a batch.
 func AutoWorkers(tests []Test, p Params, c Costs, limit int) int {
 	p.Workers = 1
@@ -65,9 +65,9 @@ func AutoWorkers(tests []Test, p Params, c Costs, limit int) int {
 	return n
 }
 
-// ForTarget is the smallest number of workers, at most limit, that are
-// predicted to end within the target, with their plan. When there is none it
-// is the plan that comes nearest, and false; its Bound may say why.
+// ForTarget returns the plan for the smallest number of workers, at most limit,
+// that is predicted to end within the target. If there is none, it returns the
+// plan that comes nearest, and false; the plan's Bound may explain it.
 func ForTarget(tests []Test, p Params, c Costs, target time.Duration, limit int) (Plan, bool) {
 	var best Plan
 	var wall time.Duration

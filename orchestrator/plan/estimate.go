@@ -7,21 +7,21 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// DefaultEstimate is what every test is taken to need when none is known.
+// DefaultEstimate is the time of every test if no test's time is known.
 const DefaultEstimate = 100 * time.Millisecond
 
-// A Sample is what one past run of a test says about its time.
+// A Sample is the time that a test took in one past run.
 type Sample struct {
 	Setup, Call, Teardown time.Duration
-	// First says that the test was the first of its file on its worker, so
+	// First is true if the test was the first of its file on its worker, so
 	// that Setup holds the file's fixtures.
 	First bool
 }
 
 // Past is what is known before a run.
 type Past struct {
-	// Samples gives a test's samples, the oldest first; none for a test that
-	// never ran. Nil knows nothing.
+	// Samples returns a test's samples, the oldest first; none for a test that
+	// never ran. If it is nil, nothing is known of any test.
 	Samples func(worker.TestID) []Sample
 	// Fixtures is what opening a file on a worker costs, by file.
 	Fixtures map[string]time.Duration
@@ -32,11 +32,11 @@ type Past struct {
 
 // Estimate returns the tests with their Estimate, Known and Key set.
 //
-// A known test is expected to take the mean of what it took, each run weighing
-// half of all before it; its file's fixtures are left out, and what every test
-// takes besides is put on top. An unknown one is
-// expected to take the mean of its file, else of the suite, and is queued as if
-// it were among the longest of the suite: started early it cannot end last.
+// A known test's estimate is the weighted mean of its samples, in which the last
+// one weighs as much as all before it, without its file's fixtures and with
+// Past.PerTest on top. An unknown test's estimate is the mean of its file, else of
+// the suite; its Key is among the longest of the suite, so that it starts early
+// and cannot end last.
 func Estimate(tests []Test, past Past) []Test {
 	out := slices.Clone(tests)
 	var all mean
@@ -80,7 +80,7 @@ func Estimate(tests []Test, past Past) []Test {
 	return out
 }
 
-// smooth is the exponentially weighted mean of the test's samples, with a
+// smooth returns the exponentially weighted mean of the test's samples, with a
 // weight of max(1/2, 1/k) for the k-th.
 func smooth(past Past, t *Test) (time.Duration, bool) {
 	if past.Samples == nil {
@@ -111,7 +111,7 @@ type mean struct {
 func (m *mean) add(d time.Duration)  { m.sum += d; m.n++ }
 func (m *mean) value() time.Duration { return m.sum / time.Duration(m.n) }
 
-// quantile is the q-quantile of the times, which it sorts; 0 of none.
+// quantile returns the q-quantile of the times, which it sorts; 0 of none.
 func quantile(times []time.Duration, q float64) time.Duration {
 	if len(times) == 0 {
 		return 0

@@ -63,7 +63,7 @@ func (k *packing) best(a int, tries *int) exchange {
 	return best
 }
 
-// byWeight is the places of the worker's pieces, the lightest first.
+// byWeight returns the places of the worker's pieces, the lightest first.
 func (k *packing) byWeight(w int) []int {
 	places := make([]int, len(k.held[w]))
 	for p := range places {
@@ -75,7 +75,7 @@ func (k *packing) byWeight(w int) []int {
 	return places
 }
 
-// after is the larger of both loads once x is done.
+// after returns the larger of both loads once x is done.
 func (k *packing) after(a int, x exchange) int64 {
 	b := x.worker
 	out := k.held[a][x.out]
@@ -93,7 +93,7 @@ func (k *packing) after(a int, x exchange) int64 {
 	return max(la, lb)
 }
 
-// freed is what worker w saves without piece i.
+// freed returns what worker w saves without piece i.
 func (k *packing) freed(i int32, w int) int64 {
 	d := k.pieces[i].weight
 	if k.s.affine {
@@ -127,7 +127,7 @@ func fullest(load []int64) int {
 	return w
 }
 
-// idlest are the least loaded workers other than a.
+// idlest returns the least loaded workers other than a.
 func (k *packing) idlest(a int) []int {
 	ws := make([]int, 0, len(k.load))
 	for w := range k.load {

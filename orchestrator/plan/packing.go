@@ -43,9 +43,9 @@ func (s *suite) pack(grain float64) *packing {
 	return k
 }
 
-// cut cuts what may be heavier than the grain, in the suite's order, into
-// nearly equal parts. Tests that are not known are taken for long ones here:
-// those that are must not end up side by side.
+// cut cuts the blocks that may be heavier than the grain into nearly equal parts,
+// in the suite's order. It weighs by keys, in which unknown tests count as long
+// ones, so that those that are long do not end up side by side.
 func (s *suite) cut(grain float64) []piece {
 	mean := grain * float64(s.sum) / float64(s.workers)
 	pieces := make([]piece, 0, len(s.blocks))
@@ -73,7 +73,7 @@ func (s *suite) cut(grain float64) []piece {
 	return pieces
 }
 
-// nearest is the place in from..to where the sum of times is nearest to at.
+// nearest returns the place in from..to where the sum of times is nearest to at.
 func (s *suite) nearest(from, to int, at int64) int {
 	i := from + sort.Search(to-from, func(i int) bool { return s.keys[from+i] >= at })
 	if i > from && at-s.keys[i-1] <= s.keys[i]-at {
@@ -82,8 +82,8 @@ func (s *suite) nearest(from, to int, at int64) int {
 	return i
 }
 
-// longestFirst gives the longest piece to the worker that would be done with
-// it first, and so on.
+// longestFirst takes the pieces from the longest to the shortest, and gives each
+// one to the worker that would be done with it first.
 func (k *packing) longestFirst() {
 	order := make([]int32, len(k.pieces))
 	full := make([]int64, len(k.pieces))
@@ -125,7 +125,7 @@ func (k *packing) longestFirst() {
 
 func (k *packing) files(i int32) []int32 { return k.s.blocks[k.pieces[i].block].files }
 
-// cost is the time that piece i takes at worker w as things stand.
+// cost returns the time that piece i takes at worker w as things stand.
 func (k *packing) cost(i int32, w int) int64 {
 	d := k.pieces[i].weight
 	if k.s.affine {
@@ -144,7 +144,7 @@ func (k *packing) add(i int32, w int) {
 	k.open(i, w, 1)
 }
 
-// drop takes piece i, which is at place at of the worker's, away.
+// drop takes the piece at index at of the worker's pieces away from it.
 func (k *packing) drop(at, w int) {
 	h := k.held[w]
 	i := h[at]

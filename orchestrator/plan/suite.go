@@ -16,7 +16,7 @@ type suite struct {
 
 	tests  []Test
 	prefix []int64 // prefix[i] is the time of tests[:i], ns
-	keys   []int64 // the same of their keys: what they may take
+	keys   []int64 // keys[i] is the sum of the keys of tests[:i], ns
 	blocks []block
 
 	fixtures []int64 // by file number
@@ -147,8 +147,8 @@ func (s *suite) arrange(tests []Test, p Params) {
 	}
 }
 
-// number gives each test the number of its block, in the order in which blocks
-// first appear.
+// number returns the number of each test's block. Blocks are numbered in the order
+// in which they first appear.
 func number(tests []Test, split Split) []int32 {
 	type name struct {
 		group bool
@@ -183,7 +183,7 @@ func number(tests []Test, split Split) []int32 {
 		case split == ByTime && t.Group != "":
 			of[i] = lookup(name{true, t.Group})
 			continue
-		case split != ByTime && t.File == "": // it is in no file's company
+		case split != ByTime && t.File == "": // a test of no file is a block of its own
 			of[i] = lookup(name{false, "\x00" + string(t.ID)})
 		case split == ByDirectory:
 			of[i] = lookup(name{false, path.Dir(t.File)})

@@ -18,9 +18,9 @@ type Test struct {
 	Group string
 	// Index is the test's place in the suite's own order.
 	Index int
-	// Estimate is how long a worker is expected to have the test: its setup,
-	// call and teardown without the file's fixtures, and Past.PerTest. Known
-	// says that it comes from history.
+	// Estimate is the time that a worker should need for the test: its setup,
+	// call and teardown without the file's fixtures, and Past.PerTest. Known is
+	// true if it comes from history.
 	Estimate time.Duration
 	Known    bool
 	// Key orders the queues: the longest first. It is the estimate, but a
