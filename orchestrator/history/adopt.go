@@ -5,9 +5,9 @@ import (
 	"database/sql"
 )
 
-// Adopt gives a project what is known under ids that it had before: its suites
-// get the new name. Where a suite is known under both, as after runs of two
-// clones, each test, run and fact of the old one is taken that the new one does not have.
+// Adopt moves the suites that are recorded under earlier ids of a project to its
+// id. If a suite is recorded under both, as after runs of two clones, Adopt takes
+// the tests, runs and facts of the old one that the new one does not have.
 func (d *DB) Adopt(ctx context.Context, project string, before ...string) error {
 	for _, old := range before {
 		if old == project {
@@ -21,7 +21,7 @@ func (d *DB) Adopt(ctx context.Context, project string, before ...string) error 
 	return nil
 }
 
-// adopt renames what begins with a prefix.
+// adopt renames the suites whose names begin with a prefix.
 func adopt(ctx context.Context, db *sql.DB, to, from string) (err error) {
 	var known bool
 	if err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM suite WHERE substr(name, 1, length(?1)) = ?1)`, from).Scan(&known); err != nil || !known {

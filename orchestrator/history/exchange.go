@@ -48,8 +48,8 @@ type Timing struct {
 // maxSeconds is more than a test takes.
 const maxSeconds = 1e7
 
-// Parse reads timings. What is no time (negative, endless) is an error, as is
-// a file that is too large or of another format.
+// Parse reads timings. A negative or infinite time, a file over MaxImport and a
+// file of another format are errors.
 func Parse(format Format, r io.Reader) ([]Timing, error) {
 	limited := &io.LimitedReader{R: r, N: MaxImport + 1}
 	var list []Timing
@@ -142,7 +142,7 @@ func (p *splitPair) UnmarshalJSON(b []byte) error {
 	return errors.Join(json.Unmarshal(parts[0], &p.id), json.Unmarshal(parts[1], &p.seconds))
 }
 
-// peekByte is the first byte that is not white space.
+// peekByte returns the first byte that is not white space.
 func peekByte(in *bufio.Reader) (byte, error) {
 	for {
 		c, err := in.ReadByte()
@@ -155,7 +155,7 @@ func peekByte(in *bufio.Reader) (byte, error) {
 	}
 }
 
-// fileOf is the file of a pytest id.
+// fileOf returns the file of a pytest id.
 func fileOf(id string) string {
 	file, _, _ := strings.Cut(id, "::")
 	return file
@@ -217,10 +217,10 @@ func parseJSON(r io.Reader) ([]Timing, error) {
 	return doc.Tests, nil
 }
 
-// Import takes timings in (from Parse, or from JUnit files) as one more sample
-// of each test, as of now. It returns how many tests it took. Timings of whole
+// Import records timings (from Parse, or from JUnit files) as one more sample of
+// each test, dated now. It returns the number of tests. Timings of whole
 // files are spread evenly over the tests that the suite is known to have
-// there; those of unknown files are left out.
+// there; timings of unknown files are left out.
 func (d *DB) Import(ctx context.Context, suite string, list []Timing) (int, error) {
 	known, err := d.Samples(ctx, suite)
 	if err != nil {
@@ -273,7 +273,7 @@ func (d *DB) Export(ctx context.Context, suite string, format Format, w io.Write
 	return nil
 }
 
-// timings are the medians.
+// timings returns the medians.
 func timings(known Samples) []Timing {
 	var list []Timing
 	for id, samples := range known.Tests {

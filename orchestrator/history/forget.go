@@ -5,8 +5,8 @@ import (
 	"database/sql"
 )
 
-// Forget removes everything that is known of a suite. Forgetting what was
-// never known is no error.
+// Forget removes everything that is recorded of a suite. A suite that was never
+// recorded is no error.
 func (d *DB) Forget(ctx context.Context, suite string) error {
 	return d.do(ctx, "forget "+suite, func(db *sql.DB) (err error) {
 		tx, err := db.BeginTx(ctx, nil)

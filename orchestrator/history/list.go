@@ -27,7 +27,7 @@ type RunInfo struct {
 	Failed    int           `json:"failed"`
 }
 
-// Suites are the keys of all suites that were recorded, sorted.
+// Suites returns the keys of all suites that were recorded, sorted.
 func (d *DB) Suites(ctx context.Context) (names []string, err error) {
 	err = d.do(ctx, "list suites", func(db *sql.DB) error {
 		names = nil
@@ -41,7 +41,7 @@ func (d *DB) Suites(ctx context.Context) (names []string, err error) {
 	return names, err
 }
 
-// Runs are the last n runs of a suite, newest first; n below 1 is all.
+// Runs returns the last n runs of a suite, newest first; n below 1 is all.
 func (d *DB) Runs(ctx context.Context, suite string, n int) (runs []RunInfo, err error) {
 	if n < 1 {
 		n = math.MaxInt32
@@ -69,8 +69,8 @@ type Record struct {
 	In RunInfo
 }
 
-// Show is what is known of one test, oldest first. A test that is not known
-// is an ErrUnknownTest.
+// Show returns a test's file and its samples, oldest first. A test that never ran
+// is ErrUnknownTest.
 func (d *DB) Show(ctx context.Context, suite string, id worker.TestID) (file string, records []Record, err error) {
 	runs, err := d.Runs(ctx, suite, 0)
 	if err != nil {
@@ -110,7 +110,7 @@ func (d *DB) Show(ctx context.Context, suite string, id worker.TestID) (file str
 	return file, records, err
 }
 
-// ErrUnknownTest says that a test never ran.
+// ErrUnknownTest means that a test never ran.
 var ErrUnknownTest = errors.New("no such test in the history")
 
 // A Summary is a test in few numbers.
@@ -124,7 +124,7 @@ type Summary struct {
 	Last    worker.Outcome
 }
 
-// Slowest are the n tests with the longest median, longest first; n below 1
+// Slowest returns the n tests with the longest median, longest first; n below 1
 // is all. Skipped attempts say nothing about a test's time.
 func (d *DB) Slowest(ctx context.Context, suite string, n int) ([]Summary, error) {
 	var all []Summary

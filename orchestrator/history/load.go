@@ -14,8 +14,8 @@ import (
 // one half, older ones weigh less than a hundredth.
 const Window = 8
 
-// Samples is what is known of a suite's durations. A suite that never ran
-// has none, which is no error; the maps are never nil.
+// Samples returns the recorded durations of a suite. For a suite that never ran
+// they are empty, which is no error; the maps are never nil.
 func (d *DB) Samples(ctx context.Context, suite string) (s Samples, err error) {
 	err = d.do(ctx, "read samples", func(db *sql.DB) error {
 		s, err = d.samples(ctx, db, suite)
@@ -125,8 +125,8 @@ func (f *setup) fixture() Fixture {
 	}
 }
 
-// Inventory is the list of tests that the last run with this selection
-// discovered: a hint, not the truth. nil when there was none.
+// Inventory returns the list of tests that the last run with this selection
+// discovered: a hint, not the truth. It returns nil if there was no such run.
 func (d *DB) Inventory(ctx context.Context, suite, selection string) (files []File, err error) {
 	err = d.do(ctx, "read the list of tests", func(db *sql.DB) error {
 		var text string
@@ -168,7 +168,7 @@ func remember(ctx context.Context, tx *sql.Tx, suite int64, key, value string) e
 	return err
 }
 
-// Recall is what was remembered last; false when nothing was.
+// Recall returns the value that Remember was last given for a key; false if none.
 func (d *DB) Recall(ctx context.Context, suite, key string) (value string, ok bool, err error) {
 	err = d.do(ctx, "recall "+key, func(db *sql.DB) error {
 		err := db.QueryRowContext(ctx, `SELECT value FROM fact

@@ -18,7 +18,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// ErrNewer says that the database belongs to a later version of shardyard.
+// ErrNewer means that the database belongs to a later version of shardyard.
 var ErrNewer = errors.New("it was written by a newer shardyard")
 
 // DB is an open history. It may be used concurrently, also by several
@@ -33,10 +33,10 @@ type DB struct {
 	set []string
 }
 
-// Open opens the history at path, and makes it, with its directory, when
-// there is none. A file that is broken is set aside, under a name with the
-// time, with a warning to the logger (see SetAside). A disk that cannot be
-// written, and a history of a newer version (ErrNewer), are errors.
+// Open opens the history at path. It makes the file and its directory if they do
+// not exist. It renames a broken file, with a warning to the logger, and begins a
+// new one (see SetAside). A disk that cannot be written, and a history of a newer
+// version (ErrNewer), are errors.
 func Open(ctx context.Context, path string, logger hclog.Logger) (*DB, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -69,14 +69,14 @@ func (d *DB) Close() error {
 	return d.db.Close()
 }
 
-// SetAside lists the files that were found broken and renamed, in order.
+// SetAside returns the new paths of the broken files that were renamed, in order.
 func (d *DB) SetAside() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return append([]string(nil), d.set...)
 }
 
-// patience is how long others may hold the database.
+// patience is how long to wait for others who hold the database.
 const patience = 15 * time.Second
 
 // connect opens the file and brings it to the newest version. SQLite waits for
@@ -194,7 +194,7 @@ func rename(path string, now time.Time) (string, error) {
 	return aside, os.Rename(path, aside)
 }
 
-// broken says that the file itself is at fault.
+// broken reports whether the file itself is at fault.
 func broken(err error) bool {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
@@ -204,13 +204,13 @@ func broken(err error) bool {
 	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
 }
 
-// busy says that another process holds the database.
+// busy reports whether another process holds the database.
 func busy(err error) bool {
 	var e *sqlite.Error
 	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
-// explain says what to do about an error of SQLite's.
+// explain adds to an error of SQLite's what to do about it.
 func explain(err error) error {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {

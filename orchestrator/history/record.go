@@ -135,7 +135,7 @@ func (r *recording) known() (map[worker.TestID]known, error) {
 	return tests, err
 }
 
-// samples adds the attempts to what is known of each test.
+// samples adds the attempts to the samples of their tests.
 func (r *recording) samples() error {
 	tests, err := r.known()
 	if err != nil {
@@ -159,7 +159,7 @@ func (r *recording) samples() error {
 	return upsert(r.ctx, r.tx, rows)
 }
 
-// row is what the table test holds of a test after its attempts.
+// row returns the row of a test in the table test, its attempts included.
 func (r *recording) row(name worker.TestID, attempts []Attempt, k known) []any {
 	var more []Sample
 	for _, a := range attempts {
@@ -227,7 +227,8 @@ func upsertQuery(rows int) string {
 			call_us = excluded.call_us, samples = excluded.samples`
 }
 
-// speeds compares each host's attempts with what the tests took before.
+// speeds records each host's speed: the time that the tests took before this run,
+// divided by the time that they took there now.
 func (r *recording) speeds(tests map[worker.TestID]known) error {
 	expected, actual := map[string]time.Duration{}, map[string]time.Duration{}
 	for _, a := range r.run.Attempts {
@@ -270,7 +271,7 @@ func (r *recording) inventory() error {
 	return err
 }
 
-// retain removes what is too old.
+// retain removes the runs, tests and inventories that are too old to keep.
 func (r *recording) retain() error {
 	old := r.now.Add(-KeepRuns).UnixMilli()
 	for _, s := range []struct {

@@ -11,7 +11,7 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// errSample says that a column of samples is not what this package writes.
+// errSample means that a column of samples is not what this package writes.
 var errSample = errors.New("samples cannot be read")
 
 // appendSample adds one sample, as a JSON array.

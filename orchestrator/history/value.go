@@ -43,14 +43,15 @@ type Attempt struct {
 	Call    time.Duration
 	// Teardown includes fixtures of wider scope that ended with this test.
 	Teardown time.Duration
-	// First says that no test of this file ran on this worker before, so that
+	// First is true if no test of this file ran on this worker before, so that
 	// Setup holds the file's fixtures.
 	First bool
-	// Tentative attempts were evidence, not a verdict.
+	// Tentative attempts failed on a worker that collects lazily, and were run
+	// again elsewhere: evidence, no verdict.
 	Tentative bool
 }
 
-// A Sample is what one attempt said about its test.
+// A Sample is the outcome and the times of one attempt at a test.
 type Sample struct {
 	Run                   int64 // the run's number in this database; grows with time
 	Worker                int
@@ -65,7 +66,7 @@ type Sample struct {
 // Total is setup, call and teardown.
 func (s Sample) Total() time.Duration { return s.Setup + s.Call + s.Teardown }
 
-// Samples is what estimates are made of.
+// Samples are the recorded times that estimates are made of.
 type Samples struct {
 	// Tests has the last samples of each test, oldest first, at most Window.
 	Tests map[worker.TestID][]Sample
@@ -73,7 +74,7 @@ type Samples struct {
 	Files map[string]Fixture
 	// Hosts has each host's speed: estimated / actual time, 1 is as expected.
 	Hosts map[string]float64
-	// PerTest is the last run's that knew it; 0 when none did.
+	// PerTest is the newest Run.PerTest that is known; 0 for none.
 	PerTest time.Duration
 }
 
@@ -86,7 +87,7 @@ type Fixture struct {
 	Teardown time.Duration // median teardown
 }
 
-// Cost is what opening the file on one more worker costs; never negative.
+// Cost returns what opening the file on one more worker costs; never negative.
 func (f Fixture) Cost() time.Duration {
 	if f.FirstN == 0 || f.OtherN == 0 {
 		return 0
