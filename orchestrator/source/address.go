@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// address is a remote's address without what may differ between clones of one
-// repository: the scheme, the user, a default port, the host's case, ".git"
+// address returns a remote's address without what may differ between clones of
+// one repository: the scheme, the user, a default port, the host's case, ".git"
 // and slashes at the end. A repository on this machine is its path; a relative
 // one is meant from root.
 //
@@ -32,8 +32,8 @@ func address(remote, root string) string {
 	return localPath(remote, root)
 }
 
-// host is a server's name. SSH's port says nothing of the server: the same one
-// serves the same repositories by HTTP.
+// host returns a server's name. SSH's port says nothing of the server: the same
+// one serves the same repositories by HTTP.
 func host(u *url.URL) string {
 	name, port := strings.ToLower(u.Hostname()), u.Port()
 	scheme := strings.ToLower(u.Scheme)

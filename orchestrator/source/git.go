@@ -15,7 +15,7 @@ import (
 // git runs the git binary in a directory.
 type git string
 
-// errNoRepository says that a directory is in no repository.
+// errNoRepository means that a directory is in no repository.
 var errNoRepository = errors.New("not a git repository")
 
 // output runs git and returns what it printed.
@@ -54,8 +54,8 @@ var local = map[string]bool{
 	"GIT_PREFIX": true, "GIT_SHALLOW_FILE": true, "GIT_COMMON_DIR": true, "GIT_INTERNAL_SUPER_PREFIX": true, "GIT_NAMESPACE": true,
 }
 
-// environ is our environment with git's answers made predictable: English, no
-// prompts, and no refreshing of the user's index.
+// environ returns our environment with git's answers made predictable: English,
+// no prompts, and no refreshing of the user's index.
 func environ() []string {
 	env := []string{"LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0"}
 	for _, kv := range os.Environ() {
@@ -67,7 +67,7 @@ func environ() []string {
 	return env
 }
 
-// explain turns git's message into one that says what to do.
+// explain returns an error for git's message that names what to do about it.
 func (g git) explain(args []string, message string, err error) error {
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
@@ -85,7 +85,7 @@ func (g git) explain(args []string, message string, err error) error {
 	return fmt.Errorf("git %s in %s: %s", args[0], g, first)
 }
 
-// top is the nearest directory upwards with a .git, found without git.
+// top returns the nearest directory upwards with a .git, found without git.
 func (g git) top() string {
 	for dir := string(g); ; dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil || filepath.Dir(dir) == dir {

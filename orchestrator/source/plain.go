@@ -17,7 +17,8 @@ import (
 // .dockerignore.
 const IgnoreFile = ".shardyardignore"
 
-// caches are left out of a snapshot outside git, wherever they are.
+// caches are the names of directories that a snapshot outside git leaves out,
+// wherever they are.
 var caches = map[string]bool{
 	".git": true, ".hg": true, ".svn": true, ".jj": true,
 	"__pycache__": true, ".pytest_cache": true, ".mypy_cache": true, ".ruff_cache": true, ".hypothesis": true,
@@ -25,7 +26,7 @@ var caches = map[string]bool{
 	".shardyard": true, ".coverage": true, "htmlcov": true, ".DS_Store": true,
 }
 
-// plain takes a directory that is in no repository.
+// plain takes a snapshot of a directory that is in no repository.
 func plain(ctx context.Context, dir string, o Options) (*Source, error) {
 	ignored, err := ignoreFile(dir)
 	if err != nil {
@@ -72,8 +73,8 @@ func plain(ctx context.Context, dir string, o Options) (*Source, error) {
 	return s, nil
 }
 
-// walk visits dir. enter says whether an entry is wanted (and a directory gone
-// into); visit gets files, links and empty directories.
+// walk visits the entries of dir. enter reports whether to take an entry, or to go
+// into a directory; visit gets the files, links and empty directories.
 func walk(ctx context.Context, dir string, enter func(string, fs.DirEntry) (bool, error), visit func(string) error) error {
 	var into func(rel string) error
 	into = func(rel string) error {
@@ -190,8 +191,8 @@ func include(ctx context.Context, root, sub string, patterns []string) ([]string
 	return found, nil
 }
 
-// fixed is the part of a pattern before its first element with a wildcard, and
-// whether that is all of it.
+// fixed returns the part of a pattern before its first element with a wildcard,
+// and whether that is all of it.
 func fixed(pattern string) (string, bool) {
 	clean := filepath.ToSlash(filepath.Clean(pattern))
 	elements := strings.Split(clean, "/")

@@ -11,12 +11,12 @@ import (
 	"strings"
 )
 
-// A Project says which project a checkout is of, wherever it lies: two clones,
-// two worktrees and a moved checkout of one project share what is kept of it.
+// A Project identifies the project of a checkout, wherever the checkout lies: two
+// clones, two worktrees and a moved checkout share one history, cache and runs.
 type Project struct {
-	// ID is what the config calls it; else the address of the repository's
-	// remote, without what may differ between clones; else the path. A project
-	// below the repository's root has its directory behind "//".
+	// ID is the id that the config gives; else the address of the repository's
+	// remote, without the parts that may differ between clones; else the path. A
+	// project below the repository's root has its directory behind "//".
 	ID string
 	// Before are other ids under which things of this checkout may be kept:
 	// its path, which was the id until it had a remote or a name.
@@ -59,10 +59,10 @@ func join(root, below string) string {
 	return root + "//" + below
 }
 
-// Hash is the id as one path element: for directories, labels and locks.
+// Hash returns the id as one path element: for directories, labels and locks.
 func (p Project) Hash() string { return hashID(p.ID) }
 
-// HashesBefore are the hashes of the ids before.
+// HashesBefore returns the hashes of the ids in Before.
 func (p Project) HashesBefore() []string {
 	var hashes []string
 	for _, id := range p.Before {
@@ -76,11 +76,11 @@ func hashID(id string) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// Name is how people call it: the last part of its id.
+// Name returns how people call it: the last part of its id.
 func (p Project) Name() string { return path.Base(filepath.ToSlash(p.ID)) }
 
-// remote is the address of the remote that a clone comes from: origin, or the
-// only one, or the first by name. "" where there is none.
+// remote returns the address of the remote that a clone comes from: origin, or
+// the only one, or the first by name. "" where there is none.
 func (g git) remote(ctx context.Context) string {
 	out, err := g.output(ctx, "config", "--null", "--get-regexp", `^remote\..*\.url$`)
 	if err != nil {

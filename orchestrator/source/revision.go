@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// A RevisionError says that there is no such commit.
+// A RevisionError reports that there is no such commit.
 type RevisionError struct{ Rev, Why string }
 
 func (e *RevisionError) Error() string { return fmt.Sprintf("--rev %s %s", e.Rev, e.Why) }
@@ -52,7 +52,7 @@ func (r *repository) revision(ctx context.Context, dir string, o Options) (_ *So
 	return s, s.finish(ctx, r, o)
 }
 
-// resolve is the commit that a revision names.
+// resolve returns the commit that a revision names.
 func (r *repository) resolve(ctx context.Context, rev string) (string, error) {
 	out, err := r.output(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
 	switch {
@@ -66,7 +66,7 @@ func (r *repository) resolve(ctx context.Context, rev string) (string, error) {
 	return "", &RevisionError{rev, "names no commit of this repository: git fetch may bring it"}
 }
 
-// tree is where a commit is checked out.
+// tree returns where a commit is checked out.
 func (s *Source) tree() string { return filepath.Join(s.temp, "tree") }
 
 // checkout writes one commit of one repository below prefix, with an index of
@@ -120,12 +120,12 @@ func (s *Source) submodule(ctx context.Context, parent git, prefix, name, commit
 	return s.checkout(ctx, git(dir), full, commit)
 }
 
-// absent is the note on a submodule that is not checked out.
+// absent returns the note on a submodule that is not checked out.
 func absent(name string) string {
 	return fmt.Sprintf("submodule %s is not checked out, so it is left out: git submodule update --init %s", name, name)
 }
 
-// has says whether a directory is in the tree.
+// has reports whether a directory is in the tree.
 func (s *Source) has(dir string) bool {
 	for _, f := range s.Files {
 		if strings.HasPrefix(f.Path, dir+"/") {

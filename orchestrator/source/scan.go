@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// scan reads the files of a working tree in parallel. What is no longer there
-// was deleted, and is left out; so are sockets, pipes and devices.
+// scan reads the files of a working tree in parallel. It leaves out files that
+// were deleted meanwhile, sockets, pipes and devices.
 func scan(ctx context.Context, root string, paths []string) ([]File, error) {
 	files := make([]File, len(paths))
 	group, ctx := errgroup.WithContext(ctx)
@@ -54,7 +54,8 @@ func scan(ctx context.Context, root string, paths []string) ([]File, error) {
 	return kept, nil
 }
 
-// stat makes the manifest entry of one file. Without a body there is none.
+// stat returns the manifest entry of one file. Its body is nil if the file does
+// not belong to the tree: it is gone, or is a socket, a pipe or a device.
 func stat(root, name string, buffer []byte) (File, error) {
 	full := filepath.Join(root, filepath.FromSlash(name))
 	info, err := os.Lstat(full)
@@ -103,7 +104,8 @@ func mode(m fs.FileMode) fs.FileMode {
 	return 0o644
 }
 
-// gone says that a path does not exist, also because a parent is now a file.
+// gone reports whether a path does not exist, also because a parent is now a
+// file.
 func gone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }

@@ -94,7 +94,7 @@ func locate(ctx context.Context, dir string) (*repository, error) {
 	return r, r.head(ctx)
 }
 
-// ignores says whether the repository ignores dir.
+// ignores reports whether the repository ignores dir.
 func (g git) ignores(ctx context.Context, dir string) (bool, error) {
 	cmd := g.command(ctx, "check-ignore", "-q", dir)
 	err := cmd.Run()
@@ -124,7 +124,7 @@ func (r *repository) head(ctx context.Context) error {
 	return ctx.Err() // a repository without commits
 }
 
-// below is a directory's path below the root, with slashes, "" for the root.
+// below returns a directory's path below the root, with slashes, "" for the root.
 func below(root, dir string) (string, error) {
 	rel, err := filepath.Rel(root, dir)
 	if err != nil {

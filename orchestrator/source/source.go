@@ -45,16 +45,16 @@ type Source struct {
 	Sub string
 	// Files are sorted by path.
 	Files []File
-	// Git says that the tree was taken from a repository.
+	// Git is true if the tree was taken from a repository.
 	Git bool
 	// Commit is the full id of the commit checked out or asked for; "" outside
 	// git and before the first commit.
 	Commit string
 	// Branch is "" outside git and on a detached head.
 	Branch string
-	// Dirty says that the tree differs from Commit.
+	// Dirty is true if the tree differs from Commit.
 	Dirty bool
-	// Notes are for the user: what was left out, and why.
+	// Notes tell the user which files were left out, and why.
 	Notes []string
 
 	tempIn  string // where temp is made
@@ -80,7 +80,7 @@ type File struct {
 	body body
 }
 
-// A body gives a file's content.
+// A body is the source of a file's content.
 type body interface {
 	open(ctx context.Context) (io.ReadCloser, error)
 }
@@ -104,7 +104,7 @@ func (m memory) open(context.Context) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(m)), nil
 }
 
-// String says what was taken, for a person: "main 1a2b3c4d5e with changes, 512 files, 3.1 MB".
+// String describes the snapshot for a person: "main 1a2b3c4d5e with changes, 512 files, 3.1 MB".
 func (s *Source) String() string {
 	var parts []string
 	if s.Branch != "" {
@@ -127,7 +127,7 @@ func (s *Source) String() string {
 	return strings.Join(parts, " ") + ", " + files
 }
 
-// Read gives the content of files by their paths relative to the project's
+// Read returns the content of files by their paths relative to the project's
 // directory. A name may be a glob pattern (path.Match). A name that matches no
 // file is an error.
 func (s *Source) Read(ctx context.Context, names []string) (map[string][]byte, error) {
@@ -160,8 +160,8 @@ func (s *Source) Read(ctx context.Context, names []string) (map[string][]byte, e
 	return found, nil
 }
 
-// Hash is the SHA-256, in hexadecimal, of a regular file's content; false when
-// there is none of this name, a path relative to the project's directory.
+// Hash returns the SHA-256, in hexadecimal, of a regular file's content; false
+// when there is none of this name, a path relative to the project's directory.
 func (s *Source) Hash(name string) (string, bool) {
 	p := path.Join(s.Sub, name)
 	i := sort.Search(len(s.Files), func(i int) bool { return s.Files[i].Path >= p })
@@ -171,7 +171,7 @@ func (s *Source) Hash(name string) (string, bool) {
 	return hex.EncodeToString(s.Files[i].Hash[:]), true
 }
 
-// relative is a path below the project's directory.
+// relative returns a path below the project's directory.
 func (s *Source) relative(p string) (string, bool) {
 	if s.Sub == "" {
 		return p, true
@@ -204,7 +204,7 @@ func (s *Source) content(ctx context.Context, f *File) ([]byte, error) {
 	return data, nil
 }
 
-// finish adds what was asked for beside the files, and identifies the tree.
+// finish adds the .git that the options ask for, and identifies the tree.
 func (s *Source) finish(ctx context.Context, r *repository, o Options) error {
 	if o.Git {
 		if err := s.addGit(ctx, r, o.Rev); err != nil {

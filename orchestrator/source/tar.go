@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// ErrChanged says that a file changed between the snapshot and its reading.
+// ErrChanged means that a file changed between the snapshot and its reading.
 var ErrChanged = errors.New("changed while the snapshot was being taken")
 
 func changed(name string) error {

@@ -39,7 +39,7 @@ func (s *Source) addGit(ctx context.Context, r *repository, rev string) error {
 	return nil
 }
 
-// mini is the making of a small .git.
+// mini builds a small .git.
 type mini struct {
 	*repository
 	source *Source
@@ -51,7 +51,7 @@ type mini struct {
 	says   [][]byte // what identifies it: packs may differ for the same content
 }
 
-// digest identifies the .git by what it says.
+// digest returns a hash of the facts that identify the .git, in says.
 func (m *mini) digest() string {
 	h := sha256.New()
 	for _, part := range m.says {
@@ -68,7 +68,8 @@ func (m *mini) add(name, content string) {
 	m.says = append(m.says, []byte(name), []byte(content))
 }
 
-// config says what kind of repository it is, and how line ends are converted.
+// config writes the .git's config: the kind of repository, and how line ends are
+// converted.
 func (m *mini) config(ctx context.Context) error {
 	format, err := m.output(ctx, "rev-parse", "--show-object-format")
 	if err != nil {
@@ -89,7 +90,7 @@ func (m *mini) config(ctx context.Context) error {
 	return nil
 }
 
-// head says what is checked out, and which tags it can reach.
+// head writes the commit or branch that is checked out, and the tags that it reaches.
 func (m *mini) head(ctx context.Context) error {
 	m.files = append(m.files, File{Path: ".git/refs", Mode: fs.ModeDir | 0o755, body: memory(nil)})
 	branch := m.branch
@@ -133,8 +134,8 @@ func (m *mini) head(ctx context.Context) error {
 
 func after(ref string) string { _, name, _ := strings.Cut(ref, " "); return name }
 
-// index is made anew from what is staged, so that a change that is only staged
-// is still one.
+// index writes a new index with the staged contents, so that a change that is
+// staged and not committed is still one.
 func (m *mini) index(ctx context.Context) error {
 	file := filepath.Join(m.source.temp, "index")
 	env := []string{"GIT_INDEX_FILE=" + file}
@@ -182,8 +183,8 @@ func (m *mini) index(ctx context.Context) error {
 // git knows it without having it.
 const emptyBlob = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 
-// gitlink gives the commit that a submodule has checked out: its own
-// repository is not in the tree, and would say so itself.
+// gitlink returns the commit that a submodule has checked out. The tree does not
+// hold the submodule's own repository, which git would ask.
 func (m *mini) gitlink(ctx context.Context, name, info string) string {
 	dir := filepath.Join(m.root, filepath.FromSlash(name))
 	if _, err := os.Lstat(filepath.Join(dir, ".git")); err != nil {
@@ -196,7 +197,8 @@ func (m *mini) gitlink(ctx context.Context, name, info string) string {
 	return "160000 " + strings.TrimSpace(string(out)) + " 0"
 }
 
-// excludes keeps what git ignores ignored, also what only this machine says.
+// excludes writes the ignore patterns and attributes that stand outside the tree:
+// this user's, then the repository's own.
 func (m *mini) excludes(ctx context.Context) error {
 	for _, rule := range []struct{ config, fallback, into string }{
 		{"core.excludesFile", "git/ignore", "info/exclude"},
@@ -217,7 +219,7 @@ func (m *mini) excludes(ctx context.Context) error {
 	return nil
 }
 
-// personal is the user's own file for all repositories.
+// personal returns the user's own file for all repositories.
 func (m *mini) personal(ctx context.Context, config, fallback string) string {
 	if out, err := m.output(ctx, "config", "--type=path", "--get", config); err == nil {
 		return strings.TrimSpace(string(out))
@@ -237,9 +239,9 @@ func (m *mini) personal(ctx context.Context, config, fallback string) string {
 // --simplify-by-decoration), and in long histories they are most of the objects.
 const treesUpTo = 10_000
 
-// objects packs the commits, the tags, the trees and files of HEAD, and what is
-// staged. Older files are missing, and in a long history the older trees: git
-// needs neither to describe a commit.
+// objects packs the commits, the tags, the trees and files of HEAD, and the staged
+// files. It leaves out older files, and in a long history older trees: git needs
+// neither to describe a commit.
 func (m *mini) objects(ctx context.Context) error {
 	if m.commit == "" {
 		m.files = append(m.files, File{Path: ".git/objects", Mode: fs.ModeDir | 0o755, body: memory(nil)})

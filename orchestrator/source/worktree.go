@@ -43,7 +43,7 @@ func (r *repository) worktree(ctx context.Context, dir string, o Options) (*Sour
 	return s, s.finish(ctx, r, o)
 }
 
-// dirty says whether the working tree differs from the commit. Untracked files
+// dirty reports whether the working tree differs from the commit. Untracked files
 // count: the commit alone does not give this tree.
 func (r *repository) dirty(ctx context.Context) (bool, error) {
 	out, err := r.output(ctx, "status", "--porcelain", "-z", "--untracked-files=normal")
@@ -56,7 +56,7 @@ type listing struct {
 	notes []string
 }
 
-// list gives a repository's tracked files, and untracked ones that it does not
+// list returns a repository's tracked files, and untracked ones that it does not
 // ignore. It goes on into submodules and into repositories that are nested
 // without being submodules. Files deleted from the working tree may be listed.
 func list(ctx context.Context, root, prefix string) (listing, error) {
@@ -121,7 +121,7 @@ func unique(lists ...[]string) []string {
 	return all
 }
 
-// ours says that a path is the result of a run.
+// ours reports whether a path belongs to the results of a shardyard run.
 func ours(p string) bool {
 	return strings.HasPrefix(p, ".shardyard/runs/") || strings.Contains(p, "/.shardyard/runs/")
 }
