@@ -246,7 +246,7 @@ func (f *simulateFlags) disturb(s simulate.Suite) simulate.Suite {
 
 func (f *simulateFlags) world(s simulate.Suite, past plan.Past, workers int) simulate.World {
 	w := simulate.World{
-		Workers: workers, Speeds: []float64{f.slowHost}, Told: !f.slowUnknown, Fixtures: past.Fixtures,
+		Workers: workers, Speeds: []float64{f.slowHost}, SpeedsKnown: !f.slowUnknown, Fixtures: past.Fixtures,
 		PerTest: cmp.Or(f.perTest, past.PerTest),
 		Batch:   f.batch, Start: f.start, Stagger: f.stagger, Lazy: f.failing > 0,
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// clock is the events to come, in order of time, then of arrival.
+// clock holds the coming events, in order of time, then of arrival.
 type clock struct {
 	events []event
 	seq    int
@@ -23,7 +23,7 @@ func (c *clock) after(d time.Duration, do func()) {
 	heap.Push(c, event{c.now + d, c.seq, do})
 }
 
-// run lets time pass until nothing is to come.
+// run lets time pass until no event is left.
 func (c *clock) run() {
 	for len(c.events) > 0 {
 		e := heap.Pop(c).(event)

@@ -21,11 +21,11 @@ type Durations map[string]float64
 type History struct {
 	Name   string
 	Newest Durations
-	// Runs are earlier ones, the oldest first; none when only the newest is known.
+	// Runs are the earlier runs, the oldest first; none if only the newest is known.
 	Runs []Durations
 }
 
-// tests are the durations as a suite, in the order of ids. The file is what
+// tests returns the durations as a suite, in the order of ids. The file is what
 // stands before the first "::".
 func (d Durations) tests() []plan.Test {
 	out := make([]plan.Test, 0, len(d))
@@ -38,7 +38,7 @@ func (d Durations) tests() []plan.Test {
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// Known is the suite with every time known exactly.
+// Known returns the suite with every time known exactly.
 func Known(name string, d Durations) Suite {
 	tests := d.tests()
 	for i := range tests {
@@ -47,7 +47,7 @@ func Known(name string, d Durations) Suite {
 	return Exact(name, tests)
 }
 
-// Replays are the runs of the history, each planned from the ones before it.
+// Replays returns the runs of the history, each planned from the ones before it.
 func (h History) Replays() []Suite {
 	var out []Suite
 	for k := 1; k < len(h.Runs); k++ {
@@ -58,7 +58,7 @@ func (h History) Replays() []Suite {
 	return out
 }
 
-// after is the suite of one run with what the earlier ones tell.
+// after returns the suite of one run, with estimates from the runs before it.
 func (h History) after(past []Durations, now Durations) Suite {
 	samples := func(id worker.TestID) []plan.Sample {
 		var out []plan.Sample
@@ -83,8 +83,8 @@ func (h History) after(past []Durations, now Durations) Suite {
 	return s
 }
 
-// Noisy is the suite with every test taking what is expected times a
-// log-normal factor of mean 1.
+// Noisy returns the suite with every test taking its estimate times a log-normal
+// factor of mean 1.
 func Noisy(s Suite, sigma float64, r *rand.Rand) Suite {
 	s.Actual = slices.Clone(s.Actual)
 	for i, d := range s.Actual {
@@ -93,7 +93,7 @@ func Noisy(s Suite, sigma float64, r *rand.Rand) Suite {
 	return s
 }
 
-// Forgetful is the suite with a share of the tests unknown.
+// Forgetful returns the suite with a share of the tests unknown.
 func Forgetful(s Suite, share float64, r *rand.Rand) Suite {
 	forgotten := map[worker.TestID]bool{}
 	s.Last = slices.Clone(s.Last)
@@ -114,8 +114,8 @@ func Forgetful(s Suite, share float64, r *rand.Rand) Suite {
 	return s
 }
 
-// Replayed is the last run of each test, planned from the ones before it; from
-// that run itself where there was only one.
+// Replayed returns the last run of each test, planned from the ones before it;
+// from that run itself where there was only one.
 func Replayed(name string, tests []plan.Test, past plan.Past) Suite {
 	before := func(id worker.TestID) []plan.Sample {
 		all := past.Samples(id)
@@ -138,7 +138,7 @@ func Replayed(name string, tests []plan.Test, past plan.Past) Suite {
 	return s
 }
 
-// Failing is the suite with a share of the tests failing.
+// Failing returns the suite with a share of the tests failing.
 func Failing(s Suite, share float64, r *rand.Rand) Suite {
 	s.Fails = map[int]bool{}
 	for i := range s.Tests {

@@ -28,29 +28,29 @@ var OursAtomic = Policy{"shardyard, batches", "orchestrator/plan, orchestrator/d
 	return dispatched(s, w, dispatch.Config{Runner: dispatch.Atomic})
 }}
 
-// OursStatic is the plan as it was made.
+// OursStatic is the plan alone, without a dispatcher.
 var OursStatic = Policy{"shardyard, static", "orchestrator/plan", func(s Suite, w World) Result {
 	return dispatched(s, w, dispatch.Config{Static: true})
 }}
 
-// Clairvoyant is our plan made with the times that the tests will take: what
-// could be had at best, for comparison.
-var Clairvoyant = Policy{"perfect knowledge", "orchestrator/plan, told the actual times", func(s Suite, w World) Result {
+// Clairvoyant is our plan made with the times that the tests will take: the best
+// that estimates could give, for comparison.
+var Clairvoyant = Policy{"perfect knowledge", "orchestrator/plan, given the actual times", func(s Suite, w World) Result {
 	tests := slices.Clone(s.Tests)
 	for i := range tests {
 		tests[i].Estimate, tests[i].Key, tests[i].Known = s.Actual[i], 0, true
 	}
 	s.Tests = tests
-	w.Told = true
+	w.SpeedsKnown = true
 	return dispatched(s, w, dispatch.Config{})
 }}
 
 // OursPatient is ours with as many exact workers as there were at the start.
-var OursPatient = Policy{"shardyard, one confirms", "orchestrator/dispatch, told that a worker costs a day", func(s Suite, w World) Result {
+var OursPatient = Policy{"shardyard, one confirms", "orchestrator/dispatch, with a worker costing a day", func(s Suite, w World) Result {
 	return dispatched(s, w, dispatch.Config{StartCost: 24 * time.Hour})
 }}
 
-// fleet is simulated workers under the production dispatcher.
+// fleet runs simulated workers under the production dispatcher.
 type fleet struct {
 	clock   clock
 	suite   *Suite
@@ -62,7 +62,7 @@ type fleet struct {
 	end     time.Duration
 }
 
-// hand is a worker with what it was handed.
+// hand is a worker with the tests that it was handed.
 type hand struct {
 	*machine
 	queue []leased
@@ -78,7 +78,7 @@ type leased struct {
 
 func dispatched(s Suite, w World, cfg dispatch.Config) Result {
 	cfg.Workers, cfg.Fixtures, cfg.PerTest, cfg.Split = w.Workers, w.Fixtures, w.PerTest, w.Split
-	s.Tests = told(s.Tests, w.PerTest)
+	s.Tests = withPerTest(s.Tests, w.PerTest)
 	if cfg.StartCost == 0 {
 		cfg.StartCost = w.Start
 	}
@@ -91,7 +91,7 @@ func dispatched(s Suite, w World, cfg dispatch.Config) Result {
 	hosts := make([]string, w.Workers)
 	for i := range hosts {
 		hosts[i] = fmt.Sprintf("host-%g", w.speed(i))
-		if w.Told {
+		if w.SpeedsKnown {
 			cfg.Speeds[hosts[i]] = w.speed(i)
 		}
 	}
@@ -126,9 +126,9 @@ func dispatched(s Suite, w World, cfg dispatch.Config) Result {
 	return result(f.machines(), f.end)
 }
 
-// told are the tests with the estimates that a planner makes who knows what
-// every test takes besides its times.
-func told(tests []plan.Test, perTest time.Duration) []plan.Test {
+// withPerTest returns the tests with perTest added to every estimate and key, as a
+// planner does who knows it.
+func withPerTest(tests []plan.Test, perTest time.Duration) []plan.Test {
 	if perTest == 0 {
 		return tests
 	}
@@ -148,7 +148,7 @@ func (f *fleet) machines() []*machine {
 	return out
 }
 
-// replace lets one more worker come, of normal speed.
+// replace starts one more worker, of normal speed.
 func (f *fleet) replace(c dispatch.Replace) {
 	f.workers = append(f.workers, &hand{machine: newMachine(f.world, len(f.workers)), exact: true})
 	f.clock.after(f.world.Start, func() {
@@ -179,7 +179,7 @@ func (f *fleet) tell(in dispatch.Input) {
 	}
 }
 
-// tick tells the time every second, as the coordinator does.
+// tick tells the dispatcher the time every second, as the coordinator does.
 func (f *fleet) tick() {
 	f.tell(dispatch.Ticked{})
 	if !f.done {
@@ -237,7 +237,7 @@ func (f *fleet) begin(h *hand) {
 	f.tell(dispatch.TestStarted{Worker: w, Token: l.token, Test: id})
 }
 
-// Exact is the suite with estimates that are what the tests will take.
+// Exact returns the suite with estimates that are what the tests will take.
 func Exact(name string, tests []plan.Test) Suite {
 	s := Suite{Name: name, Tests: tests}
 	for i := range tests {

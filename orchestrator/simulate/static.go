@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// fixed is a policy that deals the tests out before the run: deal returns each
-// worker's tests in the order in which they run.
+// fixed returns a policy that deals the tests out before the run: deal returns
+// each worker's tests in the order in which they run.
 func fixed(name, source string, deal func(s Suite, workers int) [][]int) Policy {
 	return Policy{name, source, func(s Suite, w World) Result {
 		ms := machines(&w)
@@ -22,7 +22,7 @@ func fixed(name, source string, deal func(s Suite, workers int) [][]int) Policy 
 	}}
 }
 
-// known are the times that pytest-split works with: the last ones, and for a
+// known returns the times that pytest-split works with: the last ones, and for a
 // test without one the mean of those that have one, or a second when none has.
 // pytest-split 0.10.0, algorithms.py, _get_items_with_durations.
 func known(s Suite) []time.Duration {

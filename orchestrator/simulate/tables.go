@@ -27,7 +27,7 @@ type Row struct {
 	Opened []float64 `json:"opened"`
 }
 
-// String is the table in Markdown. The last column is for the largest number
+// String returns the table in Markdown. The last column is for the largest number
 // of workers.
 func (t Table) String() string {
 	var b strings.Builder
@@ -80,7 +80,8 @@ func Compare(s Suite, w World, policies []Policy) []Outcome {
 type Scenario struct {
 	Name   string
 	Suites []Suite
-	// Worlds are what a suite runs on, with so many workers: each of them counts.
+	// Worlds returns the worlds that a suite runs on, with so many workers; the
+	// figures are means over all of them.
 	Worlds   func(s Suite, workers int) []World
 	Policies []Policy
 }
@@ -119,7 +120,7 @@ func fileCount(s Suite) int {
 
 func plain(_ Suite, n int) []World { return []World{{Workers: n}} }
 
-// fixtures is a world in which every file costs so much to open.
+// fixtures returns a world in which every file costs so much to open.
 func fixtures(cost time.Duration) func(Suite, int) []World {
 	return func(s Suite, n int) []World {
 		w := World{Workers: n, Fixtures: map[string]time.Duration{}}
@@ -133,11 +134,11 @@ func fixtures(cost time.Duration) func(Suite, int) []World {
 // slow are worlds in which one worker has half the speed: the first, one of the
 // middle, the last. A schedule that gives the longest test to the first worker
 // would else look worse, and one that gives it to the last better, than it is.
-func slow(told bool) func(Suite, int) []World {
+func slow(known bool) func(Suite, int) []World {
 	return func(_ Suite, n int) []World {
 		var worlds []World
 		for _, at := range slices.Compact([]int{0, n / 3, 2 * n / 3, n - 1}) {
-			w := World{Workers: n, Speeds: make([]float64, n), Told: told}
+			w := World{Workers: n, Speeds: make([]float64, n), SpeedsKnown: known}
 			w.Speeds[at] = 0.5
 			worlds = append(worlds, w)
 		}
@@ -145,12 +146,12 @@ func slow(told bool) func(Suite, int) []World {
 	}
 }
 
-// batches is a world in which a process for a batch costs so much.
+// batches returns a world in which a process for a batch costs so much.
 func batches(cost time.Duration) func(Suite, int) []World {
 	return func(_ Suite, n int) []World { return []World{{Workers: n, Batch: cost}} }
 }
 
-// Scenarios are the comparisons that the project publishes, on these suites.
+// Scenarios returns the comparisons that the project publishes, on these suites.
 // The seed makes the noise.
 func Scenarios(corpus []History, seed uint64) []Scenario {
 	chance := rand.New(rand.NewPCG(seed, 1))

@@ -47,7 +47,7 @@ func TestASlowWorkerThatIsKnownGetsLess(t *testing.T) {
 	suites := exact(t)
 	for _, n := range []int{2, 8, 64} {
 		got := ratio(simulate.Ours, suites, func(simulate.Suite) simulate.World {
-			return simulate.World{Workers: n, Speeds: []float64{0.5}, Told: true}
+			return simulate.World{Workers: n, Speeds: []float64{0.5}, SpeedsKnown: true}
 		})
 		if got > 1.01 {
 			t.Errorf("%d workers, one of half the speed: %.3f of the bound, want at most 1.01", n, got)

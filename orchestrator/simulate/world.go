@@ -8,14 +8,14 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/plan"
 )
 
-// A Suite is tests with what is expected of them and what they will really
-// take.
+// A Suite is a list of tests with the times that planners expect and the times
+// that the tests will really take.
 type Suite struct {
 	Name string
 	// Tests are in the suite's order, with the estimates that our planner has.
 	Tests []plan.Test
-	// Last is what other tools know of each test: its last time, negative when
-	// it is not known.
+	// Last is each test's last time, which other tools plan by; negative if it
+	// is not known.
 	Last []time.Duration
 	// Actual is what each test takes, without fixtures.
 	Actual []time.Duration
@@ -26,10 +26,10 @@ type Suite struct {
 // A World is what a suite runs on.
 type World struct {
 	Workers int
-	// Speeds are the workers' true speeds; a missing one is 1. Told says that
-	// our planner knows them.
-	Speeds []float64
-	Told   bool
+	// Speeds are the workers' true speeds; a missing one is 1. SpeedsKnown is
+	// true if our planner knows them.
+	Speeds      []float64
+	SpeedsKnown bool
 	// Fixtures is what opening a file on a worker costs, by file.
 	Fixtures map[string]time.Duration
 	// PerTest is what each test takes a worker besides: see plan.Past. Our
@@ -39,12 +39,12 @@ type World struct {
 	Batch time.Duration
 	// Latency is how long a message takes to a worker.
 	Latency time.Duration
-	// Split says what our planner keeps together.
+	// Split is what our planner keeps together.
 	Split plan.Split
-	// Lazy says that our workers, but for the first, collect lazily: what fails
+	// Lazy is true if our workers, but for the first, collect lazily: what fails
 	// there must be confirmed by one that has collected everything.
 	Lazy bool
-	// Start is what one more worker that collects everything takes to come.
+	// Start is the time that a new worker that collects everything takes to start.
 	Start time.Duration
 	// Stagger is how far apart our workers come; the tools that first wait for
 	// all of theirs have none.
@@ -70,7 +70,7 @@ type Result struct {
 	Opened int
 }
 
-// Balance is the mean time that workers worked by the makespan, 0 to 1.
+// Balance returns the mean time that workers worked by the makespan, 0 to 1.
 func (r Result) Balance() float64 {
 	if r.Makespan <= 0 || r.Workers == 0 {
 		return 1
@@ -82,8 +82,8 @@ func (r Result) Balance() float64 {
 	return float64(sum) / float64(r.Workers) / float64(r.Makespan)
 }
 
-// Bound is the least time in which any schedule could run the suite: the mean
-// load by speed, with each file opened once, or the longest test with its
+// Bound returns the least time in which any schedule could run the suite: the
+// mean load by speed, with each file opened once, or the longest test with its
 // file's fixtures on the fastest worker. What every test takes besides counts.
 func Bound(s Suite, w World) time.Duration {
 	var sum, longest time.Duration
@@ -150,7 +150,7 @@ func machines(w *World) []*machine {
 	return out
 }
 
-// run is how long the machine has test i, and how much of that the file's
+// run returns how long the machine has test i, and how much of that the file's
 // fixtures took.
 func (m *machine) run(s *Suite, i int) (took, fixture time.Duration) {
 	file := s.Tests[i].File
