@@ -1,4 +1,4 @@
-// Package python is what the frameworks of Python's world share: how a project
-// is installed ([Project]), and the [Toolchain] that installs it. It reads files
+// Package python holds what the frameworks for Python share: how a project is
+// installed ([Project]), and the [Toolchain] that installs it. It reads files
 // and runs nothing.
 package python

@@ -15,7 +15,7 @@ import (
 // is never needed.
 const maxRead = 8 << 20
 
-// Read gives the text of a file, without a byte order mark.
+// Read returns the text of a file, without a byte order mark.
 func (p *Project) Read(name string) string {
 	f, err := os.Open(p.path(name))
 	if err != nil {
@@ -39,13 +39,13 @@ func (p *Project) note(name string, err error) {
 
 func (p *Project) path(name string) string { return filepath.Join(p.Dir, filepath.FromSlash(name)) }
 
-// Has says whether there is such a file.
+// Has reports whether there is such a file.
 func (p *Project) Has(name string) bool {
 	info, err := os.Stat(p.path(name))
 	return err == nil && info.Mode().IsRegular()
 }
 
-// hasAny says whether there is anything of that name.
+// hasAny reports whether there is anything of that name.
 func (p *Project) hasAny(name string) bool {
 	_, err := os.Lstat(p.path(name))
 	return err == nil
@@ -72,7 +72,8 @@ func (p *Project) glob(pattern string) []string {
 	return names
 }
 
-// lineOf is the first line of text that contains one of the words; 0 for none.
+// lineOf returns the first line of text that contains one of the words; 0 for
+// none.
 func lineOf(text string, words ...string) int {
 	for i, line := range strings.Split(text, "\n") {
 		for _, w := range words {

@@ -8,7 +8,7 @@ import (
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
-// A hint is what tests need beside the project itself.
+// A hint names the packages that tests need besides the project itself.
 type hint struct {
 	evidence framework.Evidence
 	packages []string // requirements, as they are written
@@ -21,7 +21,7 @@ func (h hint) empty() bool {
 	return len(h.packages)+len(h.files) == 0 && h.group == "" && h.extra == ""
 }
 
-// hint looks, best place first, for what tests need.
+// hint returns the packages that tests need, from the best place that names some.
 func (p *Project) hint(f *pyproject) hint {
 	if group, extra := f.tests(); group != "" || extra != "" {
 		h := hint{group: group, extra: extra}
@@ -43,7 +43,7 @@ func (p *Project) hint(f *pyproject) hint {
 	return hint{}
 }
 
-// legacyExtras are in setup.cfg or setup.py.
+// legacyExtras returns the extra for tests in setup.cfg or setup.py.
 func (p *Project) legacyExtras(*pyproject) hint {
 	cfg := ParseINI(p.Read("setup.cfg"))
 	extras := cfg["options.extras_require"]
@@ -67,7 +67,8 @@ func (p *Project) legacyExtras(*pyproject) hint {
 	return hint{extra: name, evidence: framework.Because("setup.py", at, "tests need the extra "+name)}
 }
 
-// toolTables are the places of tools from before dependency groups.
+// toolTables returns the packages in the tables that tools had in pyproject.toml
+// before dependency groups.
 func (p *Project) toolTables(f *pyproject) hint {
 	at := func(table string, packages []string) hint {
 		return hint{packages: packages, evidence: framework.Because("pyproject.toml", lineOf(f.text, table), "tests need what ["+strings.TrimPrefix(table, "[")+"] names")}
@@ -96,7 +97,7 @@ func (p *Project) toolTables(f *pyproject) hint {
 	return hint{}
 }
 
-// withoutLocal leaves out what is in the tree.
+// withoutLocal returns the packages without those that lie in the source tree.
 func withoutLocal(packages []string) []string {
 	var kept []string
 	for _, line := range packages {

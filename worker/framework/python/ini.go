@@ -12,7 +12,7 @@ type Option struct {
 	Values []string // one for each line that is not empty
 }
 
-// ParseINI reads a file; what is not understood is passed over.
+// ParseINI reads a file; it ignores lines that it does not understand.
 func ParseINI(text string) INI {
 	file, section, key := INI{}, "", ""
 	for i, line := range strings.Split(text, "\n") {

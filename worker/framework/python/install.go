@@ -10,10 +10,10 @@ import (
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
-// uv is a project that uv has locked. Setup installs what the lockfile names,
-// without looking further; prepare installs the project, and checks that the
-// lockfile is up to date. A lockfile that lacks the group that tests need, as
-// some projects publish, is left out.
+// uv plans the installation of a project with a uv.lock. Setup installs the
+// packages of the lockfile as it is; prepare installs the project, and checks that
+// the lockfile is up to date. It returns false without one, and for a lockfile that
+// lacks the group that tests need, as some projects publish.
 func (p *Project) uv(f *pyproject, d *framework.Detected) bool {
 	if !p.Has("uv.lock") {
 		return false
@@ -43,8 +43,8 @@ func (p *Project) uv(f *pyproject, d *framework.Detected) bool {
 	return true
 }
 
-// pathSources says that a dependency of the project is another directory of the
-// tree, which setup does not see.
+// pathSources reports whether a dependency of the project is another directory
+// of the tree, which setup does not see.
 func (f *pyproject) pathSources() bool {
 	for _, source := range f.tool("uv", "sources") {
 		if table, ok := source.(map[string]any); ok && table["path"] != nil {
@@ -54,7 +54,7 @@ func (f *pyproject) pathSources() bool {
 	return false
 }
 
-// locks says that uv.lock knows a group: uv refuses one that it does not have.
+// locks reports whether uv.lock has a group. uv refuses to install others.
 func (p *Project) locks(group string) bool {
 	section := ""
 	for line := range strings.Lines(p.Read("uv.lock")) {
@@ -69,7 +69,7 @@ func (p *Project) locks(group string) bool {
 	return false
 }
 
-// uvGroup is the group that tests need and uv does not install by itself.
+// uvGroup returns the group that tests need and uv does not install by itself.
 func (f *pyproject) uvGroup() string {
 	group, _ := f.tests()
 	uv := f.tool("uv")
@@ -83,7 +83,7 @@ func (f *pyproject) uvGroup() string {
 	return group
 }
 
-// uvSelection are the options for extras and groups.
+// uvSelection returns the options for extras and groups.
 func (p *Project) uvSelection(f *pyproject) string {
 	what := " --all-extras --dev"
 	_, extra := f.tests()
@@ -101,7 +101,7 @@ func (p *Project) uvSelection(f *pyproject) string {
 	return what
 }
 
-// members are the pyproject.toml files of a uv workspace's members.
+// members returns the pyproject.toml files of a uv workspace's members.
 func (p *Project) members(f *pyproject) []string {
 	var files []string
 	for _, pattern := range Words(f.tool("uv", "workspace")["members"]) {
@@ -110,8 +110,9 @@ func (p *Project) members(f *pyproject) []string {
 	return files
 }
 
-// workspace is a member of a uv workspace: the lockfile is above. Its members
-// need each other's sources, so everything is left to prepare.
+// workspace plans the installation of a member of a uv workspace, whose lockfile is
+// in a directory above. Members need each other's sources, so that prepare
+// installs everything.
 func (p *Project) workspace(f *pyproject, d *framework.Detected) bool {
 	if f.Project == nil {
 		return false
@@ -136,7 +137,8 @@ func (p *Project) workspace(f *pyproject, d *framework.Detected) bool {
 	}
 }
 
-// pip is every project whose dependencies are in files that pip understands.
+// pip plans the installation of a project whose dependencies are in files that pip
+// understands.
 func (p *Project) pip(f *pyproject, d *framework.Detected) {
 	reqs := p.requirements()
 	installable, why := p.installable(f)
@@ -178,9 +180,9 @@ func (r *requirements) add(p *Project, file string) {
 	r.include(p, file)
 }
 
-// installRequirements installs the files. What they take from the tree itself
-// is not there yet in setup: those lines wait for prepare, which sees the file
-// as it is.
+// installRequirements plans the installation of requirements files. Setup does not
+// have the source tree: it leaves out the lines that name a path in the tree, and
+// prepare installs the whole file.
 func (p *Project) installRequirements(r requirements, d *framework.Detected) {
 	var whole []string
 	for _, file := range r.files {
@@ -205,8 +207,8 @@ func (p *Project) installRequirements(r requirements, d *framework.Detected) {
 	}
 }
 
-// installProject installs the dependencies that the project itself states, and
-// the project.
+// installProject plans the installation of the project and of the dependencies that
+// it states.
 func (p *Project) installProject(f *pyproject, h hint, installable, installed bool, d *framework.Detected) {
 	var setup []string
 	if f.static() && (len(f.Project.Deps) > 0 || h.extra != "" || h.group == "") {
@@ -241,7 +243,7 @@ func (p *Project) installProject(f *pyproject, h hint, installable, installed bo
 	}
 }
 
-// installable says whether the project itself can be installed, and by which
+// installable reports whether the project itself can be installed, and by which
 // file.
 func (p *Project) installable(f *pyproject) (bool, string) {
 	if f.tool("uv")["package"] == false {

@@ -35,8 +35,8 @@ var pipOptions = map[string]string{
 	"trusted-host": "PIP_TRUSTED_HOST", "timeout": "PIP_DEFAULT_TIMEOUT", "proxy": "PIP_PROXY", "retries": "PIP_RETRIES",
 }
 
-// pipFile takes the options of one file. Its values may be secrets; only names
-// are told.
+// pipFile reads the options of one file. Values may be secrets: messages have only
+// names.
 func (s *settings) pipFile(file string) error {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -10,9 +10,9 @@ import (
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
-// poetry is a project that Poetry has locked. The lock is exported and
-// installed by uv: it then comes from the index that every other package comes
-// from, in parallel, with the hashes of the lock checked.
+// poetry plans the installation of a project with a poetry.lock. The lock is
+// exported, and uv installs the export: from the index of all other packages, in
+// parallel, and checking the hashes of the lock.
 func (p *Project) poetry(f *pyproject, d *framework.Detected) {
 	d.Kind = "poetry"
 	d.Evidence = append(d.Evidence, framework.Because("poetry.lock", 0, "Poetry has locked the dependencies"))
@@ -30,7 +30,7 @@ func (p *Project) poetry(f *pyproject, d *framework.Detected) {
 	}
 }
 
-// poetryGroups are the groups that Poetry installs by default, and of the
+// poetryGroups returns the groups that Poetry installs by default, and of the
 // optional ones the best for tests.
 func (f *pyproject) poetryGroups() []string {
 	tables, all := f.tool("poetry", "group"), []string{}
@@ -55,7 +55,7 @@ func (f *pyproject) poetryGroups() []string {
 	return all
 }
 
-// poetryTables are the groups of a project of Poetry that has no lock.
+// poetryTables returns the test dependencies of a Poetry project without a lock.
 func (p *Project) poetryTables(f *pyproject) hint {
 	tables := map[string]map[string]any{}
 	for name := range f.tool("poetry", "group") {
@@ -86,8 +86,8 @@ func sortedNames[V any](m map[string]V) []string {
 	return names
 }
 
-// poetryRequirement is a dependency of Poetry's tables as a requirement. What
-// is in the tree, or comes from a repository, is not one.
+// poetryRequirement returns a dependency of Poetry's tables as a requirement; false
+// for one in the source tree or in a repository, which is none.
 func poetryRequirement(name string, value any) (string, bool) {
 	if name == "python" {
 		return "", false
@@ -143,7 +143,7 @@ func poetryVersion(constraint string) string {
 	return strings.Join(all, ",")
 }
 
-// next is the first version that a caret or a tilde does not allow.
+// next returns the first version that a caret or a tilde does not allow.
 func next(version string, caret bool) string {
 	var parts []int
 	for _, s := range strings.Split(version, ".") {

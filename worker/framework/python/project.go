@@ -10,8 +10,8 @@ import (
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
-// A Project is the directory that is looked at. Reading what is not there gives
-// nothing, and no error.
+// A Project reads the files of one project's directory. A file that does not exist
+// reads as empty, and is no error.
 type Project struct {
 	Dir string // absolute
 	// Runner is the package that runs the tests: suggestions install it.
@@ -33,9 +33,9 @@ func Look(dir, runner string) (*Project, error) {
 	return p, nil
 }
 
-// Above is the directory above, where that is still in the project's git
-// repository: ok is false where it is not. A pyproject.toml there that cannot be
-// parsed is taken for empty.
+// Above returns the directory above; ok is false if that is outside of the
+// project's git repository. A pyproject.toml there that cannot be parsed counts as
+// empty.
 func (p *Project) Above() (above *Project, ok bool) {
 	parent := filepath.Dir(p.Dir)
 	if !p.inGit() || p.hasAny(".git") || parent == p.Dir {
@@ -48,12 +48,12 @@ func (p *Project) Above() (above *Project, ok bool) {
 	return above, true
 }
 
-// Err is what could not be read so far.
+// Err returns the errors of reading so far.
 func (p *Project) Err() error { return errors.Join(p.errs...) }
 
-// Install says how the project's dependencies and the project itself are
-// installed. The first rule that matches is taken: uv.lock, poetry.lock,
-// requirements files, pyproject.toml, setup.py or setup.cfg. Where none matches,
+// Install sets how to install the project and its dependencies: d.Kind, Setup,
+// Prepare and Key. It takes the first rule that matches: uv.lock, poetry.lock,
+// requirements files, pyproject.toml, setup.py or setup.cfg. If none matches,
 // d.Kind stays "".
 func (p *Project) Install(d *framework.Detected) {
 	f := p.toml
@@ -68,8 +68,8 @@ func (p *Project) Install(d *framework.Detected) {
 	}
 }
 
-// Complete adds what holds however the project is installed: the wanted Python,
-// and whether the build asks git for the version. It comes last.
+// Complete sets what does not depend on the rule of Install: the wanted Python, and
+// whether the build asks git for the version. Call it last.
 func (p *Project) Complete(d *framework.Detected) {
 	version, why := p.python(p.toml)
 	d.Toolchain = Toolchain(version)
@@ -83,8 +83,8 @@ func (p *Project) Complete(d *framework.Detected) {
 var askGit = regexp.MustCompile(`setuptools[-_]scm|hatch[-_]vcs|vcs[-_]versioning|versioningit|versioneer|\bpbr\b|dunamai|` +
 	`dynamic[-_]versioning|setuptools[-_]git[-_]versioning|flit[-_]scm|git describe|["']git["']\s*,|rev-parse|source\s*=\s*"scm"`)
 
-// version finds out whether the project asks git for its version. Outside a
-// repository its archive says the version.
+// version finds out whether the project's build asks git for its version. Outside a
+// repository the unpacked archive holds the version.
 func (p *Project) version(f *pyproject, d *framework.Detected) {
 	if !p.inGit() {
 		return
@@ -117,14 +117,14 @@ func (p *Project) inGit() bool {
 // installGit puts git into a builder whose image has none.
 const installGit = "command -v git >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends git; } || apk add --no-cache git"
 
-// Tool is the table [tool.a.b] of pyproject.toml, and the first line that holds
-// its header; nil when there is none.
+// Tool returns the table [tool.a.b] of pyproject.toml, and the first line that
+// holds its header; nil when there is none.
 func (p *Project) Tool(path ...string) (table map[string]any, line int) {
 	return p.toml.tool(path...), lineOf(p.toml.text, "[tool."+strings.Join(path, "."))
 }
 
-// Coverage is the file with the project's own settings of coverage.py, in its
-// own order, and the line; "" for none.
+// Coverage returns the file with the project's own settings of coverage.py, in
+// its own order, and the line; "" for none.
 func (p *Project) Coverage() (file string, line int) {
 	if p.Has(".coveragerc") {
 		return ".coveragerc", 0

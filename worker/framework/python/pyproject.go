@@ -9,8 +9,8 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// pyproject is what matters here of a pyproject.toml. Values whose shape is
-// another than usual are any: other tools judge them, not this one.
+// pyproject has the fields of a pyproject.toml that matter here. Values that may
+// have several shapes are any: other tools judge them, not this one.
 type pyproject struct {
 	text  string
 	there bool
@@ -43,7 +43,7 @@ func (p *Project) pyproject() (*pyproject, error) {
 	return f, nil
 }
 
-// tool gives the table [tool.a.b]; nil when there is none.
+// tool returns the table [tool.a.b]; nil when there is none.
 func (f *pyproject) tool(path ...string) map[string]any {
 	table := f.Tool
 	for _, name := range path {
@@ -56,12 +56,12 @@ func (f *pyproject) dynamic(field string) bool {
 	return f.Project != nil && slices.Contains(f.Project.Dynamic, field)
 }
 
-// static says that the dependencies can be read without building anything.
+// static reports whether the dependencies can be read without building anything.
 func (f *pyproject) static() bool {
 	return f.Project != nil && !f.dynamic("dependencies") && !f.dynamic("optional-dependencies")
 }
 
-// Words are the strings of a list.
+// Words returns the strings of a list.
 func Words(v any) []string {
 	list, _ := v.([]any)
 	var all []string
@@ -95,7 +95,7 @@ func choose(has func(string) bool) (name string, dedicated bool) {
 	return "", false
 }
 
-// normal is a name as PEP 503 and 735 compare it.
+// normal returns a name as PEP 503 and 735 compare it.
 func normal(name string) string {
 	name = strings.ToLower(name)
 	return strings.Join(strings.FieldsFunc(name, func(r rune) bool { return r == '-' || r == '_' || r == '.' }), "-")

@@ -21,7 +21,7 @@ var (
 	bound      = regexp.MustCompile(`^(>=|<=|==|!=|~=|\^|~|>|<)?\s*(\d+)(?:\.(\d+|\*))?(?:\.(\d+|\*))?`)
 )
 
-// python is the version that a project wants: the first line of
+// python returns the version that a project wants: the first line of
 // .python-version, else the newest that requires-python allows when it has an
 // upper bound. "" is any.
 func (p *Project) python(f *pyproject) (string, []framework.Evidence) {
@@ -62,7 +62,7 @@ func (f *pyproject) requiresPython() string {
 	return s
 }
 
-// allows says whether a specifier (PEP 440's, or Poetry's ^ and ~) allows some
+// allows reports whether a specifier (PEP 440's, or Poetry's ^ and ~) allows some
 // release of Python 3.minor.
 func allows(spec string, minor int) bool {
 	for _, clause := range strings.Split(spec, ",") {

@@ -66,7 +66,8 @@ func (p *Project) requirements() requirements {
 	return r
 }
 
-// include notes what a file includes, and whether it needs the tree.
+// include records the files that a file includes, and whether it needs the source
+// tree.
 func (r *requirements) include(p *Project, file string) {
 	var all []string
 	local := false
@@ -87,8 +88,8 @@ var (
 // file URL. Both grep and this program read it.
 const localPattern = `^ *(-e|--editable|[.]|/|file:)|@ *(file:|[.])|^[A-Za-z0-9_.-]+/`
 
-// included adds file and the files it includes to all, and says whether one of
-// them installs something that is in the tree.
+// included adds file and the files that it includes to all, and sets local if one
+// of them installs something from the source tree.
 func (p *Project) included(file string, all *[]string, local *bool, depth int) {
 	if slices.Contains(*all, file) || depth > 20 || !p.Has(file) || file == ".." || strings.HasPrefix(file, "../") {
 		return
@@ -108,8 +109,8 @@ func (p *Project) included(file string, all *[]string, local *bool, depth int) {
 	}
 }
 
-// alone says that a file includes no other: then the lines about the tree can
-// be left out of it.
+// alone reports whether a file includes no other: then the lines about the tree
+// can be left out of it.
 func (p *Project) alone(file string) bool {
 	var all []string
 	var local bool
@@ -119,7 +120,7 @@ func (p *Project) alone(file string) bool {
 
 var leadingName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*`)
 
-// PackageName is the name at the start of a requirement.
+// PackageName returns the name at the start of a requirement.
 func PackageName(requirement string) string { return leadingName.FindString(requirement) }
 
 // SameName reports whether one of the names is the same package's as name.

@@ -10,14 +10,14 @@ import (
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
-// settings are what pip, uv and Poetry are told of package indexes.
+// settings are the package indexes and options of pip, uv and Poetry.
 type settings struct {
 	framework.Machine
 	framework.Sources
 }
 
-// Sources reads what this machine tells pip and uv of package indexes: their
-// files, then the environment, then what is given.
+// Sources reads this machine's settings of package indexes: pip's and uv's files,
+// then the environment, then the given variables. The later ones win.
 func Sources(m framework.Machine, given map[string]string) (framework.Sources, error) {
 	s := settings{Machine: m, Sources: framework.Sources{Set: map[string]string{}}}
 	for _, f := range s.pipFiles() {
@@ -43,9 +43,9 @@ func Sources(m framework.Machine, given map[string]string) (framework.Sources, e
 	return s.Sources, nil
 }
 
-// passed are the variables that say where packages come from. They are passed
-// to builders without being asked for: without them nothing installs with an
-// index of one's own.
+// passed are the variables that choose a package index. Builders get them although
+// no config names them: otherwise nothing could be installed from an index of
+// one's own.
 var passed = []string{
 	"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES", "PIP_PROXY",
 	"UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX", "UV_INSECURE_HOST", "UV_INDEX_STRATEGY",
@@ -75,8 +75,8 @@ func (s *settings) pass() {
 
 func (s *settings) because(why string) { s.Why = append(s.Why, why) }
 
-// translate says to uv what was said to pip only: uv does not read pip's
-// variables.
+// translate sets uv's variables to the values that only pip's have: uv does not
+// read pip's.
 func (s *settings) translate() {
 	for _, pair := range []struct{ pip, uv, older string }{
 		{"PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"},
@@ -131,10 +131,10 @@ var chooses = map[string]bool{
 	"UV_INDEX_STRATEGY": true,
 }
 
-// userinfo is what may be secret in the URLs of a value: user and password.
+// userinfo matches the user and the password in URLs, which may be secret.
 var userinfo = regexp.MustCompile(`://[^/@\s,]*@`)
 
-// key is what of the settings changes which packages are installed, without
+// key returns the settings that change which packages are installed, without
 // credentials.
 func key(set map[string]string) map[string]string {
 	key := map[string]string{}

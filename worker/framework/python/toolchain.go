@@ -6,8 +6,8 @@ import (
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
-// Toolchain is an interpreter of a version ("3.12", "" for any), with a virtual
-// environment that uv fills.
+// Toolchain returns an interpreter of a version ("3.12", "" for any), with a
+// virtual environment that uv fills.
 func Toolchain(version string) framework.Toolchain {
 	image := "python:3-slim"
 	if version != "" {
@@ -37,13 +37,13 @@ func Toolchain(version string) framework.Toolchain {
 	}
 }
 
-// putUV keeps uv in the cache, and copies it to where builders find it: beside
-// the environment, since a preparer needs it too, and off the PATH of tests.
+// putUV keeps uv in the cache and copies it to {tools}: the preparer needs it too,
+// and it must not be on the PATH of tests.
 const putUV = `test -x {cache}/tools/bin/uv || { rm -rf {cache}/tools && {program} -m venv {cache}/tools && {cache}/tools/bin/python -m pip install --quiet uv; }
 mkdir -p {tools} && cp {cache}/tools/bin/uv {tools}/uv`
 
-// probe looks for an interpreter: what `python3` names comes first, then where
-// pyenv and uv keep theirs.
+// probe returns how to find an interpreter: `python3` on the PATH comes first, then
+// those of pyenv and uv.
 func probe(version string) *framework.Probe {
 	p := &framework.Probe{
 		Candidates: []string{"python3", "python"}, Args: []string{"-I", "-c", tell}, Series: "3.",
@@ -65,8 +65,9 @@ func probe(version string) *framework.Probe {
 	return p
 }
 
-// tell is asked of an interpreter. It must run on every version. A virtual
-// environment is seen through: its base is what outlives it.
+// tell is the program that an interpreter runs to describe itself. It must run on
+// every version. In a virtual environment it describes the base interpreter, which
+// outlives the environment.
 const tell = `
 import json, os, sys
 exe = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)

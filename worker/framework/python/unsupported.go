@@ -8,8 +8,8 @@ import (
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
-// unsupported finds the tools that are not known here, in projects that have
-// nothing else to go by.
+// unsupported finds tools that detection does not support, in projects that no
+// rule of Install matches.
 func (p *Project) unsupported(f *pyproject, d *framework.Detected) bool {
 	if r := p.requirements(); len(r.files) > 0 {
 		return false
@@ -40,8 +40,8 @@ func (p *Project) unsupported(f *pyproject, d *framework.Detected) bool {
 
 var condaPackage = regexp.MustCompile(`^\s+-\s+(?:[a-z0-9_-]+::)?([A-Za-z0-9][A-Za-z0-9._-]*)\s*([=<>!~][^#\s]*)?`)
 
-// conda suggests the same packages from the package index: most are there
-// under the same name.
+// conda suggests to install the packages of conda's file from the package index,
+// which has most of them under the same name.
 func (p *Project) conda(d *framework.Detected) bool {
 	for _, file := range []string{"environment.yml", "environment.yaml", "environment-dev.yml", "conda.yml"} {
 		if !p.Has(file) {
@@ -67,8 +67,8 @@ func (p *Project) conda(d *framework.Detected) bool {
 	return false
 }
 
-// toxOnly is a project about which only tox knows something that is not
-// understood.
+// toxOnly reports a project whose only description is a tox.ini that ParseINI and
+// toxHint do not understand.
 func (p *Project) toxOnly(d *framework.Detected) bool {
 	for _, file := range []string{"tox.ini", "tox.toml"} {
 		if !p.Has(file) {

@@ -26,7 +26,7 @@ func (s *settings) uvFiles() []string {
 	return files
 }
 
-// config is the user's directory for configuration; "" for none.
+// config returns the user's directory for configuration; "" for none.
 func (s *settings) config() string {
 	if dir, ok := s.Lookup("XDG_CONFIG_HOME"); ok && dir != "" {
 		return dir
