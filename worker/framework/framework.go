@@ -14,9 +14,10 @@ import (
 // A Description is what the coordinator knows of one framework. All methods
 // are pure, and may be called concurrently.
 type Description interface {
-	// Name is what `framework:` says in a config.
+	// Name returns what `framework:` says in a config.
 	Name() string
-	// Keys are the keys of a suite in the config that only this framework has.
+	// Keys returns the keys of a suite in the config that only this framework
+	// has.
 	Keys() []Key
 	// Detect looks at a project's files and says how it is installed and
 	// tested. It returns nil when this framework cannot be told from files. An
@@ -86,14 +87,14 @@ type Suite struct {
 	// that are not are installed with Toolchain.Install, and the user is told.
 	Ensure  []string `json:"ensure,omitempty"`
 	Prepare []string `json:"prepare,omitempty"` // commands in the tree, after the user's
-	// Lazy says that sessions may be asked to collect lazily.
+	// Lazy is true if sessions may be asked to collect lazily.
 	Lazy bool `json:"lazy,omitempty"`
 	// Cut says how a file's tests may be spread over workers.
 	Cut Cut `json:"cut,omitempty"`
 	// Batch is what one process for each batch costs until history knows it;
 	// 0 means that tests stream into one process.
 	Batch time.Duration `json:"batch,omitempty"`
-	// OwnTree says that sessions write into the tree what others must not see.
+	// OwnTree is true if sessions write into the tree what others must not see.
 	OwnTree bool `json:"own_tree,omitempty"`
 	// Compiled says what governs the compiled form of sources that a session
 	// leaves behind; nil when it leaves none.
@@ -189,7 +190,7 @@ type Detected struct {
 	// Kind names the rule that matched: "uv", "requirements", "plain"; "" when
 	// there is nothing to test here, or Unsupported says why not.
 	Kind string
-	// Tests says that tests, or settings of the framework, were seen.
+	// Tests is true if tests, or settings of the framework, were seen.
 	Tests bool
 	// Evidence is what it was concluded from, in order.
 	Evidence []Evidence
@@ -199,11 +200,11 @@ type Detected struct {
 	Setup, Prepare, Key []string
 	// Ensure are packages that tests need beside what setup and prepare install.
 	Ensure []string
-	// Coverage says that the project measures coverage by itself.
+	// Coverage is true if the project measures coverage by itself.
 	Coverage bool
 	// CoverageConfig is the file with the project's coverage settings, or "".
 	CoverageConfig string
-	// AsksGit says that the build asks git for the version: the source tree
+	// AsksGit is true if the build asks git for the version: the source tree
 	// must then carry what git needs to answer.
 	AsksGit bool
 	// Nothing says why the framework, left to itself, is sure to find no test

@@ -13,7 +13,7 @@ type Machine struct {
 	Home    string   // "" for none
 }
 
-// ThisMachine is the one that the program runs on.
+// ThisMachine returns the one that the program runs on.
 func ThisMachine() Machine {
 	home, err := os.UserHomeDir()
 	if err != nil {
@@ -22,7 +22,7 @@ func ThisMachine() Machine {
 	return Machine{Environ: os.Environ(), Home: home}
 }
 
-// Lookup is a variable's value, and whether it is set.
+// Lookup returns a variable's value, and whether it is set.
 func (m Machine) Lookup(name string) (value string, ok bool) {
 	for _, kv := range m.Environ {
 		if v, is := strings.CutPrefix(kv, name+"="); is {

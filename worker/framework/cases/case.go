@@ -26,7 +26,7 @@ type Case struct {
 	Millis  float64        `json:"ms"`
 }
 
-// Report is the event that tells of a case of the unit.
+// Report returns the event that tells of a case of the unit.
 func (c Case) Report(unit worker.TestID) worker.Event {
 	return worker.Event{Reported: &worker.Reported{Test: unit, Kind: Kind, Data: worker.Raw(c)}}
 }
@@ -34,7 +34,7 @@ func (c Case) Report(unit worker.TestID) worker.Event {
 // Bad reports whether the outcome fails a run.
 func Bad(o worker.Outcome) bool { return o == worker.Failing || o == worker.Errored }
 
-// Worst is the outcome of a unit with these cases: of several that failed an
+// Worst returns the outcome of a unit with these cases: of several that failed an
 // error counts most; a unit is skipped only when all of it is. It is Passed
 // without any.
 func Worst(list []Case) worker.Outcome {

@@ -43,8 +43,8 @@ func Clip(text []byte) string {
 	return c.String()
 }
 
-// Line is the first line of a text that is not empty, without what a terminal
-// would obey.
+// Line returns the first line of a text that is not empty, without what a
+// terminal would obey.
 func Line(text string) string {
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(Plain(line)); line != "" {
@@ -54,7 +54,8 @@ func Line(text string) string {
 	return ""
 }
 
-// Plain is a text without control characters, other than line feeds and tabs.
+// Plain returns a text without control characters, other than line feeds and
+// tabs.
 func Plain(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 {

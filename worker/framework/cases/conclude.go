@@ -115,7 +115,7 @@ func await(ctx context.Context, file string) error {
 	return nil
 }
 
-// duration is the run's, as far as it is known; else 0.
+// duration returns the run's, as far as it is known; else 0.
 func duration(dir string) time.Duration {
 	var run struct {
 		Seconds float64 `json:"duration_seconds"`

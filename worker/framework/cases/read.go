@@ -157,7 +157,7 @@ func (e *element) child(name string, t xml.StartElement) {
 	}
 }
 
-// settle gives a case that ended its outcome.
+// settle returns a case that ended its outcome.
 func (e *element) settle() Case {
 	c := e.Case
 	c.Detail, c.Output = e.detail.String(), e.out.String()

@@ -8,7 +8,7 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// failure is what a terminal shows of a case that failed.
+// failure returns what a terminal shows of a case that failed.
 func failure(u Unit, c Case) string {
 	var b strings.Builder
 	word := "FAILED"
@@ -33,7 +33,7 @@ func failure(u Unit, c Case) string {
 	return b.String()
 }
 
-// title is a case's name with its class, unless that says it again.
+// title returns a case's name with its class, unless that says it again.
 func (c Case) title() string {
 	if c.Class == "" || c.Class == c.Name {
 		return c.Name
@@ -52,7 +52,7 @@ func indented(text, by string) string {
 	return b.String()
 }
 
-// closing is the last line: how many cases ended how.
+// closing returns the last line: how many cases ended how.
 func closing(units int, n counts, took time.Duration) string {
 	var parts []string
 	for _, p := range []struct {

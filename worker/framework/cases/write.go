@@ -46,7 +46,7 @@ func (x writer) unit(u Unit) {
 
 func quoted(s string) string { return `"` + encoded(s) + `"` }
 
-// escaped is the text of an element.
+// escaped returns the text of an element.
 func escaped(s string) string { return strings.ReplaceAll(encoded(s), "&#xA;", "\n") }
 
 // encoded replaces what XML cannot hold.

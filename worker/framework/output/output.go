@@ -82,7 +82,7 @@ func (o *Output) Close() {
 	}
 }
 
-// Stderr is the end of what was printed there.
+// Stderr returns the end of what was printed there.
 func (o *Output) Stderr() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
