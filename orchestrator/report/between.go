@@ -31,7 +31,7 @@ func (b *between) add(w between) {
 	b.n += w.n
 }
 
-// mean is the time between two tests; 0 when it is not known.
+// mean returns the time between two tests; 0 when it is not known.
 func (b *between) mean() Duration {
 	if b.n == 0 {
 		return 0

@@ -12,7 +12,7 @@ import (
 // Duration is a time.Duration that is a number of milliseconds in JSON.
 type Duration time.Duration
 
-// Millis is a Duration of so many milliseconds, to the microsecond, as JSON
+// Millis returns a Duration of so many milliseconds, to the microsecond, as JSON
 // has it: what is read from a log equals what was written.
 func Millis(ms float64) Duration {
 	return Duration(math.Round(ms*1000)) * Duration(time.Microsecond)

@@ -51,8 +51,8 @@ const (
 	NotRun Verdict = "not-run"
 )
 
-// VerdictOf is the verdict of a test whose only attempt ended so. An expected
-// failure is a skip, as in JUnit files; an unexpected pass is a pass
+// VerdictOf returns the verdict of a test whose only attempt ended so. An
+// expected failure is a skip, as in JUnit files; an unexpected pass is a pass
 // (a strict one arrives as failed). An outcome that is none of the known ones
 // is a failure.
 func VerdictOf(o worker.Outcome) Verdict {
@@ -129,7 +129,8 @@ type (
 		Detail string   `json:"detail,omitempty"` // "5 204 files, 63 MB"
 		Error  string   `json:"error,omitempty"`  // the step failed
 	}
-	// WorkerStarted says that a worker takes tests, and with what it runs them.
+	// WorkerStarted reports that a worker takes tests, and with what it runs
+	// them.
 	WorkerStarted struct {
 		Worker    int    `json:"worker"` // from 1
 		Mode      string `json:"mode,omitempty"`
@@ -137,12 +138,12 @@ type (
 		Runtime   string `json:"runtime,omitempty"`   // likewise
 		Host      string `json:"host,omitempty"`
 	}
-	// WorkerReady says that a worker has collected what it must before its
+	// WorkerReady reports that a worker has collected what it must before its
 	// first test.
 	WorkerReady struct {
 		Worker int `json:"worker"`
 	}
-	// WorkerLost says that a worker is gone before its time.
+	// WorkerLost reports that a worker is gone before its time.
 	WorkerLost struct {
 		Worker int    `json:"worker"`
 		Cause  string `json:"cause"`
@@ -182,7 +183,7 @@ type (
 		Makespan   Duration `json:"makespan_ms,omitempty"`  // of the tests alone
 		LowerBound Duration `json:"lower_bound_ms,omitempty"`
 		Serial     Duration `json:"serial_ms,omitempty"` // one worker's wall clock
-		// SerialMeasured says that Serial was measured by a run with one worker.
+		// SerialMeasured is true if Serial was measured by a run with one worker.
 		SerialMeasured bool `json:"serial_measured,omitempty"`
 		Unknown        int  `json:"unknown,omitempty"` // tests without history
 		// Shards are the workers' shares, when their times are known.
@@ -197,7 +198,7 @@ type (
 		Tests  int      `json:"tests"`
 		Load   Duration `json:"load_ms"` // tests and fixtures, and Planned.PerTest, at the worker's speed
 	}
-	// Leased says that a worker is handed tests, in the order in which it runs
+	// Leased reports that a worker is handed tests, in the order in which it runs
 	// them. No token comes twice in a run.
 	Leased struct {
 		Worker int      `json:"worker"`
@@ -210,7 +211,7 @@ type (
 		Worker int      `json:"worker"`
 		Tests  []string `json:"tests"`
 	}
-	// Died says that a process of a worker's session ended before its time.
+	// Died reports that a process of a worker's session ended before its time.
 	Died struct {
 		Worker int    `json:"worker"`
 		Test   string `json:"test,omitempty"`  // that ran, if any
@@ -218,7 +219,7 @@ type (
 		Code   int    `json:"code"`            // exit status, or 128 + signal
 		Again  bool   `json:"again,omitempty"` // another process goes on
 	}
-	// TestStarted says that a test runs. File, when known, is where it is
+	// TestStarted reports that a test runs. File, when known, is where it is
 	// defined, relative to the repository's root.
 	TestStarted struct {
 		Worker  int    `json:"worker"`
@@ -247,7 +248,8 @@ type (
 		Code  int    `json:"code,omitempty"`
 		// Tentative attempts are evidence, not a verdict.
 		Tentative bool `json:"tentative,omitempty"`
-		// First says that no test of this file had started on this worker before.
+		// First is true if no test of this file had started on this worker
+		// before.
 		First bool `json:"first,omitempty"`
 		// File and Line, from 1, are where to look for a failure, relative to
 		// the suite's directory; Line is 0 when that is not known.
@@ -311,7 +313,7 @@ type (
 		Files []string `json:"files,omitempty"`
 		Error string   `json:"error,omitempty"`
 	}
-	// Stopped says that no more tests are handed out, and why. Signal is
+	// Stopped reports that no more tests are handed out, and why. Signal is
 	// "interrupt" or "terminated" when a person or a system asked.
 	Stopped struct {
 		Reason string `json:"reason"`
@@ -319,7 +321,7 @@ type (
 		// Grace is how long running tests get to end; 0 is to their end.
 		Grace Duration `json:"grace_ms,omitempty"`
 	}
-	// Fault says that machinery broke: the run is not green.
+	// Fault reports that machinery broke: the run is not green.
 	Fault struct {
 		Kind FaultKind `json:"kind"`
 		Text string    `json:"text"`

@@ -22,7 +22,7 @@ const (
 // precedence is which code wins when several hold.
 var precedence = []int{ExitTerminated, ExitInterrupted, ExitUsage, ExitFailed, ExitInfrastructure, ExitGate, ExitEmpty}
 
-// ExitCode is the exit code of a run, and every reason that it is not green,
+// ExitCode returns the exit code of a run, and every reason that it is not green,
 // those of the winning code first. It looks at what happened only, never at
 // the Exit and Reasons that the report may already hold.
 func ExitCode(r *Report) (code int, reasons []Reason) {
@@ -45,7 +45,7 @@ func ExitCode(r *Report) (code int, reasons []Reason) {
 	return code, reasons
 }
 
-// Worst is the exit code that weighs most, of several runs.
+// Worst returns the exit code that weighs most, of several runs.
 func Worst(runs ...*Report) int {
 	for _, c := range precedence {
 		if slices.ContainsFunc(runs, func(r *Report) bool { return r.Exit == c }) {
@@ -153,7 +153,7 @@ func firstLine(text string) string {
 	return ""
 }
 
-// nothing says that discovery went well and found no test.
+// nothing reports whether discovery went well and found no test.
 func (r *Report) nothing() bool {
 	t := r.Totals
 	return t.Discovered == 0 && t.CollectErrors == 0 && len(r.Faults) == 0 && r.Stopped == nil

@@ -36,7 +36,7 @@ func (s *State) Totals() Totals {
 	return t
 }
 
-// Report is the run as known now.
+// Report returns the run as known now.
 func (s *State) Report() *Report {
 	r := &Report{
 		Format: Format, Run: s.run.Run, Version: s.run.Version, Suite: s.run.Suite, Project: s.run.Project,
@@ -129,7 +129,7 @@ func (s *State) serial(t *Times, workers int) {
 	}
 }
 
-// workerCount is how many workers the run had at once: as planned, or else
+// workerCount returns how many workers the run had at once: as planned, or else
 // those that were not lost.
 func (s *State) workerCount() int {
 	n := s.planned.Workers
@@ -174,7 +174,7 @@ func cacheOf(steps []Step) (state string, saved Duration) {
 	}
 }
 
-// Running are the tests that run now, by worker.
+// Running returns the tests that run now, by worker.
 func (s *State) Running() map[int]string {
 	running := make(map[int]string)
 	for n, w := range maps.All(s.workers) {
@@ -185,5 +185,5 @@ func (s *State) Running() map[int]string {
 	return running
 }
 
-// Elapsed is the time of the last event.
+// Elapsed returns the time of the last event.
 func (s *State) Elapsed() time.Duration { return s.at }

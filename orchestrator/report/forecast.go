@@ -64,7 +64,7 @@ type Causes struct {
 	Conclude Duration `json:"conclude_ms,omitempty"`
 }
 
-// List gives each cause its name, in the order in which they come in a run.
+// List returns the causes with their names, in the order in which they come in a run.
 func (c *Causes) List() []Cause {
 	return []Cause{
 		{"build", &c.Build},
@@ -86,7 +86,7 @@ type Cause struct {
 	Time *Duration
 }
 
-// Sum is the difference that the causes make.
+// Sum returns the difference that the causes make.
 func (c Causes) Sum() (sum Duration) {
 	for _, x := range c.List() {
 		sum += *x.Time
@@ -155,7 +155,7 @@ func (e expectation) worker(w labour) WorkerForecast {
 	}
 }
 
-// mean is the workers' mean, in whole microseconds; what rounding leaves is
+// mean returns the workers' mean, in whole microseconds; what rounding leaves is
 // put where most is.
 func mean(workers []WorkerForecast) (m Causes) {
 	n := Duration(len(workers))
@@ -183,7 +183,7 @@ func abs(d Duration) Duration { return max(d, -d) }
 // micros is d as the log keeps it.
 func micros(d Duration) Duration { return Duration(d.Std().Round(time.Microsecond)) }
 
-// forecast is nil when nothing was predicted, or what ran is not what that
+// forecast returns nil when nothing was predicted, or what ran is not what that
 // was said of.
 func (s *State) forecast(r *Report) *Forecast {
 	p := s.planned

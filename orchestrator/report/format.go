@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Clock is a duration as people read it: "0.4s", "12.3s", "1m52s", "1h02m".
+// Clock returns a duration as people read it: "0.4s", "12.3s", "1m52s", "1h02m".
 func Clock(d time.Duration) string {
 	if d < 0 {
 		return "-" + Clock(-d)
@@ -23,7 +23,7 @@ func Clock(d time.Duration) string {
 	return fmt.Sprintf("%dh%02dm", m/60, m%60)
 }
 
-// Span is a duration in running text: "48 s", from a minute on as Clock.
+// Span returns a duration in running text: "48 s", from a minute on as Clock.
 func Span(d time.Duration) string {
 	if s := d.Round(time.Second); s >= time.Second && s < time.Minute {
 		return fmt.Sprintf("%d s", s/time.Second)
@@ -56,7 +56,7 @@ func Count(n int, one, many string) string {
 	return Number(n) + " " + many
 }
 
-// Bytes is a size: "512 B", "3.2 MB".
+// Bytes returns a size: "512 B", "3.2 MB".
 func Bytes(n int64) string {
 	for _, unit := range []struct {
 		name string

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Left is the time that the tests should still take; false when unknown. It
+// Left returns the time that the tests should still take; false when unknown. It
 // trusts the plan, corrected by how the tests done so far compare to it.
 func (s *State) Left(elapsed time.Duration) (time.Duration, bool) {
 	t := s.Totals()

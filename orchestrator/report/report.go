@@ -69,13 +69,13 @@ type Totals struct {
 	Deselected int                    `json:"deselected,omitempty"`
 	// CollectErrors counts files that could not be collected.
 	CollectErrors int `json:"collect_errors,omitempty"`
-	// CollectStop says that because of them no test counts.
+	// CollectStop is true if because of them no test counts.
 	CollectStop bool `json:"collect_stop,omitempty"`
 	// Unknown counts tests that had no history when the run was planned.
 	Unknown int `json:"unknown,omitempty"`
 }
 
-// Judged is how many tests have a verdict.
+// Judged returns how many tests have a verdict.
 func (t Totals) Judged() int { return t.Passed + t.Failed + t.Skipped + t.Flaky + t.NotRun }
 
 // Times are the run's measures. Speedup is Serial / Duration.
@@ -116,7 +116,7 @@ type Coverage struct {
 	Reason    string  `json:"reason,omitempty"`
 }
 
-// Below says that a complete coverage is under its limit.
+// Below reports whether a complete coverage is under its limit.
 func (c *Coverage) Below() bool {
 	return c != nil && c.Complete && c.Under
 }
@@ -174,8 +174,8 @@ type Test struct {
 	Attempts []Attempt `json:"attempts,omitempty"`
 }
 
-// Last is the attempt that the verdict rests on, or nil: the last one that is
-// neither tentative nor void.
+// Last returns the attempt that the verdict rests on, or nil: the last one that
+// is neither tentative nor void.
 func (t *Test) Last() *Attempt {
 	for i := len(t.Attempts) - 1; i >= 0; i-- {
 		if !t.Attempts[i].Tentative && !t.Attempts[i].Void {
@@ -185,7 +185,7 @@ func (t *Test) Last() *Attempt {
 	return nil
 }
 
-// counting is the number of attempts that are neither tentative nor void.
+// counting returns the number of attempts that are neither tentative nor void.
 func (t *Test) counting() int {
 	n := 0
 	for _, a := range t.Attempts {
@@ -235,16 +235,16 @@ type Attempt struct {
 	Cause     string `json:"cause,omitempty"`
 	Code      int    `json:"code,omitempty"`
 	Tentative bool   `json:"tentative,omitempty"`
-	// First says that no test of the file had started on the worker before.
+	// First is true if no test of the file had started on the worker before.
 	First bool `json:"first,omitempty"`
-	// Void says that the worker ran something else than what was discovered.
+	// Void is true if the worker ran something else than what was discovered.
 	Void bool `json:"void,omitempty"`
 }
 
 // Total is setup, call and teardown.
 func (a Attempt) Total() time.Duration { return (a.Setup + a.Call + a.Teardown).Std() }
 
-// WorkerName is what people call a worker: "worker-3".
+// WorkerName returns what people call a worker: "worker-3".
 func WorkerName(n int) string { return fmt.Sprintf("worker-%d", n) }
 
 // WriteJSON writes run.json.

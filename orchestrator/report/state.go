@@ -35,7 +35,7 @@ type State struct {
 	outcomes   map[worker.Outcome]int
 }
 
-// NewState is a state of which nothing is known.
+// NewState returns a state of which nothing is known.
 func NewState() *State { return new(State) }
 
 // Apply folds one event in. Events that make no sense (an end without a
@@ -240,7 +240,7 @@ func (s *State) reject(b Rejected) {
 	}
 }
 
-// failureOf is the message of the last attempt that failed and was neither
+// failureOf returns the message of the last attempt that failed and was neither
 // tentative nor void.
 func failureOf(t *Test) string {
 	for _, a := range slices.Backward(t.Attempts) {
@@ -306,19 +306,19 @@ func (s *State) test(id string) *Test {
 	return t
 }
 
-// Run is what was known at the start; zero before.
+// Run returns what was known at the start; zero before.
 func (s *State) Run() RunStarted { return s.run }
 
-// Source is what is tested; zero before it is known.
+// Source returns what is tested; zero before it is known.
 func (s *State) Source() Sourced { return s.sourced }
 
-// Base is what the workers start from; zero before it is known.
+// Base returns what the workers start from; zero before it is known.
 func (s *State) Base() Based { return s.based }
 
-// Staff is how many workers are asked for; zero before it is known.
+// Staff returns how many workers are asked for; zero before it is known.
 func (s *State) Staff() int { return s.staffed.Workers }
 
-// Discovery is what discovery found; zero before it ended.
+// Discovery returns what discovery found; zero before it ended.
 func (s *State) Discovery() Discovered { return s.discovered }
 
 // Inventoried reports whether the run's directory has the list of the tests.
@@ -343,5 +343,5 @@ func (s *State) Dropped(worker int) int64 {
 	return 0
 }
 
-// Workers are the workers' numbers, ascending.
+// Workers returns the workers' numbers, ascending.
 func (s *State) Workers() []int { return slices.Sorted(maps.Keys(s.workers)) }

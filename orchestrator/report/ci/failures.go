@@ -17,7 +17,7 @@ func judged(r *report.Report, v report.Verdict) []*report.Test {
 	return tests
 }
 
-// others are the reasons of a run besides failed tests.
+// others returns the reasons of a run besides failed tests.
 func others(r *report.Report) []string {
 	var texts []string
 	for _, reason := range r.Reasons {
@@ -28,7 +28,7 @@ func others(r *report.Report) []string {
 	return texts
 }
 
-// suite is what comes before the name of a test where several suites ran.
+// suite returns what comes before the name of a test where several suites ran.
 func suite(r *report.Report, runs []*report.Report) string {
 	if len(runs) < 2 || r.Suite == "" {
 		return ""

@@ -12,7 +12,7 @@ import (
 // maxEach is how many errors, and how many warnings, GitHub shows of a step.
 const maxEach = 10
 
-// annotations are the commands that put failures and flaky tests beside the
+// annotations returns the commands that put failures and flaky tests beside the
 // code. workspace is the checkout that GitHub's paths are relative to; "" is
 // not known.
 func annotations(runs []*report.Report, workspace string) []string {
@@ -64,7 +64,8 @@ func (a *annotated) add(properties, text string) {
 	a.lines = append(a.lines, "::"+a.level+" "+properties+"::"+data(text))
 }
 
-// all are the annotations, of which the last says how many there would be more.
+// all returns the annotations, of which the last says how many there would be
+// more.
 func (a *annotated) all() []string {
 	if a.more == 0 {
 		return a.lines
@@ -73,8 +74,8 @@ func (a *annotated) all() []string {
 	return append(a.lines[:maxEach-1], last)
 }
 
-// located is a file's path in the workspace, or else in the repository; "" for
-// a file that lies in neither.
+// located returns a file's path in the workspace, or else in the repository; ""
+// for a file that lies in neither.
 func located(r *report.Report, file, workspace string) string {
 	if !filepath.IsLocal(file) {
 		return ""

@@ -13,7 +13,7 @@ const (
 	maxQuoted = 1000 // characters of a text that tests gave
 )
 
-// summary is what happened as Markdown, of at most room bytes.
+// summary returns what happened as Markdown, of at most room bytes.
 func summary(runs []*report.Report, room int) string {
 	var b strings.Builder
 	for _, r := range runs {
@@ -80,7 +80,7 @@ func code(text string) string {
 	return fence + text + fence
 }
 
-// shortened is a text of at most maxQuoted characters.
+// shortened returns a text of at most maxQuoted characters.
 func shortened(text string) string {
 	n := 0
 	for i := range text {

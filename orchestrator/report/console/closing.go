@@ -10,7 +10,7 @@ import (
 // MaxFailures is how many failed tests the closing lines name.
 const MaxFailures = 10
 
-// Closing are the last lines of a run:
+// Closing returns the last lines of a run:
 //
 //	FAIL  2 of 1 284 failed · 1 flaky · 3 skipped      1m52s (predicted 1m47s, serial ~9m40s, 5.2×, total 10m02s)
 //	 ✗ tests/api/test_auth.py::test_expired  worker-3   AssertionError: 401 != 403
@@ -38,7 +38,8 @@ func Closing(r *report.Report, next []string, color bool) []string {
 	return lines
 }
 
-// headline is the first line of a text: the rest was printed when it happened.
+// headline returns the first line of a text: the rest was printed when it
+// happened.
 func headline(text string) string {
 	first, _, more := strings.Cut(text, "\n")
 	if more {
@@ -47,7 +48,7 @@ func headline(text string) string {
 	return first
 }
 
-// Verdict is the first of the closing lines.
+// Verdict returns the first of the closing lines.
 func Verdict(r *report.Report, color bool) string {
 	p := paint(color)
 	t := r.Totals
@@ -118,7 +119,7 @@ func failureLines(r *report.Report, p paint) []string {
 	return lines
 }
 
-// Measures are the coverage, the balance and the cache in one line; "" when
+// Measures returns the coverage, the balance and the cache in one line; "" when
 // nothing of it is known.
 func Measures(r *report.Report, color bool) string {
 	p := paint(color)

@@ -13,7 +13,7 @@ import (
 // MaxForecastWorkers is how many workers Forecast names: those that ended last.
 const MaxForecastWorkers = 16
 
-// Forecast is a run's forecast for people:
+// Forecast returns a run's forecast for people:
 //
 //	forecast: predicted 4.5s, took 5.6s, +1.1s
 //	             planned    busy     end   start collect fixtures estimates    work    idle
@@ -43,7 +43,7 @@ func Forecast(f *report.Forecast) []string {
 	return lines
 }
 
-// shown are the causes that are worth a column.
+// shown returns the causes that are worth a column.
 func shown(f *report.Forecast) (show []int) {
 	for k := range f.Causes.List() {
 		if worth(*f.Causes.List()[k].Time) || slices.ContainsFunc(f.Workers, func(w report.WorkerForecast) bool { return worth(*w.Causes.List()[k].Time) }) {
@@ -53,7 +53,7 @@ func shown(f *report.Forecast) (show []int) {
 	return show
 }
 
-// latest are the workers that ended last, by number.
+// latest returns the workers that ended last, by number.
 func latest(f *report.Forecast) []report.WorkerForecast {
 	list := slices.Clone(f.Workers)
 	slices.SortStableFunc(list, func(a, b report.WorkerForecast) int { return cmp.Compare(b.End, a.End) })

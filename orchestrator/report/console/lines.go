@@ -9,8 +9,8 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
-// header is the head of a run: what runs, where, with what. What is not known
-// is left out.
+// header returns the head of a run: what runs, where, with what. What is not
+// known is left out.
 func header(s *report.State) []string {
 	r, src, base := s.Run(), s.Source(), s.Base()
 	first := "shardyard"
@@ -28,7 +28,7 @@ func header(s *report.State) []string {
 	}, func(l string) bool { return l == "" })
 }
 
-// headIsOver says that an event is one that the header must stand above.
+// headIsOver reports whether an event is one that the header must stand above.
 func headIsOver(b report.Body) bool {
 	switch b := b.(type) {
 	case report.StepStarted:
@@ -86,7 +86,7 @@ func join(sep string, parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), sep)
 }
 
-// eventLines are the lines that plain and tty print for good.
+// eventLines returns the lines that plain and tty print for good.
 func eventLines(s *report.State, e report.Event, p paint) []string {
 	switch b := e.Body.(type) {
 	case report.Note:

@@ -5,7 +5,7 @@ import (
 	"unicode"
 )
 
-// Width is how many columns of a terminal s takes, escape sequences of our
+// Width returns how many columns of a terminal s takes, escape sequences of our
 // own colors excluded.
 func Width(s string) int {
 	n, escape := 0, false
@@ -22,7 +22,7 @@ func Width(s string) int {
 	return n
 }
 
-// columns is the width of one rune: 0 for marks, 2 for East Asian wide ones
+// columns returns the width of one rune: 0 for marks, 2 for East Asian wide ones
 // and emoji, else 1.
 func columns(r rune) int {
 	switch {

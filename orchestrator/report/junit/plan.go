@@ -9,7 +9,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
-// PytestCases are the names that pytest may give a test in a JUnit file, by
+// PytestCases returns the names that pytest may give a test in a JUnit file, by
 // its node id, the likeliest first. From its source (mangle_test_address and
 // bin_xml_escape in _pytest/junitxml.py):
 //
@@ -53,7 +53,7 @@ func joined(names []string) Key {
 	return Key{Class: strings.Join(names[:last], "."), Name: names[last]}.Normal()
 }
 
-// Normal is the key in the form in which keys of all versions of pytest are
+// Normal returns the key in the form in which keys of all versions of pytest are
 // equal.
 func (k Key) Normal() Key {
 	return Key{Class: normal(k.Class), Name: normal(k.Name)}

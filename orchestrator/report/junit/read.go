@@ -51,7 +51,7 @@ type Key struct {
 	Name  string
 }
 
-// String is the two as people read them.
+// String returns the two as people read them.
 func (k Key) String() string {
 	if k.Class == "" {
 		return k.Name
