@@ -27,17 +27,17 @@ type Check struct {
 	Fix   string `json:"fix,omitempty"` // what to do; empty when it is fine
 }
 
-// Good is a check that found all to be fine.
+// Good returns a check that found all to be fine.
 func Good(name, format string, args ...any) Check {
 	return Check{Name: name, Mark: Fine, Found: fmt.Sprintf(format, args...)}
 }
 
-// Warn is a check of what works and could be better.
+// Warn returns a check of what works and could be better.
 func Warn(name, fix, format string, args ...any) Check {
 	return Check{Name: name, Mark: Warning, Found: fmt.Sprintf(format, args...), Fix: fix}
 }
 
-// Fail is a check of what makes runs fail.
+// Fail returns a check of what makes runs fail.
 func Fail(name, fix, format string, args ...any) Check {
 	return Check{Name: name, Mark: Failed, Found: fmt.Sprintf(format, args...), Fix: fix}
 }

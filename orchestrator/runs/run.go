@@ -40,15 +40,15 @@ func Elsewhere(dir string) (*Run, error) {
 	return &Run{Dir: dir}, nil
 }
 
-// ID is the run's name in its store.
+// ID returns the run's name in its store.
 func (r *Run) ID() string { return filepath.Base(r.Dir) }
 
-// Path is the path of one of the run's files.
+// Path returns the path of one of the run's files.
 func (r *Run) Path(elem ...string) string {
 	return filepath.Join(append([]string{r.Dir}, elem...)...)
 }
 
-// Place is where a user finds the results: below the project's directory, or
+// Place returns where a user finds the results: below the project's directory, or
 // where the user said that they go.
 func (r *Run) Place() string {
 	switch {

@@ -53,7 +53,7 @@ func Nearest(dir string, top func(dir string) bool) Store {
 	}
 }
 
-// Dir is the directory with the runs. It may not be there yet.
+// Dir returns the directory with the runs. It may not be there yet.
 func (s Store) Dir() string { return filepath.Join(s.project, own, "runs") }
 
 // Make makes the directory of a run, and keeps git from seeing it.
@@ -149,7 +149,7 @@ func (s Store) none() error {
 	return unknown("there is no run in %s: shardyard run makes one", s.Dir())
 }
 
-// first are the first three of a list, for a sentence.
+// first returns the first three of a list, for a sentence.
 func first(ids []string) string { return strings.Join(ids[:min(3, len(ids))], ", ") }
 
 // latest returns the run that latest names; the newest where nothing is named.

@@ -16,7 +16,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/runs"
 )
 
-// ErrNothing says that there is nothing to combine.
+// ErrNothing means that there is nothing to combine.
 var ErrNothing = errors.New("nothing to combine")
 
 // A Search says where the results of shards are looked for.
