@@ -156,11 +156,11 @@ func (Description) Deliver(_ framework.Suite, done worker.Concluded) (framework.
 			return d, fmt.Errorf("read the conclusion's summary: %w", err)
 		}
 	}
-	if s.Coverage != nil {
+	if c := s.Coverage; c != nil && c.Files > 0 {
 		d.Notes = append(d.Notes, "combined coverage is in the run's results, in coverage/")
-		if len(s.Coverage.Missing) > 0 {
-			d.Coverage = &framework.Covered{Reason: strings.Join(s.Coverage.Missing, "; ")}
-		}
+	}
+	if c := s.Coverage; c != nil && len(c.Missing) > 0 {
+		d.Coverage = &framework.Covered{Reason: strings.Join(c.Missing, "; ")}
 	}
 	return d, nil
 }
