@@ -21,7 +21,7 @@ type Source struct {
 	Open func() (io.ReadCloser, error)
 }
 
-// Merged is what several JUnit files say together.
+// Merged is the sum of several JUnit files.
 type Merged struct {
 	// Cases has each test once, in the order of the sources. Count is how
 	// many testcases of the chosen source have its key.
@@ -116,8 +116,8 @@ func (m *merger) read(i int, src Source) (err error) {
 			m.suite(*x.suite)
 			return nil
 		}
-		m.add(i, *x.kase, before)
-		before = x.kase
+		m.add(i, *x.testcase, before)
+		before = x.testcase
 		return nil
 	}, nil)
 }

@@ -82,7 +82,7 @@ func normal(s string) string {
 	return b.String()
 }
 
-// PlanCheck compares what was planned with what was reported.
+// PlanCheck compares the planned tests with the reported ones.
 type PlanCheck struct {
 	// Missing are planned ids without a testcase, in the plan's order.
 	Missing []string
@@ -92,7 +92,7 @@ type PlanCheck struct {
 	Found map[string]MergedCase
 }
 
-// CheckPlan says which of the planned ids were reported. An id that was
+// CheckPlan compares the planned ids with the reported testcases. An id that was
 // planned twice must be reported twice.
 func CheckPlan(planned []string, m *Merged) PlanCheck {
 	reported := make(map[Key]int, len(m.Cases)) // index into m.Cases
@@ -123,9 +123,9 @@ func CheckPlan(planned []string, m *Merged) PlanCheck {
 	return check
 }
 
-// Events tells the merged run as events, so that its verdict, report and exit
-// code are a fold like those of a run: planned tests in the plan's order, then
-// those that nobody planned. Without a plan every testcase counts as planned.
+// Events emits the merged run as events, so that its verdict, report and exit code
+// come from the same fold as those of a run: planned tests in the plan's order, then
+// tests that nobody planned. Without a plan every testcase counts as planned.
 // A test that was planned and not reported is not run. The worker of a test is
 // the number of its source, from 1.
 func (m *Merged) Events(planned []string, emit func(report.Body)) {

@@ -1,5 +1,5 @@
 // Package junit reads JUnit files and merges those of several shards into one,
-// checks them against what was planned, and tells them as the events of a run.
+// checks them against a plan, and turns them into the events of a run.
 package junit
 
 import (
@@ -65,31 +65,31 @@ func (k Key) String() string {
 // MaxBytes, deeply nested or not well-formed is an error.
 func Read(r io.Reader, yield func(Case) error) error {
 	return scan(r, MaxBytes, func(x *element) error {
-		if x.kase == nil {
+		if x.testcase == nil {
 			return nil
 		}
-		return yield(*x.kase)
+		return yield(*x.testcase)
 	}, nil)
 }
 
 // element is what scan hands out: a testcase that has ended, or the start
 // of a testsuite.
 type element struct {
-	kase  *Case
-	suite *xml.StartElement
+	testcase *Case
+	suite    *xml.StartElement
 }
 
 // scanner walks one file.
 type scanner struct {
-	dec   *xml.Decoder
-	stack []string
-	kase  *Case
-	depth int // of the open testcase in stack
+	dec      *xml.Decoder
+	stack    []string
+	testcase *Case
+	depth    int // of the open testcase in stack
 }
 
 // scan walks a file of at most limit bytes. found is called for each testsuite that begins and
-// each testcase that ends; copied, when not nil, gets the tokens of testcases,
-// start and end included, and is told which case they belong to.
+// each testcase that ends; copied, when not nil, is called with each token of a
+// testcase, start and end included, and the case that it belongs to.
 func scan(r io.Reader, limit int64, found func(*element) error, copied func(xml.Token, *Case) error) error {
 	limited := &io.LimitedReader{R: r, N: limit + 1}
 	s := scanner{dec: xml.NewDecoder(limited)}
@@ -117,37 +117,37 @@ func scan(r io.Reader, limit int64, found func(*element) error, copied func(xml.
 }
 
 func (s *scanner) token(tok xml.Token, found func(*element) error, copied func(xml.Token, *Case) error) error {
-	kase := s.kase
+	testcase := s.testcase
 	switch t := tok.(type) {
 	case xml.StartElement:
 		if err := s.open(t, found); err != nil {
 			return err
 		}
-		kase = s.kase
+		testcase = s.testcase
 	case xml.EndElement:
 		if err := s.close(t); err != nil {
 			return err
 		}
 	case xml.CharData:
-		if kase == nil && strings.TrimSpace(string(t)) != "" && len(s.stack) == 0 {
+		if testcase == nil && strings.TrimSpace(string(t)) != "" && len(s.stack) == 0 {
 			return errors.New("text outside of the root element")
 		}
-		if kase != nil && len(s.stack) == s.depth+1 {
+		if testcase != nil && len(s.stack) == s.depth+1 {
 			if child := s.stack[s.depth]; child == "failure" || child == "error" {
-				kase.locate(string(t))
+				testcase.locate(string(t))
 			}
 		}
 	case xml.Directive:
 		return errors.New("a document type is not taken")
 	}
-	if copied != nil && kase != nil {
-		if err := copied(tok, kase); err != nil {
+	if copied != nil && testcase != nil {
+		if err := copied(tok, testcase); err != nil {
 			return err
 		}
 	}
-	if kase != nil && s.kase == nil {
-		kase.settle()
-		return found(&element{kase: kase})
+	if testcase != nil && s.testcase == nil {
+		testcase.settle()
+		return found(&element{testcase: testcase})
 	}
 	return nil
 }
@@ -165,12 +165,12 @@ func (s *scanner) open(t xml.StartElement, found func(*element) error) error {
 	}
 	s.stack = append(s.stack, name)
 	switch {
-	case s.kase != nil:
+	case s.testcase != nil:
 		if len(s.stack) == s.depth+1 {
-			s.kase.child(name, t)
+			s.testcase.child(name, t)
 		}
 	case name == "testcase":
-		s.kase, s.depth = newCase(t), len(s.stack)
+		s.testcase, s.depth = newCase(t), len(s.stack)
 	case name == "testsuite":
 		return found(&element{suite: &t})
 	}
@@ -182,8 +182,8 @@ func (s *scanner) close(t xml.EndElement) error {
 	if len(s.stack) == 0 || s.stack[len(s.stack)-1] != name {
 		return fmt.Errorf("</%s> ends nothing", name)
 	}
-	if s.kase != nil && len(s.stack) == s.depth {
-		s.kase = nil
+	if s.testcase != nil && len(s.stack) == s.depth {
+		s.testcase = nil
 	}
 	s.stack = s.stack[:len(s.stack)-1]
 	return nil
@@ -250,7 +250,7 @@ func (c *Case) in(file string) bool {
 	return strings.HasPrefix(c.Class+".", dotted(file)+".")
 }
 
-// settle gives the outcome of a case that ended.
+// settle sets the outcome of a case that ended.
 func (c *Case) settle() {
 	c.teardown = c.teardown && c.errors == 1 && c.failures == 0 && c.skips == 0
 	switch {
@@ -265,8 +265,8 @@ func (c *Case) settle() {
 	}
 }
 
-// seconds reads a time; what is no sensible time is 0. Some writers put
-// thousands separators in.
+// seconds reads a time, in which some writers put thousands separators. It returns
+// 0 for text that is no sensible time.
 func seconds(s string) time.Duration {
 	f, err := strconv.ParseFloat(strings.ReplaceAll(s, ",", ""), 64)
 	if err != nil || !(f >= 0) || f > 1e9 {
