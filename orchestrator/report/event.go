@@ -14,7 +14,7 @@ type Event struct {
 	Body Body
 }
 
-// A Body is what an event says. Its Type is the event's name on the wire.
+// A Body is the content of an event. Its Type is the event's name on the wire.
 type Body interface{ Type() Type }
 
 // Type names a kind of event.
@@ -29,7 +29,7 @@ const (
 	Warning Level = "warning"
 )
 
-// FaultKind says who is at fault when machinery could not go on.
+// FaultKind names who is at fault when machinery could not go on.
 type FaultKind string
 
 const (
@@ -67,7 +67,7 @@ func VerdictOf(o worker.Outcome) Verdict {
 }
 
 type (
-	// RunStarted opens the log with what is known then.
+	// RunStarted opens the log.
 	RunStarted struct {
 		Run       string    `json:"run,omitempty"`
 		Version   string    `json:"version,omitempty"` // of shardyard
@@ -81,14 +81,14 @@ type (
 		// FailOn names what else fails the run: "flaky".
 		FailOn []string `json:"fail_on,omitempty"`
 	}
-	// Sourced says which sources are tested.
+	// Sourced names the sources under test.
 	Sourced struct {
 		Tree   string `json:"tree"`
 		Root   string `json:"root,omitempty"` // the suite's directory, relative to the repository's root
 		Commit string `json:"commit,omitempty"`
 		Dirty  bool   `json:"dirty,omitempty"` // the tree differs from the commit
 	}
-	// Based says which engine runs the tests, and in which image.
+	// Based names the engine that runs the tests, and the image.
 	Based struct {
 		Engine    string `json:"engine"` // "docker 20.10.24"
 		Image     string `json:"image,omitempty"`
@@ -100,7 +100,7 @@ type (
 		Environment string `json:"environment,omitempty"`
 		Prepared    string `json:"prepared,omitempty"`
 	}
-	// Staffed says how many workers are asked for.
+	// Staffed has the number of workers that the run asks for.
 	Staffed struct {
 		Workers int `json:"workers"`
 	}
@@ -175,7 +175,7 @@ type (
 		File  string `json:"file"`
 		Tests int    `json:"tests"`
 	}
-	// Planned says what is expected. Zero is unknown.
+	// Planned is the prediction of the run. Zero is unknown.
 	Planned struct {
 		Workers    int      `json:"workers"`
 		Predicted  Duration `json:"predicted_ms,omitempty"` // wall clock of the whole run
@@ -256,9 +256,9 @@ type (
 		File string `json:"file,omitempty"`
 		Line int    `json:"line,omitempty"`
 	}
-	// Evidence is what a worker says of a test without a live lease of it: the
-	// lease was withdrawn meanwhile, or there never was one. It counts for
-	// nothing. Outcome is "" for a start.
+	// Evidence is a worker's report on a test that it has no live lease of: the
+	// lease was withdrawn meanwhile, or there never was one. It has no effect on
+	// verdicts. Outcome is "" for a start.
 	Evidence struct {
 		Worker   int            `json:"worker"`
 		Test     string         `json:"test"`
@@ -268,13 +268,13 @@ type (
 		Call     Duration       `json:"call_ms,omitempty"`
 		Teardown Duration       `json:"teardown_ms,omitempty"`
 	}
-	// Dropped are tests that there are not: the last run's list had them, and
-	// discovery has not. What ran of them counts for nothing.
+	// Dropped names tests that do not exist: the last run's list had them, and
+	// discovery did not find them. Their attempts do not count.
 	Dropped struct {
 		Tests []string `json:"tests"`
 	}
-	// Expected is what the plan thought of an attempt, at its worker's speed;
-	// zero is unknown.
+	// Expected is the plan's estimate of an attempt, at its worker's speed; zero
+	// is unknown.
 	Expected struct {
 		Estimate Duration `json:"estimate_ms,omitempty"` // setup, call and teardown, without Fixtures
 		// Fixtures is the part of the setup that opening the file took, as far
@@ -290,8 +290,8 @@ type (
 		Text    string `json:"text"`
 		Dropped int64  `json:"dropped,omitempty"`
 	}
-	// Judged gives a test its verdict, another one than before, or, with "",
-	// none any more: it runs again.
+	// Judged gives a test its verdict, or replaces it. With "" it takes the
+	// verdict back: the test runs again.
 	Judged struct {
 		Test     string  `json:"test"`
 		Verdict  Verdict `json:"verdict"`

@@ -142,8 +142,8 @@ func (f *findings) sessions(r *Report) {
 	}
 }
 
-// firstLine is the first line of a text that says something, without the rule
-// that a heading stands in.
+// firstLine returns the first line of a text that is more than a rule, without the
+// rule around a heading.
 func firstLine(text string) string {
 	for line := range strings.Lines(text) {
 		if line = strings.Trim(line, "=-_ \t\r\n"); line != "" {

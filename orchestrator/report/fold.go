@@ -88,9 +88,9 @@ func (s *State) times(r *Report) Times {
 		}
 	}
 	var busiest Duration
-	var all between
+	var all gaps
 	for _, w := range r.Workers {
-		all.add(w.between)
+		all.add(w.gaps)
 		t.Total += w.Busy
 		busiest = max(busiest, w.Busy)
 		if ended := w.Ended; ended > 0 {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A Forecast holds what was predicted against what came, and says what made
-// the difference. It exists for runs of which every test has its verdict.
+// A Forecast compares the predicted time with the actual one, and accounts for the
+// difference. It exists for runs in which every test has its verdict.
 //
 // The account is an identity. For each planned worker, and for the run, whose
 // causes are the means over the planned workers, the causes add up to
@@ -102,24 +102,25 @@ type expectation struct {
 	actual, built, lastTest    Duration
 }
 
-// labour is what is known of one planned worker. Times of the clock are since
-// the start of the run.
-type labour struct {
+// workload holds what one planned worker was expected to do and what it did. Times
+// of the clock are since the start of the run.
+type workload struct {
 	worker  int
 	planned Duration // its shard
-	// there is when it had come, ready when it took tests, last when its last
-	// test ended; a moment that never was is later than the run's last test.
+	// there is when the worker had started, ready when it took tests, last when
+	// its last test ended. A moment that never came is later than the run's last
+	// test.
 	there, ready, last Duration
 	lost               bool
-	collected          Duration // files, after ready
-	tests, fixtures    Duration // what its attempts took: without fixtures, those
+	collected          Duration // time of collecting single files, after ready
+	tests, fixtures    Duration // its attempts' time without fixtures, and that of the fixtures
 	attempts           int
 	expectedTests      Duration
 	expectedFixtures   Duration
 }
 
 // account makes the forecast's account. It is exact for whole microseconds.
-func account(e expectation, workers []labour) *Forecast {
+func account(e expectation, workers []workload) *Forecast {
 	f := &Forecast{Predicted: e.predicted, Actual: e.actual, Difference: e.actual - e.predicted}
 	for _, w := range workers {
 		f.Workers = append(f.Workers, e.worker(w))
@@ -128,20 +129,20 @@ func account(e expectation, workers []labour) *Forecast {
 	return f
 }
 
-func (e expectation) worker(w labour) WorkerForecast {
+func (e expectation) worker(w workload) WorkerForecast {
 	there := min(w.there, e.lastTest)
 	ready := min(max(w.ready, there), e.lastTest)
 	last := min(max(w.last, ready), e.lastTest)
 	busy := w.tests + w.fixtures
-	between := Duration(w.attempts) * e.perTest
+	overhead := Duration(w.attempts) * e.perTest
 	c := Causes{
 		Build:     e.built,
 		Start:     there - e.built - e.start,
 		Collect:   ready - there + w.collected,
 		Fixtures:  w.fixtures - w.expectedFixtures,
 		Estimates: w.tests - w.expectedTests,
-		Work:      w.expectedTests + w.expectedFixtures + between - w.planned,
-		Gaps:      last - ready - busy - w.collected - between,
+		Work:      w.expectedTests + w.expectedFixtures + overhead - w.planned,
+		Gaps:      last - ready - busy - w.collected - overhead,
 		Idle:      w.planned - e.makespan,
 		Conclude:  e.actual - e.lastTest - (e.predicted - e.makespan - e.start),
 	}
@@ -155,8 +156,8 @@ func (e expectation) worker(w labour) WorkerForecast {
 	}
 }
 
-// mean returns the workers' mean, in whole microseconds; what rounding leaves is
-// put where most is.
+// mean returns the workers' mean, in whole microseconds. The largest cause takes
+// the remainder of rounding.
 func mean(workers []WorkerForecast) (m Causes) {
 	n := Duration(len(workers))
 	if n == 0 {
@@ -183,8 +184,8 @@ func abs(d Duration) Duration { return max(d, -d) }
 // micros is d as the log keeps it.
 func micros(d Duration) Duration { return Duration(d.Std().Round(time.Microsecond)) }
 
-// forecast returns nil when nothing was predicted, or what ran is not what that
-// was said of.
+// forecast returns nil if the run was not predicted, or if other tests ran than the
+// prediction was for.
 func (s *State) forecast(r *Report) *Forecast {
 	p := s.planned
 	whole := r.Finished && r.Stopped == nil && r.Totals.Discovered > 0 && r.Totals.Judged()-r.Totals.NotRun == r.Totals.Discovered
@@ -200,9 +201,9 @@ func (s *State) forecast(r *Report) *Forecast {
 			e.built += micros(st.Duration)
 		}
 	}
-	ran := map[int]*labour{}
+	ran := map[int]*workload{}
 	for i := range r.Workers {
-		ran[r.Workers[i].Worker] = r.Workers[i].labour()
+		ran[r.Workers[i].Worker] = r.Workers[i].workload()
 	}
 	for i := range r.Tests {
 		for _, a := range r.Tests[i].Attempts {
@@ -210,11 +211,11 @@ func (s *State) forecast(r *Report) *Forecast {
 			e.lastTest = max(e.lastTest, micros(a.At))
 		}
 	}
-	var workers []labour
+	var workers []workload
 	for _, shard := range p.Shards {
 		w := ran[shard.Worker]
 		if w == nil {
-			w = (&Worker{Worker: shard.Worker}).labour()
+			w = (&Worker{Worker: shard.Worker}).workload()
 		}
 		w.planned = micros(shard.Load)
 		workers = append(workers, *w)
@@ -224,21 +225,21 @@ func (s *State) forecast(r *Report) *Forecast {
 
 const never = Duration(1<<63 - 1)
 
-func (w *Worker) labour() *labour {
-	l := &labour{worker: w.Worker, there: never, ready: never, lost: w.Lost != "", collected: micros(w.Collect)}
+func (w *Worker) workload() *workload {
+	l := &workload{worker: w.Worker, there: never, ready: never, lost: w.Lost != "", collected: micros(w.Collect)}
 	if w.Started > 0 {
 		l.there = micros(w.Started)
 	}
 	if w.Ready > 0 {
 		l.ready = micros(w.Ready)
 	}
-	if l.lost { // what never came, ended there
+	if l.lost { // moments that never came count as the loss
 		l.there, l.ready = min(l.there, micros(w.Ended)), min(l.ready, micros(w.Ended))
 	}
 	return l
 }
 
-func (l *labour) add(a Attempt) {
+func (l *workload) add(a Attempt) {
 	l.last = max(l.last, micros(a.At))
 	l.attempts++
 	l.tests += micros(a.Setup) + micros(a.Call) + micros(a.Teardown) - micros(a.Fixtures)

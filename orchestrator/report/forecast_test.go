@@ -15,7 +15,7 @@ func TestAccount(t *testing.T) {
 	const s = Duration(time.Second)
 	type facts struct {
 		expectation
-		a, b labour
+		a, b workload
 	}
 	for name, c := range map[string]struct {
 		change func(*facts)
@@ -77,7 +77,7 @@ func TestAccount(t *testing.T) {
 		},
 		"the second was lost at once": {
 			func(f *facts) {
-				f.b = labour{worker: 2, planned: 8 * s, there: 2 * s, ready: 2 * s, lost: true}
+				f.b = workload{worker: 2, planned: 8 * s, there: 2 * s, ready: 2 * s, lost: true}
 				f.a.tests, f.a.expectedTests, f.a.last = 18*s, 18*s, 20*s
 				f.later(8 * s)
 			}, Causes{Work: 8 * s},
@@ -86,7 +86,7 @@ func TestAccount(t *testing.T) {
 		},
 		"the second never came": {
 			func(f *facts) {
-				f.b = labour{worker: 2, planned: 8 * s, there: never, ready: never}
+				f.b = workload{worker: 2, planned: 8 * s, there: never, ready: never}
 				f.a.tests, f.a.expectedTests, f.a.last = 18*s, 18*s, 20*s
 				f.later(8 * s)
 			}, Causes{Work: 8 * s},
@@ -101,11 +101,11 @@ func TestAccount(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := facts{
 				expectation: expectation{predicted: 13 * s, makespan: 10 * s, start: 2 * s, actual: 13 * s, lastTest: 12 * s},
-				a:           labour{worker: 1, planned: 10 * s, there: 2 * s, ready: 2 * s, last: 12 * s, tests: 10 * s, expectedTests: 10 * s},
-				b:           labour{worker: 2, planned: 8 * s, there: 2 * s, ready: 2 * s, last: 10 * s, tests: 8 * s, expectedTests: 8 * s},
+				a:           workload{worker: 1, planned: 10 * s, there: 2 * s, ready: 2 * s, last: 12 * s, tests: 10 * s, expectedTests: 10 * s},
+				b:           workload{worker: 2, planned: 8 * s, there: 2 * s, ready: 2 * s, last: 10 * s, tests: 8 * s, expectedTests: 8 * s},
 			}
 			c.change(&f)
-			got := account(f.expectation, []labour{f.a, f.b})
+			got := account(f.expectation, []workload{f.a, f.b})
 			want := []Causes{c.a, c.b, c.mean}
 			if diff := cmp.Diff(want, []Causes{got.Workers[0].Causes, got.Workers[1].Causes, got.Causes}); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
@@ -130,9 +130,9 @@ func TestAccountIsAnIdentity(t *testing.T) {
 			return Duration(rapid.Int64Range(0, 1e9).Draw(t, name)) * Duration(time.Microsecond)
 		}
 		e := expectation{draw("predicted"), draw("makespan"), draw("start"), draw("per test"), draw("actual"), draw("built"), draw("last test")}
-		var workers []labour
+		var workers []workload
 		for i := range rapid.IntRange(1, 9).Draw(t, "workers") {
-			l := labour{i + 1, draw("planned"), draw("there"), draw("ready"), draw("last"), rapid.Bool().Draw(t, "lost"),
+			l := workload{i + 1, draw("planned"), draw("there"), draw("ready"), draw("last"), rapid.Bool().Draw(t, "lost"),
 				draw("collected"), draw("tests"), draw("fixtures"), rapid.IntRange(0, 99).Draw(t, "attempts"), draw("expected"), draw("expected fixtures")}
 			if rapid.IntRange(0, 9).Draw(t, "never") == 0 {
 				l.there, l.ready = never, never

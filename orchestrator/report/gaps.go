@@ -2,14 +2,13 @@ package report
 
 import "time"
 
-// idleFrom is the length from which a time between two tests of a worker is
-// taken for one in which it had nothing to do.
+// idleFrom is the length from which a gap between two tests of a worker counts as
+// time without work, not as overhead of a test.
 const idleFrom = Duration(250 * time.Millisecond)
 
-// between adds up the times between a worker's tests. Tests that end together
-// are told of together, so that a single one may even be negative; the sum is
-// right.
-type between struct {
+// gaps adds up the times between a worker's tests. Results can arrive in one batch,
+// so that a single gap may be negative; only the sum means anything.
+type gaps struct {
 	last      Duration // when its last test ended; 0 before
 	collected Duration // files, since then
 	sum       Duration
@@ -17,24 +16,24 @@ type between struct {
 }
 
 // finish takes the worker's next attempt.
-func (b *between) finish(a Attempt) {
-	gap := a.At - b.last - b.collected - Duration(a.Total())
-	if b.last > 0 && gap < idleFrom {
-		b.sum += gap
-		b.n++
+func (g *gaps) finish(a Attempt) {
+	gap := a.At - g.last - g.collected - Duration(a.Total())
+	if g.last > 0 && gap < idleFrom {
+		g.sum += gap
+		g.n++
 	}
-	b.last, b.collected = a.At, 0
+	g.last, g.collected = a.At, 0
 }
 
-func (b *between) add(w between) {
-	b.sum += w.sum
-	b.n += w.n
+func (g *gaps) add(w gaps) {
+	g.sum += w.sum
+	g.n += w.n
 }
 
-// mean returns the time between two tests; 0 when it is not known.
-func (b *between) mean() Duration {
-	if b.n == 0 {
+// mean returns the mean gap; 0 without gaps.
+func (g *gaps) mean() Duration {
+	if g.n == 0 {
 		return 0
 	}
-	return max(b.sum/Duration(b.n), 0)
+	return max(g.sum/Duration(g.n), 0)
 }

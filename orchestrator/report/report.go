@@ -160,7 +160,7 @@ type Worker struct {
 	// Order is every test that it started, in that order.
 	Order []string `json:"order"`
 
-	between between
+	gaps gaps
 }
 
 // Test is one test with its verdict ("" while it has none) and its attempts.
@@ -196,7 +196,7 @@ func (t *Test) counting() int {
 	return n
 }
 
-// Why is why the test failed, in one line; "" when nobody said.
+// Why returns the reason of the failure in one line; "" if none is known.
 func (t *Test) Why() string {
 	last := t.Last()
 	if t.Message != "" || last == nil {
@@ -205,8 +205,8 @@ func (t *Test) Why() string {
 	return cmp.Or(Ending(last.Cause), t.Reason)
 }
 
-// Ending says what the cause of an attempt means, when the framework had no
-// say; "" for none.
+// Ending returns a sentence on how an attempt ended for which the framework gave no
+// result; "" for no cause.
 func Ending(cause string) string {
 	switch cause {
 	case "timeout":

@@ -38,8 +38,8 @@ type State struct {
 // NewState returns a state of which nothing is known.
 func NewState() *State { return new(State) }
 
-// Apply folds one event in. Events that make no sense (an end without a
-// start) are taken for what they say; none is an error.
+// Apply folds one event in. An event that does not fit the ones before it (an end
+// without a start) is applied as far as it goes; none is an error.
 func (s *State) Apply(e Event) {
 	s.at = max(s.at, e.At)
 	switch b := e.Body.(type) {
@@ -146,7 +146,7 @@ func (s *State) startTest(b TestStarted) {
 	w := s.worker(b.Worker)
 	w.Running = b.Test
 	w.Collect += b.Collected
-	w.between.collected = b.Collected
+	w.gaps.collected = b.Collected
 	w.Order = append(w.Order, b.Test)
 }
 
@@ -171,7 +171,7 @@ func (s *State) finishTest(b TestFinished, at time.Duration) {
 	i := slices.IndexFunc(t.Attempts, func(x Attempt) bool { return x.Attempt == a.Attempt && x.Worker == a.Worker })
 	if i < 0 {
 		t.Attempts = append(t.Attempts, a)
-		w.between.finish(a)
+		w.gaps.finish(a)
 	} else { // amended
 		w.Busy -= Duration(t.Attempts[i].Total())
 		a.Void = t.Attempts[i].Void
@@ -186,7 +186,7 @@ func (s *State) finishTest(b TestFinished, at time.Duration) {
 	}
 }
 
-// hear follows what a worker does, and no test.
+// hear updates a worker from evidence. It changes no test.
 func (s *State) hear(b Evidence, at time.Duration) {
 	w := s.worker(b.Worker)
 	if b.Outcome == "" {
@@ -199,10 +199,10 @@ func (s *State) hear(b Evidence, at time.Duration) {
 	}
 	a := Attempt{At: Duration(at), Setup: b.Setup, Call: b.Call, Teardown: b.Teardown}
 	w.Busy += Duration(a.Total())
-	w.between.finish(a)
+	w.gaps.finish(a)
 }
 
-// drop takes tests out that there are not.
+// drop removes tests that do not exist.
 func (s *State) drop(ids []string) {
 	gone := make(map[*Test]bool)
 	for _, id := range ids {
@@ -220,7 +220,7 @@ func (s *State) drop(ids []string) {
 	s.tests = slices.DeleteFunc(s.tests, func(t *Test) bool { return gone[t] })
 }
 
-// reject voids what a worker ran of some tests.
+// reject voids a worker's attempts at some tests.
 func (s *State) reject(b Rejected) {
 	for _, id := range b.Tests {
 		t, ok := s.byID[id]
@@ -306,16 +306,17 @@ func (s *State) test(id string) *Test {
 	return t
 }
 
-// Run returns what was known at the start; zero before.
+// Run returns the run's first event; zero before it.
 func (s *State) Run() RunStarted { return s.run }
 
-// Source returns what is tested; zero before it is known.
+// Source returns the sources under test; zero before they are known.
 func (s *State) Source() Sourced { return s.sourced }
 
-// Base returns what the workers start from; zero before it is known.
+// Base returns the engine and the image; zero before they are known.
 func (s *State) Base() Based { return s.based }
 
-// Staff returns how many workers are asked for; zero before it is known.
+// Staff returns the number of workers that the run asks for; zero before it is
+// known.
 func (s *State) Staff() int { return s.staffed.Workers }
 
 // Discovery returns what discovery found; zero before it ended.
@@ -335,7 +336,7 @@ func (s *State) SaidFirst(b WorkerClosed) bool {
 	return b.Unexplained
 }
 
-// Dropped counts the bytes that a worker printed and nobody kept.
+// Dropped returns the number of bytes that a worker printed beyond what is kept.
 func (s *State) Dropped(worker int) int64 {
 	if w, ok := s.workers[worker]; ok {
 		return w.Dropped

@@ -1,6 +1,6 @@
-// Package ci tells a CI system of a run in the words that it understands:
-// annotations beside the code, a folded section of the log, a summary. It also
-// keeps what tests print from being taken for such words.
+// Package ci reports runs to a CI system in its own commands: annotations beside
+// the code, a folded section of the log, a summary. It also keeps the CI system
+// from obeying commands that tests print.
 package ci
 
 import (
@@ -16,16 +16,15 @@ import (
 // A System is a CI system.
 type System string
 
-// The systems that are known. Gitea's and Forgejo's runners speak GitHub's
-// language.
+// The supported systems. Gitea's and Forgejo's runners understand GitHub's commands.
 const (
 	None   System = "none"
 	GitHub System = "github"
 	GitLab System = "gitlab"
 )
 
-// Choose returns the system that choice names; "auto" and "" are the one that
-// the environment gives away. env looks a variable up as os.Getenv does.
+// Choose returns the system that choice names; for "auto" and "" the system that
+// the environment shows. env looks a variable up as os.Getenv does.
 func Choose(choice string, env func(string) string) (System, error) {
 	switch s := System(choice); s {
 	case None, GitHub, GitLab:
@@ -66,8 +65,8 @@ func Open(choice string, env func(string) string, log io.Writer) (*Job, error) {
 	return j, nil
 }
 
-// Tell says how the command's runs went. A summary that could not be written is
-// an error; it says nothing of the runs.
+// Tell reports the command's runs to the CI system. The error is that the summary
+// could not be written; failed runs are none.
 func (j *Job) Tell(runs ...*report.Report) error {
 	switch j.system {
 	case GitHub:

@@ -76,7 +76,7 @@ func pad(name, cell string) string {
 	return fmt.Sprintf("%*s", max(len(name), 7), cmp.Or(cell, name))
 }
 
-// worth says that a time is shown as more than nothing.
+// worth reports whether a time is long enough to be shown as more than 0.
 func worth(d report.Duration) bool { return max(d, -d).Std() >= 50*time.Millisecond }
 
 func signed(d report.Duration) string {

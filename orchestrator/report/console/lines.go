@@ -9,8 +9,8 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
-// header returns the head of a run: what runs, where, with what. What is not
-// known is left out.
+// header returns the first lines of a run: what runs, where and with what. It leaves
+// out facts that are not known.
 func header(s *report.State) []string {
 	r, src, base := s.Run(), s.Source(), s.Base()
 	first := "shardyard"
@@ -81,7 +81,7 @@ func label(name, value string) string {
 	return name + " " + value
 }
 
-// join joins what is not empty.
+// join joins the parts that are not empty.
 func join(sep string, parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), sep)
 }
@@ -127,8 +127,8 @@ func eventLines(s *report.State, e report.Event, p paint) []string {
 // log has all.
 const maxClosing = 20
 
-// closingLines are what a session said that ended otherwise than its tests
-// explain.
+// closingLines returns the last words of a session that ended with a status which
+// no test explains.
 func closingLines(b report.WorkerClosed, p paint) []string {
 	text := fmt.Sprintf("the session of %s ended with status %d, which no test explains", report.WorkerName(b.Worker), b.Code)
 	if said := strings.Split(strings.TrimSpace(b.Closing), "\n"); said[0] != "" {
@@ -203,8 +203,8 @@ func diedLine(b report.Died) string {
 	return line
 }
 
-// droppedLines says that a worker printed more than is kept; nil when it did
-// not.
+// droppedLines returns the warning that a worker printed more than is kept; nil if
+// it did not.
 func droppedLines(bytes int64, worker int, p paint) []string {
 	if bytes == 0 {
 		return nil
@@ -253,7 +253,7 @@ func approx(measured bool) string {
 	return "~"
 }
 
-// FailureLine says which test failed, on which worker and why:
+// FailureLine returns the line of a failed test, with its worker and the reason:
 // "test  worker-3   message".
 func FailureLine(t *report.Test) string {
 	worker := 0
