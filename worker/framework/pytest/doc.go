@@ -32,10 +32,13 @@
 //	            category are [module, qualified name]
 //	xml         {"attributes": {...}}: what record_xml_attribute set; only with
 //	            --junitxml
+//	closing     {"text"}: what hooks of the project and of plugins wrote when
+//	            the session ended
 //	suite       {"properties": [[name, value], ...]}: record_testsuite_property,
 //	            at the end of a session; only with --junitxml
 //
-// A report longer than 256 MiB travels with the middle of its longest texts left
+// What a report holds that is no JSON is there as text, and pickled, in base64,
+// below "$shardyard_pickled". A report longer than 256 MiB travels with the middle of its longest texts left
 // out, and a mark in their place.
 //
 // # Collection

@@ -1,7 +1,8 @@
 """What a session says at its end: hooks of the project and of plugins look
 there at the whole session, and this one saw a part of the tests.
 
-What these hooks write is heard here; pytest's own text is made by the replay.
+What these hooks write is heard here; pytest's own text is made by the replay,
+which shows what they said in the workers and do not say there.
 """
 
 import contextlib
@@ -79,11 +80,11 @@ class End:
     @contextlib.contextmanager
     def _overhear(self):
         tee = self._terminal.tee(self.hear) if self._terminal is not None else contextlib.nullcontext()
-        with tee, contextlib.redirect_stdout(_Tee(sys.stdout, self.hear)), contextlib.redirect_stderr(_Tee(sys.stderr, self.hear)):
+        with tee, contextlib.redirect_stdout(Tee(sys.stdout, self.hear)), contextlib.redirect_stderr(Tee(sys.stderr, self.hear)):
             yield
 
 
-class _Tee:
+class Tee:
     """A text file that is heard as well."""
 
     def __init__(self, file, hear):

@@ -173,6 +173,8 @@ class Plugin:
         if properties:
             self._wire.reported("", "suite", {"properties": properties})
         yield
+        if self._end.heard:
+            self._wire.reported("", "closing", {"text": self._end.heard})
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self):

@@ -18,6 +18,7 @@ except ImportError:  # before pytest 9
     subtests = None
 
 from . import owner, verdict
+from .ends import End, Tee
 from .replay_records import Once, Paths, Records, in_order, report_of, warning_of
 from .settings import settle_seed
 from .written import Written
@@ -91,6 +92,8 @@ class Replay:
         self._once = Once()
         self._firing = False
         self._written = None
+        self._closings = {}  # text -> workers
+        self._end = End()
 
     def copy_written(self):
         """Brings what plugins wrote for the user to the results."""
@@ -153,7 +156,8 @@ class Replay:
         session.perform_collect = lambda args=None, genitems=True: self._collect(session)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self):
+    def pytest_sessionfinish(self, session):
+        self._end.watch(session.config, self)
         if self._records is not None:
             self._records.close()
 
@@ -286,6 +290,32 @@ class Replay:
         for name, value in data["properties"]:
             if self._once.first(record["worker"], "suite", [name, value]):
                 self._xml.add_global_property(name, value)
+
+    def _on_closing(self, record, data):
+        self._closings.setdefault(data["text"].strip("\n"), []).append(record["worker"])
+
+    @contextlib.contextmanager
+    def tee(self, hear):
+        """Has what is written to the terminal meanwhile heard."""
+        writer = getattr(self._reporter, "_tw", None)
+        if writer is None:
+            yield
+            return
+        file, writer._file = writer._file, Tee(writer._file, hear)
+        try:
+            yield
+        finally:
+            writer._file = file
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter):
+        """What hooks of the project and of plugins said in the workers, where
+        they do not say it here too, of all reports."""
+        here = set(self._end.heard.splitlines())
+        for text, workers in self._closings.items():
+            if not here.issuperset(text.splitlines()):
+                terminalreporter.section("%s: the end of the session there" % ", ".join(sorted(workers)), sep="-")
+                terminalreporter.write_line(text)
 
     # What users see
 

@@ -5,6 +5,8 @@ import os
 import sys
 import warnings
 
+from . import attributes
+
 
 class Records:
     """The records of a file, in the order of another one: first those of no
@@ -127,10 +129,11 @@ def report_of(config, data):
         data["location"] = tuple(data["location"])
     if isinstance(data.get("longrepr"), list):
         data["longrepr"] = tuple(data["longrepr"])
+    packed = data.pop(attributes.KEY, None)
     report = config.hook.pytest_report_from_serializable(config=config, data=data)
     if report is None:
         raise ValueError("no plugin of pytest knows the report %r" % data.get("$report_type"))
-    return report
+    return attributes.unpack(report, packed)
 
 
 def warning_of(data):

@@ -3,7 +3,7 @@
 import contextlib
 import platform
 
-from . import cut
+from . import attributes, cut
 from .channel import text
 
 
@@ -36,7 +36,8 @@ class Wire:
         send(head, cut.fitting(data, text))
 
     def serialise(self, report):
-        return self.config.hook.pytest_report_to_serializable(config=self.config, report=report)
+        data = self.config.hook.pytest_report_to_serializable(config=self.config, report=report)
+        return attributes.pack(report, data)
 
     def counts(self):
         return dict(self._counts)
