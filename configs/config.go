@@ -27,15 +27,16 @@ type Config struct {
 	// Suites are in the file's order.
 	Suites Suites `yaml:"suites"`
 
-	Workers  Workers  `yaml:"workers"`
-	Schedule string   `yaml:"schedule,dynamic|static"`
-	SplitBy  string   `yaml:"split_by,time|file|directory"`
-	Retries  int      `yaml:"retries"`
-	Coverage Coverage `yaml:"coverage"`
-	Env      Env      `yaml:"env"`
-	Builder  Builder  `yaml:"builder"`
-	Limits   Limits   `yaml:"limits"`
-	Source   Source   `yaml:"source"`
+	Workers    Workers  `yaml:"workers"`
+	Schedule   string   `yaml:"schedule,dynamic|static"`
+	SplitBy    string   `yaml:"split_by,time|file|directory"`
+	Collection string   `yaml:"collection,auto|full|lazy"`
+	Retries    int      `yaml:"retries"`
+	Coverage   Coverage `yaml:"coverage"`
+	Env        Env      `yaml:"env"`
+	Builder    Builder  `yaml:"builder"`
+	Limits     Limits   `yaml:"limits"`
+	Source     Source   `yaml:"source"`
 	// Network is "" for the engine's default, "none", "bridge", or the
 	// engine's own name for one.
 	Network string `yaml:"network"`
@@ -65,13 +66,14 @@ type Suite struct {
 	Paths   []string `yaml:"paths"`
 	Workers *Workers `yaml:"workers"`
 	// Keys are the values of the framework's own keys, as JSON.
-	Keys     map[string]json.RawMessage `yaml:"-"`
-	Schedule string                     `yaml:"schedule,dynamic|static"`
-	SplitBy  string                     `yaml:"split_by,time|file|directory"`
-	Retries  *int                       `yaml:"retries"`
-	Coverage *Coverage                  `yaml:"coverage"`
-	Env      *Env                       `yaml:"env"`
-	Limits   *Limits                    `yaml:"limits"`
+	Keys       map[string]json.RawMessage `yaml:"-"`
+	Schedule   string                     `yaml:"schedule,dynamic|static"`
+	SplitBy    string                     `yaml:"split_by,time|file|directory"`
+	Collection string                     `yaml:"collection,auto|full|lazy"`
+	Retries    *int                       `yaml:"retries"`
+	Coverage   *Coverage                  `yaml:"coverage"`
+	Env        *Env                       `yaml:"env"`
+	Limits     *Limits                    `yaml:"limits"`
 }
 
 // Workers is a number of workers; 0 is "auto".
@@ -142,7 +144,7 @@ func Default(frameworks []framework.Description) *Config {
 	return &Config{
 		framework: (&reader{frameworks: frameworks}).first(),
 
-		Version: 1, Image: "auto", Schedule: "dynamic", SplitBy: "time",
+		Version: 1, Image: "auto", Schedule: "dynamic", SplitBy: "time", Collection: "auto",
 		Builder: Builder{CA: "host"},
 		Limits: Limits{
 			PIDs: DefaultPIDs, Test: Duration(DefaultTest), Run: Duration(DefaultRun), Output: DefaultOutput,

@@ -70,21 +70,22 @@ type Effective struct {
 	Args      []string
 	Paths     []string
 	// Keys are the values of the framework's own keys, as JSON.
-	Keys     map[string]json.RawMessage
-	Workers  Workers
-	Schedule string
-	SplitBy  string
-	Retries  int
-	Coverage Coverage
-	Env      Env
-	Limits   Limits
+	Keys       map[string]json.RawMessage
+	Workers    Workers
+	Schedule   string
+	SplitBy    string
+	Collection string
+	Retries    int
+	Coverage   Coverage
+	Env        Env
+	Limits     Limits
 }
 
 // Suite returns the suite with a name. The name may be empty if the project has
 // one suite or none. The error lists the suites of the project.
 func (c *Config) Suite(name string) (Effective, error) {
 	e := Effective{
-		Framework: c.framework, Workers: c.Workers, Schedule: c.Schedule, SplitBy: c.SplitBy, Retries: c.Retries,
+		Framework: c.framework, Workers: c.Workers, Schedule: c.Schedule, SplitBy: c.SplitBy, Collection: c.Collection, Retries: c.Retries,
 		Coverage: c.Coverage, Env: c.Env, Limits: c.Limits,
 	}
 	if len(c.Suites) == 0 && name == "" {
@@ -103,6 +104,9 @@ func (c *Config) Suite(name string) (Effective, error) {
 	}
 	if s.SplitBy != "" {
 		e.SplitBy = s.SplitBy
+	}
+	if s.Collection != "" {
+		e.Collection = s.Collection
 	}
 	if s.Retries != nil {
 		e.Retries = *s.Retries

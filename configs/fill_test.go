@@ -24,6 +24,7 @@ func TestSuite(t *testing.T) {
 	c := parsed(t, `
 workers: 4
 schedule: static
+collection: lazy
 retries: 1
 coverage: { fail_under: 80, sources: [a] }
 env: { set: { A: "1", B: "1" }, pass: [X, Y] }
@@ -34,6 +35,7 @@ suites:
     workers: auto
     schedule: dynamic
     split_by: directory
+    collection: full
     retries: 0
     coverage: { enabled: true, sources: [b] }
     env: { set: { B: "2" }, pass: [Y, Z] }
@@ -42,13 +44,13 @@ suites:
 `)
 	yes, percent := true, 80.0
 	unit := Effective{
-		Name: "unit", Framework: "pytest", Workers: 4, Schedule: "static", SplitBy: "time", Retries: 1,
+		Name: "unit", Framework: "pytest", Workers: 4, Schedule: "static", SplitBy: "time", Collection: "lazy", Retries: 1,
 		Coverage: Coverage{FailUnder: &percent, Sources: []string{"a"}},
 		Env:      Env{Set: map[string]string{"A": "1", "B": "1"}, Pass: []string{"X", "Y"}},
 		Limits:   Limits{PIDs: DefaultPIDs, Test: Duration(time.Minute), Run: Duration(2 * time.Minute), Output: DefaultOutput},
 	}
 	db := Effective{
-		Name: "db", Framework: "pytest", Paths: []string{"tests/db"}, Schedule: "dynamic", SplitBy: "directory",
+		Name: "db", Framework: "pytest", Paths: []string{"tests/db"}, Schedule: "dynamic", SplitBy: "directory", Collection: "full",
 		Coverage: Coverage{Enabled: &yes, FailUnder: &percent, Sources: []string{"b"}},
 		Env:      Env{Set: map[string]string{"A": "1", "B": "2"}, Pass: []string{"X", "Y", "Z"}},
 		Limits:   Limits{PIDs: DefaultPIDs, Run: Duration(2 * time.Minute), Output: DefaultOutput},
@@ -97,6 +99,7 @@ key:                                     # detected: uv.lock: uv has locked the 
 workers: auto                            # default
 schedule: dynamic                        # default
 split_by: time                           # default
+collection: auto                         # default
 retries: 0                               # default
 builder:
   ca: host                               # default
@@ -122,6 +125,7 @@ suites:
 workers: auto                            # default
 schedule: dynamic                        # default
 split_by: time                           # default
+collection: auto                         # default
 retries: 0                               # default
 env:
   set:                                     # shardyard.yaml:5

@@ -53,6 +53,7 @@ func Init(d *framework.Detected) string {
 # workers: auto             # or a number
 # schedule: dynamic         # or static: the plan stays fixed
 # split_by: time            # or file, or directory
+# collection: auto          # or full: every worker collects the whole suite; or lazy
 # retries: 0                # failed tests again, on a fresh worker; then they are flaky
 # coverage: { fail_under: 85 }
 # env: { set: { TZ: UTC }, pass: [DATABASE_URL] }

@@ -32,6 +32,7 @@ suites:
 workers: auto
 schedule: static
 split_by: file
+collection: lazy
 retries: 2
 coverage: { fail_under: 85, sources: [pkg] }
 env: { set: { TZ: UTC, DEBUG: yes, EMPTY: "" }, pass: [HOME] }
@@ -57,7 +58,7 @@ services: {}
 				Env: &Env{Set: map[string]string{"LEVEL": "1.10"}, Pass: []string{"DATABASE_URL"}}, Limits: &Limits{Memory: 512 << 20},
 			},
 		},
-		Schedule: "static", SplitBy: "file", Retries: 2, Coverage: Coverage{FailUnder: &percent, Sources: []string{"pkg"}},
+		Schedule: "static", SplitBy: "file", Collection: "lazy", Retries: 2, Coverage: Coverage{FailUnder: &percent, Sources: []string{"pkg"}},
 		Env:     Env{Set: map[string]string{"TZ": "UTC", "DEBUG": "yes", "EMPTY": ""}, Pass: []string{"HOME"}},
 		Builder: Builder{CA: "none", Env: Env{Pass: []string{"PIP_INDEX_URL"}}},
 		Limits:  Limits{Memory: 3 << 29, PIDs: 100, Test: Duration(DefaultTest), Run: Duration(90 * time.Minute), Output: 1 << 20},
@@ -67,7 +68,7 @@ services: {}
 	if diff := cmp.Diff(want, c, cmpopts.IgnoreUnexported(Config{})); diff != "" {
 		t.Errorf("Parse (-want +got):\n%s", diff)
 	}
-	if got := c.Origin("limits.pids"); got != "shardyard.yaml:24" {
+	if got := c.Origin("limits.pids"); got != "shardyard.yaml:25" {
 		t.Errorf("origin of limits.pids: %q", got)
 	}
 }

@@ -155,6 +155,7 @@ var meanings = map[string]string{
 	"workers":             "How many workers: a number, or auto for as many as pay.",
 	"schedule":            "dynamic: workers take work from one another. static: the plan stays as it is.",
 	"split_by":            "What is never cut: nothing (time), a file, a directory.",
+	"collection":          "full: every worker collects the whole suite. lazy: a file when it gets a test of it. auto: full where that costs little.",
 	"retries":             "How often a failed test runs again, on a fresh worker. One that then passes is flaky.",
 	"coverage":            "Whether and how coverage is measured.",
 	"coverage.enabled":    "Measure coverage. Without it: as the project's own options say.",

@@ -31,6 +31,7 @@ func (c *Config) Show(w io.Writer) error {
 	p.value("", "workers", c.Workers.String())
 	p.value("", "schedule", c.Schedule)
 	p.value("", "split_by", c.SplitBy)
+	p.value("", "collection", c.Collection)
 	p.value("", "retries", strconv.Itoa(c.Retries))
 	p.coverage("", &c.Coverage)
 	p.env("", "env", &c.Env)
@@ -123,6 +124,9 @@ func (p *printer) suite(s *Suite) {
 	}
 	if s.SplitBy != "" {
 		p.value(at, "split_by", s.SplitBy)
+	}
+	if s.Collection != "" {
+		p.value(at, "collection", s.Collection)
 	}
 	if s.Retries != nil {
 		p.value(at, "retries", strconv.Itoa(*s.Retries))

@@ -18,6 +18,8 @@ const (
 	factStart    = "start_ms"    // of that, until the first test
 	factSerial   = "serial_ms"   // wall clock of the last run with one worker
 	factTrust    = "trust"       // a census.Trust
+	// factCollecting, with a selection behind it, is what collecting all of that took.
+	factCollecting = "collecting_ms "
 )
 
 // facts are what the history remembers of a suite by name. Without a history

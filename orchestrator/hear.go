@@ -39,6 +39,9 @@ func (l *loop) event(ctx context.Context, m *member, ev *worker.Event) {
 	case ev.Discovered != nil:
 		l.discovered(ctx, m, *ev.Discovered)
 	case ev.Collected != nil:
+		if !l.census.Known() {
+			l.collected = report.Millis(ev.Collected.DurationMS).Std()
+		}
 		l.obey(ctx, m, l.census.Collected(m.id, *ev.Collected))
 	case ev.Started != nil:
 		l.testStarted(ctx, m, *ev.Started)

@@ -109,7 +109,10 @@ func (l *lesson) rememberTimes(ctx context.Context, to facts, wall time.Duration
 		start -= out.collecting
 	}
 	start = max(start, time.Millisecond)
-	err := errors.Join(to.setTime(ctx, factStart, start), to.setTime(ctx, factOverhead, start+wall-out.lastTest))
+	err := errors.Join(
+		to.setTime(ctx, factStart, start), to.setTime(ctx, factOverhead, start+wall-out.lastTest),
+		to.setTime(ctx, factCollecting+l.known.selection, max(out.collected, time.Millisecond)),
+	)
 	if out.workers == 1 {
 		err = errors.Join(err, to.setTime(ctx, factSerial, wall-l.built))
 	}

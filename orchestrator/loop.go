@@ -61,6 +61,7 @@ type loop struct {
 	discovering *step
 	hired       time.Duration // when workers were asked for
 	collecting  time.Duration // what discovery took
+	collected   time.Duration // of that, the collection itself
 }
 
 // newLoop makes what the workers of a run need here. Who gets a loop clears it.
@@ -71,8 +72,12 @@ func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loo
 		compiled: newCompiled(req, deps, at, dir.scratch()), finish: newFinisher(at), inbox: make(chan message, 256), members: map[dispatch.WorkerID]*member{},
 		ran: newAttempts(), noted: map[string]bool{},
 	}
-	if n := known.trust.Rest; n > 0 && !req.full() {
+	full, _ := req.collects(&known, l.workers)
+	if n := known.trust.Rest; n > 0 && !full {
 		l.note(report.Info, "every worker collects the whole suite, in this run and %d more: earlier runs found that lazy collection may not be the same here", n-1)
+	}
+	if said := req.collection(&known, l.workers); said != "" {
+		l.note(report.Info, "%s", said)
 	}
 	l.emit(report.Staffed{Workers: l.workers})
 	l.d = dispatch.New(dispatch.Config{
@@ -106,8 +111,9 @@ func (l *loop) dispatch(ctx context.Context) *outcome {
 	// Workers outlive ctx for the grace period.
 	hard, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
+	full, _ := l.req.collects(&l.past, l.workers)
 	l.census = census.New(census.Config{
-		Full: l.req.full(), Trust: l.past.trust, Hinted: l.past.hinted, Estimate: l.past.tests, Only: l.discoverOnly,
+		Full: full, Trust: l.past.trust, Hinted: l.past.hinted, Estimate: l.past.tests, Only: l.discoverOnly,
 	})
 	l.hired = l.elapsed()
 	l.starting = l.step("start")

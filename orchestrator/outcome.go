@@ -33,6 +33,7 @@ type outcome struct {
 	// Times since the start of the run; zero for what never came.
 	hired, firstTest, lastTest time.Duration
 	collecting                 time.Duration // what discovery took
+	collected                  time.Duration // of that, the collection itself
 }
 
 // outcome is what the loop has come to.
@@ -41,7 +42,7 @@ func (l *loop) outcome() *outcome {
 		known: l.census.Known(), files: l.census.Files(), tests: l.census.Tests(), results: l.d.Results(),
 		deselected: l.census.Deselected(), broken: l.census.Broken(), stopped: l.stopped, missing: l.missing,
 		reports: l.spool.of, session: l.spool.rest, sight: l.census.Sight(),
-		workers: l.workers, mode: l.census.Mode(), hired: l.hired, firstTest: l.ran.first, lastTest: l.ran.last, collecting: l.collecting,
+		workers: l.workers, mode: l.census.Mode(), hired: l.hired, firstTest: l.ran.first, lastTest: l.ran.last, collecting: l.collecting, collected: l.collected,
 	}
 }
 

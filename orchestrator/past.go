@@ -28,6 +28,8 @@ type past struct {
 	start     time.Duration // likewise
 	serial    time.Duration // 0: never measured
 	trust     census.Trust
+	// collecting is what collecting the whole suite took; 0: unknown.
+	collecting time.Duration
 }
 
 // recall reads what earlier runs know. Losing the history costs balance, never
@@ -63,6 +65,7 @@ func (p *past) read(ctx context.Context, from History) (err error) {
 	p.overhead = remembered.time(ctx, factOverhead)
 	p.start = min(remembered.time(ctx, factStart), p.overhead)
 	p.serial = remembered.time(ctx, factSerial)
+	p.collecting = remembered.time(ctx, factCollecting+p.selection)
 	p.trust, err = remembered.trust(ctx)
 	return err
 }

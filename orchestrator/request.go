@@ -39,13 +39,14 @@ type Request struct {
 	Session framework.Suite   // how the suite is run
 	Env     map[string]string // what the user has tests see
 
-	Workers        int           // 0: chosen from the estimates and the engine's capacity
-	Target         time.Duration // with Workers 0: choose N for this wall clock; 0: none
-	Static         bool          // keep the plan as it is
-	Split          plan.Split
-	Retries        int
-	FailOnFlaky    bool
-	FullCollection bool // every worker collects the whole suite
+	Workers     int           // 0: chosen from the estimates and the engine's capacity
+	Target      time.Duration // with Workers 0: choose N for this wall clock; 0: none
+	Static      bool          // keep the plan as it is
+	Split       plan.Split
+	Retries     int
+	FailOnFlaky bool
+	Collection  Collection
+	CI          bool // CI runs the suite
 
 	TestTimeout time.Duration // 0: none
 	RunTimeout  time.Duration // 0: none
@@ -58,9 +59,6 @@ type Request struct {
 
 	Compiled Compiled
 }
-
-// full says that every worker collects the whole suite.
-func (r *Request) full() bool { return r.FullCollection || !r.Session.Lazy }
 
 // split says what stays together: what the user asks for, and the whole file
 // where its tests may not run apart.

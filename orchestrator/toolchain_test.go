@@ -57,7 +57,7 @@ func TestARequestIsData(t *testing.T) {
 		Image: "auto", Setup: Step{Commands: []string{"a"}, Key: []string{"k"}, Ensure: []string{"e"}}, Prepare: Step{Commands: []string{"b"}},
 		Builder: BuilderSettings{Set: map[string]string{"A": "b"}, CA: "/ca", Why: []string{"why"}, Settings: map[string]string{"S": "t"}},
 		Session: suite, Env: map[string]string{"TZ": "UTC"}, Workers: 3, Target: time.Minute, Static: true, Split: 1, Retries: 2, FailOnFlaky: true,
-		FullCollection: true, TestTimeout: time.Second, RunTimeout: time.Hour, OutputLimit: 9, Limits: engine.Limits{Memory: 1, PIDs: 2, CPUs: 0.5},
+		Collection: Full, TestTimeout: time.Second, RunTimeout: time.Hour, OutputLimit: 9, Limits: engine.Limits{Memory: 1, PIDs: 2, CPUs: 0.5},
 		Harden: engine.Harden{CapAdd: []string{"NET_ADMIN"}}, Network: "none", User: "root", Compiled: Compiled{Dir: "/c"},
 	}
 	var again Request

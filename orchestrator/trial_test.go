@@ -79,7 +79,7 @@ func newTrial(t *testing.T, s *fakeSuite) *trial {
 		t.Fatal(err)
 	}
 	x.req = Request{
-		Project: project, ProjectID: "example.com/org/x", RunID: "r", Out: t.TempDir(), Workers: 2, Source: source.Options{Temp: t.TempDir()},
+		Project: project, ProjectID: "example.com/org/x", RunID: "r", Out: t.TempDir(), Workers: 2, Collection: Lazy, Source: source.Options{Temp: t.TempDir()},
 		Session: framework.Suite{Framework: "fake", Lazy: true, Compiled: &framework.Compiled{}},
 	}
 	x.deps = Deps{Engine: x.engine, Framework: s, Logger: hclog.NewNullLogger(), Terminal: &x.said, Now: time.Now, Sinks: []Sink{x}}

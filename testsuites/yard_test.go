@@ -142,7 +142,7 @@ func (y *yard) sharded(t *testing.T, n int) result {
 // at is a sharded run whose workers are where the arguments say.
 func (y *yard) at(t *testing.T, n int, place ...string) result {
 	t.Helper()
-	args := append([]string{"run", "--progress", "plain", "-w", strconv.Itoa(n), "--cov=" + y.suite.cov}, place...)
+	args := append([]string{"run", "--progress", "plain", "-w", strconv.Itoa(n), "--collection", "lazy", "--cov=" + y.suite.cov}, place...)
 	y.run(t, append(append(args, "--"), y.suite.args...)...)
 	latest := filepath.Join(y.dir, ".shardyard", "runs", "latest")
 	return read(t, filepath.Join(latest, "junit.xml"), filepath.Join(latest, "coverage", "coverage.xml"))

@@ -35,7 +35,7 @@ func complete(root *cobra.Command) {
 // completeFlags names the values of the flags that several commands have.
 func completeFlags(cmd *cobra.Command) {
 	for flag, values := range map[string]string{
-		"engine": strings.Join(engines.Names(), " "), "schedule": "dynamic static", "split-by": "time file directory",
+		"engine": strings.Join(engines.Names(), " "), "schedule": "dynamic static", "split-by": "time file directory", "collection": "auto full lazy",
 		"progress": "auto tty plain quiet json", "ci": "auto none github gitlab", "fail-on": "flaky", "image": "auto host", "workers": "auto",
 		"color": "auto always never", "log-level": "trace debug info warn error",
 	} {

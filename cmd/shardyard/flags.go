@@ -42,7 +42,7 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		Prepare: orchestrator.Step{Commands: p.config.Prepare},
 		Env:     env,
 		Workers: int(s.Workers), Target: f.target,
-		Retries: s.Retries, FailOnFlaky: f.failOn == "flaky", FullCollection: f.full,
+		Retries: s.Retries, FailOnFlaky: f.failOn == "flaky", CI: os.Getenv("CI") != "",
 		TestTimeout: time.Duration(s.Limits.Test), RunTimeout: time.Duration(s.Limits.Run), OutputLimit: int64(s.Limits.Output),
 		Limits:  engine.Limits{Memory: int64(s.Limits.Memory), PIDs: pids(s.Limits.PIDs)},
 		Harden:  engine.Harden{CapAdd: p.config.CapAdd},
@@ -143,6 +143,12 @@ func (f *runFlags) override(req *orchestrator.Request, s configs.Effective) erro
 		req.Split = plan.ByDirectory
 	default:
 		return fmt.Errorf("--split-by %q: there are time, file and directory", split)
+	}
+	switch c := orchestrator.Collection(cmp.Or(f.collection, s.Collection)); c {
+	case orchestrator.Adaptive, orchestrator.Full, orchestrator.Lazy:
+		req.Collection = c
+	default:
+		return fmt.Errorf("--collection %q: there are auto, full and lazy", c)
 	}
 	if f.failOn != "" && f.failOn != "flaky" {
 		return fmt.Errorf("--fail-on %q: there is flaky", f.failOn)

@@ -68,7 +68,7 @@ type runFlags struct {
 	failUnder   float64
 	testTimeout time.Duration
 	runTimeout  time.Duration
-	full        bool
+	collection  string
 	bytecode    bool
 	progress    string
 	ci          string
@@ -112,7 +112,9 @@ func (f *runFlags) testFlags(cmd *cobra.Command) {
 	flags.Float64Var(&f.failUnder, "cov-fail-under", 0, "fail when the combined coverage is below so many percent")
 	flags.DurationVar(&f.testTimeout, "test-timeout", 0, "end a test that runs longer (default 5m; 0s for never)")
 	flags.DurationVar(&f.runTimeout, "run-timeout", 0, "end the run when it takes longer (default 1h; 0s for never)")
-	flags.BoolVar(&f.full, "full-collection", false, "let every worker collect the whole suite")
+	flags.StringVar(&f.collection, "collection", "", "full: every worker collects the whole suite; lazy: a file when it gets a test of it; auto: full where that costs little (default auto)")
+	flags.BoolFunc("full-collection", "the same as --collection full", func(string) error { f.collection = "full"; return nil })
+	flags.Lookup("full-collection").Hidden = true
 	flags.StringVar(&f.progress, "progress", "auto", "auto, tty, plain, quiet or json")
 	flags.StringVar(&f.ci, "ci", "auto", ciUsage)
 }
