@@ -85,18 +85,14 @@ func encode[T message](msg T) (frame, error) {
 	if at := msg.data(); at != nil {
 		data = *at
 	}
-	var buf bytes.Buffer
-	buf.Grow(256 + len(data))
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(msg); err != nil {
+	line, err := encodeLine(msg, len(data))
+	if err != nil {
 		return frame{}, fmt.Errorf("encode message: %w", err)
 	}
-	line := buf.Bytes()
 	if len(data) > 0 {
-		line = append(line[:len(line)-len("}\n")], `,"size":`...)
-		line = append(strconv.AppendInt(line, int64(len(data)), 10), "}\n"...)
+		line = strconv.AppendInt(append(line, `,"size":`...), int64(len(data)), 10)
 	}
+	line = append(line, "}\n"...)
 	if len(line) > MaxMessage || len(data) > MaxFrame {
 		return frame{}, fmt.Errorf("encode message: %d bytes and %d of data, more than %d and %d, in %s", len(line), len(data), MaxMessage, MaxFrame, begin(line))
 	}
@@ -105,6 +101,21 @@ func encode[T message](msg T) (frame, error) {
 		f.bytes = append(append(line, data...), '\n')
 	}
 	return f, nil
+}
+
+// encodeLine makes a line without its end: a brace. It has room for so much data.
+func encodeLine[T message](msg T, room int) ([]byte, error) {
+	if e, ok := any(msg).(Event); ok {
+		if line, ok := e.quick(make([]byte, 0, e.length()+room)); ok {
+			return line, nil
+		}
+	}
+	var buf bytes.Buffer
+	buf.Grow(256 + room)
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(msg)
+	return bytes.TrimSuffix(buf.Bytes(), []byte("}\n")), err
 }
 
 // writePart writes the beginning of a long line as a part, and with the last
@@ -133,8 +144,14 @@ func decodePart(line []byte) (p part, err error) {
 }
 
 // decode reads a line. The size is that of the data behind it.
-func decode[T message](line []byte) (msg T, size int, err error) {
-	var zero T
+func decode[T message](line []byte, q *Quick) (msg T, size int, err error) {
+	var zero, plain T
+	if to, ok := any(&plain).(*Event); ok {
+		if e, t, ok := q.Event(line); ok && t.Also == "" {
+			*to, size = e, int(t.Size)
+			return plain, size, checkData(plain, size, line)
+		}
+	}
 	switch m := any(&msg).(type) {
 	case *Event:
 		var f = struct {
@@ -157,10 +174,14 @@ func decode[T message](line []byte) (msg T, size int, err error) {
 	if n := fields(msg); n != 1 {
 		return zero, 0, fmt.Errorf("read message: %d known kinds instead of one in %s", n, begin(line))
 	}
+	return msg, size, checkData(msg, size, line)
+}
+
+func checkData[T message](msg T, size int, line []byte) error {
 	if size != 0 && msg.data() == nil {
-		return zero, 0, fmt.Errorf("read message: data behind %s, which has none", begin(line))
+		return fmt.Errorf("read message: data behind %s, which has none", begin(line))
 	}
-	return msg, size, checkSize(size, line)
+	return checkSize(size, line)
 }
 
 func checkSize(size int, line []byte) error {

@@ -28,6 +28,7 @@ type Conn[In, Out message] struct {
 	r        *bufio.Reader
 	partial  []byte // of a line that comes in parts; nil when none does
 	received atomic.Int64
+	quick    Quick
 
 	w       *bufio.Writer
 	mu      sync.Mutex
@@ -83,7 +84,7 @@ func (c *Conn[In, Out]) Receive() (In, error) {
 				continue
 			}
 		}
-		msg, size, err := decode[In](line)
+		msg, size, err := decode[In](line, &c.quick)
 		if err != nil {
 			return zero, err
 		}

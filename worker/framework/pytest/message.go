@@ -120,6 +120,7 @@ var errStopped = errors.New("stopped")
 // A listener reads the plugin's socket.
 type listener struct {
 	r     *bufio.Reader
+	quick worker.Quick
 	out   chan<- []message
 	stop  <-chan struct{}
 	batch []message
@@ -132,8 +133,8 @@ func (l *listener) run() error {
 		if err != nil {
 			return err
 		}
-		var m message
-		if err := json.Unmarshal(line, &m); err != nil {
+		m, err := l.decode(line)
+		if err != nil {
 			return err
 		}
 		if m.Reported != nil {
@@ -146,6 +147,22 @@ func (l *listener) run() error {
 		}
 	}
 }
+
+// decode reads a line.
+func (l *listener) decode(line []byte) (m message, err error) {
+	if string(line) == `{"next":{"wait":false}}`+"\n" {
+		return message{Next: &next{}}, nil
+	}
+	if e, tail, ok := l.quick.Event(line); ok && (tail.Also == "" || tail.Also == called) {
+		return message{Started: e.Started, Reported: e.Reported, Finished: e.Finished, Size: tail.Size, Called: tail.Also == called}, nil
+	}
+	var slow message // on the heap, for encoding/json
+	err = json.Unmarshal(line, &slow)
+	return slow, err
+}
+
+// called is the field Called of a message.
+const called = "called"
 
 // report reads the data of a report, in pieces that fit into frames.
 func (l *listener) report(m message) error {
