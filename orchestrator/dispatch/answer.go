@@ -7,9 +7,9 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// An Answer is what the dispatcher made of an input.
+// An Answer is the effect of an input.
 type Answer struct {
-	// Live says that a TestStarted or TestFinished is about a lease that its
+	// Live is true if a TestStarted or TestFinished is about a lease that its
 	// worker has, or, as an amendment, about the attempt that came of it.
 	// Anything else is evidence: it changes nothing.
 	Live bool
@@ -21,16 +21,16 @@ type Answer struct {
 	// Judged are the tests that have got their verdict, got another one, or
 	// lost it because they run again, each once: see Result.Final.
 	Judged []worker.TestID
-	// Commands are what to do now, in this order.
+	// Commands must be carried out now, in this order.
 	Commands []Command
 }
 
-// about names what the answer to a live input is about.
+// about sets the test and the attempt that the answer is about.
 func (d *Dispatcher) about(e *entry, a Attempt, live bool) {
 	d.answer.Live, d.answer.Test, d.answer.Attempt = live, e.test, a
 }
 
-// begun is the attempt at a test that runs.
+// begun returns the attempt at a test that runs.
 func (d *Dispatcher) begun(e *entry) Attempt {
 	a := Attempt{Number: len(e.attempts) + 1, Worker: e.at.id, Token: e.token, First: e.first}
 	if e.before >= 0 {

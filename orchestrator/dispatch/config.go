@@ -6,7 +6,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/plan"
 )
 
-// Runner says how workers run what they are handed.
+// Runner is the way in which workers run the tests that they are handed.
 type Runner int
 
 const (
@@ -17,13 +17,13 @@ const (
 	Atomic
 )
 
-// Config is what a dispatcher is told at the start.
+// Config holds a dispatcher's settings.
 type Config struct {
 	// Workers is the number of workers that are expected, numbered from 1.
 	Workers int
 	// Split says what must stay together besides groups.
 	Split plan.Split
-	// Fixtures is what opening a file costs, by file.
+	// Fixtures is the cost of opening a file on a worker, by file.
 	Fixtures map[string]time.Duration
 	// PerTest is the part of every test's estimate that its times, when it has
 	// finished, do not hold: see plan.Past.

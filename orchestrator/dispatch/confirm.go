@@ -11,7 +11,7 @@ import (
 // would hold up the end of the run (enlist); so much fails on lazy workers that
 // what they have yet to do would run twice (distrust).
 
-// toConfirm is what the test should cost an exact worker: what it cost the
+// toConfirm returns what the test should cost an exact worker: what it cost the
 // last time, if that is known.
 func (d *Dispatcher) toConfirm(e *entry) time.Duration {
 	for _, a := range slices.Backward(e.attempts) {
@@ -22,21 +22,22 @@ func (d *Dispatcher) toConfirm(e *entry) time.Duration {
 	return e.test.Estimate
 }
 
-// learnStart learns from an exact worker what it costs to have one.
+// learnStart takes the time that an exact worker took to start as the cost of the
+// next one.
 func (d *Dispatcher) learnStart(m *member, now time.Duration) {
 	if m.exact {
-		d.startup = max(d.cfg.StartCost, now-max(m.asked, d.epoch))
+		d.startup = max(d.cfg.StartCost, now-max(m.requested, d.epoch))
 	}
 }
 
-// confirm sees to it that there are exact workers for those that need one.
-// They take these tests before their queues.
+// confirm asks for an exact worker if tests need one and none lives. Exact workers
+// take the tests to confirm before their queues.
 func (d *Dispatcher) confirm(now time.Duration) {
 	need := func(i int32) bool { return d.entries[i].exact }
 	if !slices.ContainsFunc(d.lanes[confirm], need) && !slices.ContainsFunc(d.lanes[alone], need) {
 		return
 	}
-	if d.hopeFor(func(m *member) bool { return m.exact || m.presence == expected && int(m.id) <= d.cfg.Workers }) {
+	if d.anyLive(func(m *member) bool { return m.exact || m.presence == expected && int(m.id) <= d.cfg.Workers }) {
 		return
 	}
 	if d.confirms <= d.cfg.MaxReplacements {
@@ -47,25 +48,25 @@ func (d *Dispatcher) confirm(now time.Duration) {
 	for _, l := range []lane{confirm, alone} {
 		d.lanes[l] = slices.DeleteFunc(d.lanes[l], func(i int32) bool {
 			if need(i) {
-				d.forsake(i, "no worker that has collected the whole suite is left")
+				d.abandon(i, "no worker that has collected the whole suite is left")
 			}
 			return need(i)
 		})
 	}
 }
 
-// A muster is who lives, and what there is to confirm.
-type muster struct {
-	exact int           // live and exact ones, expected ones included
-	ready int           // of those
-	busy  time.Duration // how long the exact ones have to do besides, in sum
-	last  time.Duration // how long the one that ends last has to do besides
-	tests int           // to be confirmed
-	work  time.Duration // how long that takes, in sum
+// A confirmLoad counts the exact workers and the tests that they must confirm.
+type confirmLoad struct {
+	exact int           // live exact workers, expected ones included
+	ready int           // exact workers that are ready
+	busy  time.Duration // the exact workers' other work, in sum
+	last  time.Duration // the other work of the worker that ends last
+	tests int           // tests to confirm
+	work  time.Duration // time to confirm them, in sum
 }
 
-func (d *Dispatcher) muster(now time.Duration) muster {
-	var s muster
+func (d *Dispatcher) confirmLoad(now time.Duration) confirmLoad {
+	var s confirmLoad
 	wait := func(i int32) {
 		s.tests++
 		s.work += d.toConfirm(&d.entries[i])
@@ -97,16 +98,16 @@ func (d *Dispatcher) muster(now time.Duration) muster {
 	return s
 }
 
-// movable says that the test is to be confirmed, waits at an exact worker, and
-// might as well run on another one.
+// movable reports whether the test is to be confirmed, waits at an exact
+// worker, and might as well run on another one.
 func (d *Dispatcher) movable(e *entry) bool {
 	return e.lane == confirm && e.state == held && !d.cfg.Static && d.cfg.Runner == Stream && e.recalls < maxRecalls
 }
 
-// mayEnlist says that there may be one more exact worker. Before one is there
-// nobody knows what it is worth, and before all tests are known a worker may
-// yet get company for what it ran.
-func (d *Dispatcher) mayEnlist(s muster) bool {
+// mayEnlist reports whether one more exact worker is allowed. It is not before the
+// first exact worker is ready, since its cost is unknown, nor before all tests are
+// known, since tests that must stay with others may still come.
+func (d *Dispatcher) mayEnlist(s confirmLoad) bool {
 	return d.complete && s.ready > 0 && s.exact < d.cfg.Workers && d.enlisted < d.cfg.Workers
 }
 
@@ -117,7 +118,7 @@ func (d *Dispatcher) enlist(now time.Duration) {
 	if !d.doubted || !d.complete || d.enlisted >= d.cfg.Workers || d.idle == 0 && d.lives >= d.cfg.Workers {
 		return
 	}
-	for s := d.muster(now); d.mayEnlist(s) && s.exact <= s.tests; s.exact++ {
+	for s := d.confirmLoad(now); d.mayEnlist(s) && s.exact <= s.tests; s.exact++ {
 		n := time.Duration(s.exact)
 		with, without := (s.busy+s.work+d.startup)/(n+1), (s.busy+s.work)/n
 		if s.work/n <= d.startup || max(with, s.last) >= without || !d.makeRoom() {
@@ -129,8 +130,8 @@ func (d *Dispatcher) enlist(now time.Duration) {
 	}
 }
 
-// makeRoom makes room for one more worker: there is some, or a lazy one that
-// has nothing to do goes.
+// makeRoom makes room for one more worker. If all places are taken it releases an
+// idle lazy worker. It returns false if there is none.
 func (d *Dispatcher) makeRoom() bool {
 	if d.lives < d.cfg.Workers {
 		return true
@@ -152,7 +153,7 @@ func (d *Dispatcher) distrust(now time.Duration) {
 		return
 	}
 	share := float64(d.lazyFailed) / float64(d.lazyRan+d.startup)
-	s := d.muster(now)
+	s := d.confirmLoad(now)
 	for _, m := range slices.Clone(d.members) {
 		if !d.mayEnlist(s) {
 			return
@@ -201,15 +202,15 @@ func (d *Dispatcher) retire(m *member, now time.Duration) {
 	}
 }
 
-// retireNot ends the worker's retirement.
-func (d *Dispatcher) retireNot(m *member) {
+// unretire makes a retiring worker take tests again.
+func (d *Dispatcher) unretire(m *member) {
 	if m.retiring {
 		m.retiring = false
 		d.retiring--
 	}
 }
 
-// releaseRetired releases who has ended what was left to it.
+// releaseRetired releases the retiring workers that have no test left.
 func (d *Dispatcher) releaseRetired() {
 	if d.retiring == 0 {
 		return

@@ -31,15 +31,15 @@ type Dispatcher struct {
 	changed   []*member // since they were last fed
 	pace      pace
 
-	first    *plan.Plan
-	shards   []WorkerID // of the first plan
-	planned  bool
-	complete bool
-	stopped  string
-	done     bool
-	added    []int32 // tests not assigned to a worker yet
-	lanes    [4][]int32
-	legacies []*legacy // what lost workers of a static plan leave to their replacements
+	first     *plan.Plan
+	shards    []WorkerID // of the first plan
+	planned   bool
+	complete  bool
+	stopped   string
+	done      bool
+	added     []int32 // tests not assigned to a worker yet
+	lanes     [4][]int32
+	leftovers []*leftover // what lost workers of a static plan leave to their replacements
 
 	replaced int // lost workers
 	fresh    int // workers asked for to run failed tests again
@@ -85,9 +85,9 @@ func New(cfg Config) *Dispatcher {
 	return d
 }
 
-// Handle takes what happened at time now, counted from the start of the run,
-// and answers what it made of that and what to do. Time must not go backwards.
-// Inputs about what is not known, or is over, change nothing.
+// Handle applies an input at time now, counted from the start of the run, and
+// returns its effect and the commands to carry out. Time must not go backwards. An
+// input about an unknown worker or test, or after the end, changes nothing.
 func (d *Dispatcher) Handle(now time.Duration, in Input) Answer {
 	d.answer = Answer{}
 	if d.epoch < 0 {
@@ -125,7 +125,7 @@ func (d *Dispatcher) Handle(now time.Duration, in Input) Answer {
 
 func (d *Dispatcher) emit(c Command) { d.answer.Commands = append(d.answer.Commands, c) }
 
-// Plan is the first plan; false when there is none yet.
+// Plan returns the first plan; false when there is none yet.
 func (d *Dispatcher) Plan() (plan.Plan, bool) {
 	if d.first == nil {
 		return plan.Plan{}, false
@@ -133,7 +133,7 @@ func (d *Dispatcher) Plan() (plan.Plan, bool) {
 	return *d.first, true
 }
 
-// PlanWorkers are the workers that the first plan's shards are for.
+// PlanWorkers returns the workers that the first plan's shards are for.
 func (d *Dispatcher) PlanWorkers() []WorkerID { return d.shards }
 
 // join adds a worker that is expected.
@@ -171,7 +171,7 @@ func (d *Dispatcher) arrive(in WorkerReady, now time.Duration) {
 
 func (d *Dispatcher) release(m *member) {
 	if m.presence == ready {
-		d.retireNot(m)
+		d.unretire(m)
 		m.presence = released
 		d.lives--
 		d.touch(m)
@@ -179,8 +179,8 @@ func (d *Dispatcher) release(m *member) {
 	}
 }
 
-// stop ends handing out: what is not handed gets its verdict, what waits at a
-// worker is asked back, what runs may end.
+// stop ends handing out. Tests in queues get their verdicts, tests that wait at a
+// worker are recalled, running tests may end.
 func (d *Dispatcher) stop(reason string) {
 	if d.stopped != "" || d.done {
 		return
@@ -200,7 +200,7 @@ func (d *Dispatcher) stop(reason string) {
 		m.queue = nil
 		d.recall(m, func(*entry) bool { return true })
 	}
-	d.added, d.lanes, d.legacies = nil, [4][]int32{}, nil
+	d.added, d.lanes, d.leftovers = nil, [4][]int32{}, nil
 }
 
 // conclude gives the test its verdict; reason is for one that has not run.
@@ -211,7 +211,8 @@ func (d *Dispatcher) conclude(i int32, reason string) {
 	d.judge(i)
 }
 
-// settle does what is to do after any input.
+// settle does the work that follows any input: it places tests, feeds workers,
+// steals, and ends the run.
 func (d *Dispatcher) settle(now time.Duration) {
 	if d.done {
 		return
@@ -228,7 +229,7 @@ func (d *Dispatcher) settle(now time.Duration) {
 	d.finishUp()
 }
 
-// finishUp releases who is not needed any more, and ends the run.
+// finishUp releases workers that are not needed any more, and ends the run.
 func (d *Dispatcher) finishUp() {
 	over := d.open == 0 && d.complete
 	if d.stopped != "" {
@@ -266,13 +267,13 @@ func (d *Dispatcher) finishUp() {
 	}
 }
 
-// backlog is the number of tests that are not handed.
+// backlog returns the number of tests that are not handed.
 func (d *Dispatcher) backlog() int {
 	n := d.queued + len(d.added)
 	for _, l := range d.lanes {
 		n += len(l)
 	}
-	for _, l := range d.legacies {
+	for _, l := range d.leftovers {
 		n += len(l.tests)
 	}
 	return n

@@ -26,19 +26,19 @@ type (
 		Tests  []plan.Test
 		Hinted bool
 	}
-	// TestsDropped takes tests out that turned out not to exist.
+	// TestsDropped removes tests that turned out not to exist.
 	TestsDropped struct{ Tests []worker.TestID }
-	// InventoryComplete says that no TestsAdded follows.
+	// InventoryComplete reports that no TestsAdded follows.
 	InventoryComplete struct{}
-	// WorkerReady says that a worker takes tests. Exact workers have
+	// WorkerReady reports that a worker takes tests. Exact workers have
 	// collected the whole suite, and can run what others cannot be trusted with.
 	WorkerReady struct {
 		Worker WorkerID
 		Host   string
 		Exact  bool
 	}
-	// WorkerLost says that a worker is gone, or never came, for a cause that is
-	// not a test's.
+	// WorkerLost reports that a worker is gone, or never came, for a cause that
+	// is not a test's.
 	WorkerLost struct {
 		Worker WorkerID
 		Cause  string
@@ -73,14 +73,14 @@ type (
 		Worker WorkerID
 		Tests  []worker.TestID
 	}
-	// RoundTripped says how long a message took to a worker and back.
+	// RoundTripped reports the time of a message to a worker and back.
 	RoundTripped struct {
 		Worker WorkerID
 		Took   time.Duration
 	}
 	// Stopped ends handing out: interrupted, a limit of failures, the framework's own wish, run timeout.
 	Stopped struct{ Reason string }
-	// Ticked says that time has passed. Sent every second or so, it lets idle
+	// Ticked reports that time has passed. Sent every second or so, it lets idle
 	// workers take what waits behind a test that runs longer than expected.
 	Ticked struct{}
 )
@@ -97,7 +97,7 @@ type (
 		Worker WorkerID
 		Tests  []worker.TestID
 	}
-	// Release says that a worker gets no more tests.
+	// Release reports that a worker gets no more tests.
 	Release struct{ Worker WorkerID }
 	// Replace asks for one more worker, with the next number. Exact: it must
 	// collect everything. When it cannot be had, say WorkerLost.
@@ -105,7 +105,8 @@ type (
 		Worker WorkerID
 		Exact  bool
 	}
-	// Done says that every test has its verdict, or that nothing more can be done.
+	// Done reports that every test has its verdict, or that nothing more can be
+	// done.
 	Done struct{}
 )
 

@@ -8,8 +8,8 @@ import (
 // Dump shows where every unfinished test is, for failures of properties.
 func (d *Dispatcher) Dump() string {
 	s := fmt.Sprintf("queued %d unstarted %d added %v lanes %v", d.queued, d.unstarted, d.added, d.lanes)
-	for _, l := range d.legacies {
-		s += fmt.Sprintf(" legacy of %d %v", l.heir, l.tests)
+	for _, l := range d.leftovers {
+		s += fmt.Sprintf(" leftover of %d %v", l.replacement, l.tests)
 	}
 	for _, m := range d.members {
 		s += fmt.Sprintf("\nworker %d presence %d exact %v queue %d held %v running %d alone %v ran %d", m.id, m.presence, m.exact, m.count, m.held, m.running, m.alone, m.ran)

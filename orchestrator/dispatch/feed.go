@@ -82,8 +82,8 @@ func (d *Dispatcher) feed(m *member) {
 	}
 }
 
-// hungry says that it is worth a message to hand the worker more: the window
-// is half empty, or the batch is done.
+// hungry reports whether it is worth a message to hand the worker more: the
+// window is half empty, or the batch is done.
 func (d *Dispatcher) hungry(m *member) bool {
 	if m.count == 0 && (!m.exact || len(d.lanes[confirm]) == 0) {
 		return false
@@ -95,8 +95,9 @@ func (d *Dispatcher) hungry(m *member) bool {
 	return behind < 1 || behind < maxWindow/2 && d.behind(m) < d.window(m)/2
 }
 
-// window is how much work waits at the worker behind the running test. More is
-// handed when half of it is left, and must arrive before the rest has run.
+// window returns how much work waits at the worker behind the running test.
+// More is handed when half of it is left, and must arrive before the rest has
+// run.
 func (d *Dispatcher) window(m *member) time.Duration {
 	return max(d.cfg.Window, windowTrips*m.trip)
 }
@@ -116,7 +117,7 @@ func (d *Dispatcher) stretch(in RoundTripped) {
 	d.touch(m)
 }
 
-// behind is the time that waits at the worker behind the running test.
+// behind returns the time that waits at the worker behind the running test.
 func (d *Dispatcher) behind(m *member) time.Duration {
 	if len(m.held) == 0 {
 		return 0
@@ -124,8 +125,8 @@ func (d *Dispatcher) behind(m *member) time.Duration {
 	return scale(m.pending-d.entries[m.held[0]].cost, d.rate(m))
 }
 
-// goal is the size of an atomic batch: large at first, then a third of what is
-// left, never so small that its own cost outweighs it.
+// goal returns the size of an atomic batch: large at first, then a third of
+// what is left, never so small that its own cost outweighs it.
 func (d *Dispatcher) goal(m *member) time.Duration {
 	return max(4*d.cfg.BatchCost, m.load/3)
 }
@@ -158,7 +159,7 @@ func (d *Dispatcher) room(m *member, goal time.Duration, handed int) bool {
 	return rest > 0
 }
 
-// next is the test that the worker should be handed now, or -1.
+// next returns the test that the worker should be handed now, or -1.
 func (d *Dispatcher) next(m *member) int32 {
 	if l := d.lanes[confirm]; m.exact && len(l) > 0 {
 		d.lanes[confirm] = l[1:]

@@ -125,8 +125,7 @@ func (d *Dispatcher) amend(i int32, in TestFinished) {
 	}
 }
 
-// decide says what becomes of a test after an attempt: its verdict, or another
-// attempt.
+// decide gives a test its verdict after an attempt, or plans another attempt.
 func (d *Dispatcher) decide(i int32) {
 	e := &d.entries[i]
 	last := len(e.attempts) - 1
@@ -160,8 +159,7 @@ func (d *Dispatcher) park(i int32, l lane) {
 }
 
 // maxReturns is how often a test may come back unasked and unrun before it is
-// given up, and maxRejections how often what ran may turn out to be something
-// else.
+// given up, and maxRejections how often its attempts may be rejected.
 const maxReturns, maxRejections = 3, 2
 
 func (d *Dispatcher) takeBack(in TestsReturned, now time.Duration) {
@@ -179,7 +177,7 @@ func (d *Dispatcher) takeBack(in TestsReturned, now time.Duration) {
 		if e.state != held && e.state != running || e.at != m {
 			continue
 		}
-		asked := e.recalled
+		recalled := e.recalled
 		d.withdraw(i)
 		switch {
 		case d.stopped != "":
@@ -187,7 +185,7 @@ func (d *Dispatcher) takeBack(in TestsReturned, now time.Duration) {
 			d.conclude(i, d.stopped)
 		case e.lane != normal:
 			d.park(i, e.lane)
-		case asked:
+		case recalled:
 			back = append(back, i)
 		default:
 			if e.returned++; e.returned >= maxReturns {
@@ -209,7 +207,7 @@ func (d *Dispatcher) takeBack(in TestsReturned, now time.Duration) {
 	if len(unasked) > 0 {
 		d.assign(unasked, now)
 	}
-	// What was asked back is for an idle worker, before this one gets it again.
+	// Recalled tests are for an idle worker, before this one gets them again.
 	if d.stopped == "" && !d.cfg.Static && len(back) > 0 {
 		d.stealAll(now)
 	}
@@ -244,10 +242,10 @@ func (d *Dispatcher) requeue(m *member, tests []int32) {
 	}
 }
 
-// reject voids what a worker ran: it was not what was discovered. The tests
-// run again, on an exact worker, and so do those that nobody has begun: lazy
-// workers would hardly find others. What another worker runs, or ran, is that
-// one's matter.
+// reject voids a worker's attempts at tests that were not the discovered ones. The
+// tests run again, on an exact worker, and so do those of them that nobody has
+// begun: another lazy worker would hardly find the discovered ones. Attempts of
+// other workers stay as they are.
 func (d *Dispatcher) reject(in TestsRejected) {
 	const why = "what ran is not what was discovered"
 	var voided []int32

@@ -43,7 +43,7 @@ func (d *Dispatcher) admit(i int32) {
 	d.added = append(d.added, i)
 }
 
-// restore takes a test that was hinted, or even dropped, and is discovered.
+// restore admits a discovered test that was hinted before, or even dropped.
 func (d *Dispatcher) restore(i int32, t plan.Test) {
 	e := &d.entries[i]
 	e.test.Index = t.Index
@@ -106,7 +106,7 @@ func (d *Dispatcher) tidy(stays func(*entry) bool) {
 	for l := range d.lanes {
 		d.lanes[l] = slices.DeleteFunc(d.lanes[l], gone)
 	}
-	for _, l := range d.legacies {
+	for _, l := range d.leftovers {
 		l.tests = slices.DeleteFunc(l.tests, gone)
 	}
 }
@@ -117,13 +117,13 @@ type bond struct {
 	name string
 }
 
-// bonds are what the test must stay together with, the group first.
+// bonds returns what the test must stay together with, the group first.
 func (d *Dispatcher) bonds(e *entry) (b [2]bond) {
 	if e.test.Group != "" {
 		b[0] = bond{'g', e.test.Group}
 	}
 	switch {
-	case e.test.File == "": // it is in no file's company
+	case e.test.File == "": // the test belongs to no file
 	case d.cfg.Split == plan.ByFile:
 		b[1] = bond{'f', e.test.File}
 	case d.cfg.Split == plan.ByDirectory:
@@ -132,7 +132,7 @@ func (d *Dispatcher) bonds(e *entry) (b [2]bond) {
 	return b
 }
 
-// own notes that the worker has what the test must stay together with.
+// own makes the worker the owner of the test's bonds.
 func (d *Dispatcher) own(m *member, e *entry) {
 	for _, b := range d.bonds(e) {
 		if b.kind != 0 {
@@ -141,8 +141,8 @@ func (d *Dispatcher) own(m *member, e *entry) {
 	}
 }
 
-// home is the worker that the test's company is or was at, and what they have
-// in common; nil when there is none.
+// home returns the worker that owns one of the test's bonds, and the bond; nil if
+// no worker does.
 func (d *Dispatcher) home(e *entry) (*member, bond) {
 	for _, b := range d.bonds(e) {
 		if m := d.owner[b]; m != nil && m.live() && !m.alone {
@@ -193,7 +193,7 @@ func (d *Dispatcher) assign(tests []int32, now time.Duration) *plan.Plan {
 	return d.spread(tests, to, now)
 }
 
-// takers are the workers that new work is for.
+// takers returns the workers that new work is for.
 func (d *Dispatcher) takers() []*member {
 	var to, retiring []*member
 	for _, m := range d.members {
@@ -209,7 +209,7 @@ func (d *Dispatcher) takers() []*member {
 		return to
 	}
 	for _, m := range retiring { // they are needed after all
-		d.retireNot(m)
+		d.unretire(m)
 	}
 	return retiring
 }
@@ -244,13 +244,13 @@ func (d *Dispatcher) unit(u *plan.Unit) *unit {
 	return out
 }
 
-// rejoin gives the tests that must stay together with others to the worker
+// rejoin returns the tests that must stay together with others to the worker
 // that has those, and returns the rest.
 func (d *Dispatcher) rejoin(tests []int32) []int32 {
 	if len(d.owner) == 0 {
 		return tests
 	}
-	for d.spreadHomes(tests) {
+	for d.assignBonds(tests) {
 	}
 	rest := tests[:0:0]
 	type place struct {
@@ -276,9 +276,9 @@ func (d *Dispatcher) rejoin(tests []int32) []int32 {
 	return rest
 }
 
-// spreadHomes gives a home to what has none but a test in common with what
-// has, and says whether it did.
-func (d *Dispatcher) spreadHomes(tests []int32) bool {
+// assignBonds gives every bond without a worker the worker of a bond that shares a
+// test with it. It reports whether it changed anything; repeat until it does not.
+func (d *Dispatcher) assignBonds(tests []int32) bool {
 	changed := false
 	for _, i := range tests {
 		m, _ := d.home(&d.entries[i])
@@ -295,8 +295,8 @@ func (d *Dispatcher) spreadHomes(tests []int32) bool {
 	return changed
 }
 
-// company is the unit with such tests that waits at the worker, handed or not.
-// Where all of them have run already, it is a new one, which cannot be stolen.
+// company returns the unit of the worker that holds the bond's tests. If all of
+// them have run already, it is a new one, which cannot be stolen.
 func (d *Dispatcher) company(m *member, b bond) *unit {
 	for _, u := range m.queue {
 		if !u.whole {

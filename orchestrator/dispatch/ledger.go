@@ -19,7 +19,7 @@ const (
 	Skipped Verdict = "skipped"
 	// Flaky tests failed, and passed when they were run again.
 	Flaky Verdict = "flaky"
-	// NotRun tests have no result; Result.Reason says why.
+	// NotRun tests have no result; Result.Reason has the cause.
 	NotRun Verdict = "not-run"
 )
 
@@ -35,16 +35,16 @@ type Attempt struct {
 	Setup,
 	Call,
 	Teardown time.Duration
-	// Tentative says that it failed on a worker that is not exact. It does not
+	// Tentative is true if it failed on a worker that is not exact. It does not
 	// count once the test has run on one that is.
 	Tentative bool
-	// First says that it was the first of the test's file to start on its
+	// First is true if it was the first of the test's file to start on its
 	// worker; with Atomic, the first of its batch to end, whose setup holds what
 	// the batch cost. Before is what test had started there before; "" for none.
 	First  bool
 	Before worker.TestID
-	// Void says why the attempt does not count: the cause of the worker's
-	// loss, or that its worker ran something else.
+	// Void is the reason why the attempt does not count: its worker was lost, or
+	// ran something else. "" if it counts.
 	Void string
 }
 
@@ -52,22 +52,22 @@ type Attempt struct {
 type Result struct {
 	Test    plan.Test
 	Verdict Verdict
-	// Reason says why a test has not run.
+	// Reason is the reason why a test was not run.
 	Reason string
-	// Lost says that the reason is a lost worker.
+	// Lost is true if the reason is a lost worker.
 	Lost     bool
 	Attempts []Attempt
-	// Final says that the verdict is given. It may still be another one later:
+	// Final is true if the verdict is given. It may still be another one later:
 	// an attempt can be amended, or turn out to be void.
 	Final bool
-	// Disproved says that the test failed on a worker that collects lazily,
+	// Disproved is true if the test failed on a worker that collects lazily,
 	// and did not on one that had collected everything.
 	Disproved bool
 	// Evidence counts results that came for withdrawn leases. They do not count.
 	Evidence int
 }
 
-// state is where a test is between discovery and verdict.
+// state is the stage of a test between discovery and verdict.
 type state uint8
 
 const (
@@ -79,7 +79,7 @@ const (
 	dropped              // it does not exist
 )
 
-// lane says why a test runs apart from the queues.
+// lane is the reason why a test runs apart from the queues.
 type lane uint8
 
 const (
@@ -126,7 +126,7 @@ func (e *entry) failures() int {
 	return n
 }
 
-// superseded says that a tentative attempt was followed by a real one.
+// superseded reports whether a tentative attempt was followed by a real one.
 func (e *entry) superseded(i int) bool {
 	if !e.attempts[i].Tentative {
 		return false
@@ -176,8 +176,8 @@ func (e *entry) result() Result {
 	return r
 }
 
-// Results are all tests that exist, in the suite's order, each with exactly one
-// verdict. The attempts are shared with the dispatcher: do not change them.
+// Results returns all tests that exist, in the suite's order, each with exactly
+// one verdict. The attempts are shared with the dispatcher: do not change them.
 func (d *Dispatcher) Results() []Result {
 	out := make([]Result, 0, len(d.entries))
 	for i := range d.entries {
@@ -191,7 +191,8 @@ func (d *Dispatcher) Results() []Result {
 	return out
 }
 
-// Result is the verdict on one test as it stands; false when it is not known.
+// Result returns the verdict on one test as it stands; false when it is not
+// known.
 func (d *Dispatcher) Result(id worker.TestID) (Result, bool) {
 	i, ok := d.index[id]
 	if !ok || d.entries[i].state == dropped {
@@ -200,10 +201,10 @@ func (d *Dispatcher) Result(id worker.TestID) (Result, bool) {
 	return d.entries[i].result(), true
 }
 
-// Remaining is the number of tests without a verdict.
+// Remaining returns the number of tests without a verdict.
 func (d *Dispatcher) Remaining() int { return d.open }
 
-// Last is the attempt that the verdict rests on; false when there is none.
+// Last returns the attempt that the verdict rests on; false when there is none.
 func (r Result) Last() (Attempt, bool) {
 	for i := len(r.Attempts) - 1; i >= 0; i-- {
 		if a := r.Attempts[i]; a.Void == "" && a.Outcome != "" {

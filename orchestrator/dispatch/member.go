@@ -18,7 +18,7 @@ type unit struct {
 	kept  int // tests handed to the worker and not returned
 }
 
-// presence is how far a worker has come.
+// presence is the stage of a worker's life.
 type presence uint8
 
 const (
@@ -51,9 +51,9 @@ type member struct {
 	paid    worker.Token   // the last batch of which a test has ended
 	alone   bool
 	// retiring workers end what they have; what they had besides went to others.
-	retiring bool
-	asked    time.Duration // when it was asked for
-	recalls  int           // tests asked back and not answered
+	retiring  bool
+	requested time.Duration // when it was asked for
+	recalls   int           // tests asked back and not answered
 
 	wasIdle bool // as counted in Dispatcher.idle
 	changed bool // listed in Dispatcher.changed
@@ -69,7 +69,7 @@ func (m *member) idle() bool { return m.presence == ready && len(m.held) == 0 &&
 // suits says that the worker may run what another one holds.
 func (m *member) suits(e *entry) bool { return m.exact || e.lane != confirm }
 
-// touch notes that what the worker has has changed.
+// touch marks the worker as changed since it was last fed.
 func (d *Dispatcher) touch(m *member) {
 	if i := m.idle(); i != m.wasIdle {
 		m.wasIdle = i
@@ -96,7 +96,7 @@ const prior = 3.0
 
 func (p pace) ratio() float64 { return (p.actual + prior) / (p.estimated + prior) }
 
-// rate is the time that the worker needs for a second of estimate.
+// rate returns the time that the worker needs for a second of estimate.
 func (d *Dispatcher) rate(m *member) float64 {
 	return (m.actual + prior*d.pace.ratio()) / (m.estimated + prior) / m.speed
 }
@@ -109,8 +109,8 @@ func (d *Dispatcher) measure(m *member, e *entry, actual time.Duration) {
 	d.pace.estimated += est
 }
 
-// residual is how long what runs may still take: a test, or all of a batch. What
-// has run for longer than expected is expected to run for half as long again.
+// residual returns the remaining time of the running test, or of the whole batch. A
+// test that has run for longer than expected should need half as long again.
 func (d *Dispatcher) residual(m *member, now time.Duration) time.Duration {
 	if m.running < 0 {
 		return 0
@@ -123,7 +123,7 @@ func (d *Dispatcher) residual(m *member, now time.Duration) time.Duration {
 	return want - ran
 }
 
-// remaining is how long the worker has to do.
+// remaining returns the time of the worker's remaining work.
 func (d *Dispatcher) remaining(m *member, now time.Duration) time.Duration {
 	todo := m.load + m.pending
 	if m.running >= 0 {
@@ -132,7 +132,7 @@ func (d *Dispatcher) remaining(m *member, now time.Duration) time.Duration {
 	return d.residual(m, now) + scale(todo, d.rate(m))
 }
 
-// runs is the estimate of what runs at the worker, some of which does.
+// runs returns the estimate of the running test, or of the whole running batch.
 func (d *Dispatcher) runs(m *member) time.Duration {
 	if d.cfg.Runner == Atomic {
 		return m.pending
@@ -142,7 +142,7 @@ func (d *Dispatcher) runs(m *member) time.Duration {
 
 func scale(d time.Duration, by float64) time.Duration { return time.Duration(float64(d) * by) }
 
-// opening is what the test costs the worker on top of its estimate.
+// opening returns what the test costs the worker on top of its estimate.
 func (d *Dispatcher) opening(m *member, e *entry) time.Duration {
 	if d.fixtures[e.file] == 0 || m.opened[e.file] {
 		return 0
@@ -199,7 +199,7 @@ func (d *Dispatcher) unqueue(e *entry) {
 	e.at, e.unit = nil, nil
 }
 
-// waits says that the unit still has test i.
+// waits reports whether the unit still has test i.
 func (d *Dispatcher) waits(u *unit, i int32) bool {
 	return d.entries[i].unit == u && d.entries[i].state == waiting
 }

@@ -7,10 +7,11 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// legacy is what a lost worker of a static plan leaves to its replacement.
-type legacy struct {
-	heir  WorkerID
-	tests []int32
+// leftover holds the tests of a lost worker of a static plan, which its replacement
+// runs.
+type leftover struct {
+	replacement WorkerID
+	tests       []int32
 }
 
 func (d *Dispatcher) lose(in WorkerLost, now time.Duration) {
@@ -37,7 +38,7 @@ func (d *Dispatcher) lose(in WorkerLost, now time.Duration) {
 		d.unkeep(e)
 		switch {
 		case ran:
-			d.bereave(i, begun, in.Cause, now)
+			d.loseRunning(i, begun, in.Cause, now)
 		case d.stopped != "":
 			d.conclude(i, d.stopped)
 		case l != normal:
@@ -51,32 +52,33 @@ func (d *Dispatcher) lose(in WorkerLost, now time.Duration) {
 	if d.done || d.stopped != "" {
 		return
 	}
-	for _, l := range d.legacies {
-		if l.heir == m.id {
+	for _, l := range d.leftovers {
+		if l.replacement == m.id {
 			left = append(left, l.tests...)
 			l.tests = nil
 		}
 	}
-	var heir *member
+	var replacement *member
 	if was != released && !m.retiring && d.replaced < d.cfg.MaxReplacements && (d.open > 0 || !d.complete) {
 		d.replaced++
-		heir = d.ask(m.exact && !d.hopeFor(func(o *member) bool { return o.exact }), now)
+		replacement = d.ask(m.exact && !d.anyLive(func(o *member) bool { return o.exact }), now)
 	}
-	d.retireNot(m)
+	d.unretire(m)
 	switch {
 	case len(left) == 0:
-	case d.cfg.Static && heir != nil:
-		d.legacies = append(d.legacies, &legacy{heir.id, left})
+	case d.cfg.Static && replacement != nil:
+		d.leftovers = append(d.leftovers, &leftover{replacement.id, left})
 		for _, i := range left {
-			d.own(heir, &d.entries[i])
+			d.own(replacement, &d.entries[i])
 		}
 	default:
 		d.assign(left, now)
 	}
 }
 
-// bereave deals with the test that a worker ran when it was lost.
-func (d *Dispatcher) bereave(i int32, a Attempt, cause string, now time.Duration) {
+// loseRunning voids the attempt that a worker ran when it was lost. The test runs
+// once more, alone; after a second loss it is not run.
+func (d *Dispatcher) loseRunning(i int32, a Attempt, cause string, now time.Duration) {
 	e := &d.entries[i]
 	a.At, a.Void = now, "worker lost: "+cause
 	e.ended(a)
@@ -86,14 +88,15 @@ func (d *Dispatcher) bereave(i int32, a Attempt, cause string, now time.Duration
 	case d.stopped != "":
 		d.conclude(i, d.stopped)
 	case e.lost > 1:
-		d.forsake(i, "worker lost twice while it ran: "+cause)
+		d.abandon(i, "worker lost twice while it ran: "+cause)
 	default:
 		d.park(i, alone)
 	}
 }
 
-// forsake ends a test that no worker can run to its end.
-func (d *Dispatcher) forsake(i int32, reason string) {
+// abandon gives up a test that no worker can run to its end: it is not run, because
+// machinery broke.
+func (d *Dispatcher) abandon(i int32, reason string) {
 	d.conclude(i, reason)
 	d.entries[i].infra = true
 }
@@ -105,30 +108,31 @@ func (d *Dispatcher) ask(exact bool, now time.Duration) *member {
 		id = max(id, m.id+1)
 	}
 	m := d.join(id)
-	m.exact, m.asked = exact, now
+	m.exact, m.requested = exact, now
 	d.emit(Replace{Worker: id, Exact: exact})
 	return m
 }
 
-// hopeFor says that a live worker is such a one.
-func (d *Dispatcher) hopeFor(such func(*member) bool) bool {
-	return slices.ContainsFunc(d.members, func(m *member) bool { return m.live() && such(m) })
+// anyLive reports whether some live worker satisfies ok.
+func (d *Dispatcher) anyLive(ok func(*member) bool) bool {
+	return slices.ContainsFunc(d.members, func(m *member) bool { return m.live() && ok(m) })
 }
 
-// rescue finds workers for what does not go the usual way.
+// rescue places tests that no queue holds: leftovers of a static plan, failures to
+// confirm, retries, and tests whose worker was lost.
 func (d *Dispatcher) rescue(now time.Duration) {
-	d.inherit(now)
+	d.assignLeftovers(now)
 	d.confirm(now)
 	d.enlist(now)
 	d.retry(now)
-	d.lonely()
+	d.runAlone()
 	d.giveUp(now)
 }
 
-// inherit gives replacements of a static plan what is theirs.
-func (d *Dispatcher) inherit(now time.Duration) {
-	d.legacies = slices.DeleteFunc(d.legacies, func(l *legacy) bool {
-		m := d.byID[l.heir]
+// assignLeftovers gives leftovers to the replacements that are ready.
+func (d *Dispatcher) assignLeftovers(now time.Duration) {
+	d.leftovers = slices.DeleteFunc(d.leftovers, func(l *leftover) bool {
+		m := d.byID[l.replacement]
 		if m.presence != ready {
 			return len(l.tests) == 0
 		}
@@ -140,7 +144,7 @@ func (d *Dispatcher) inherit(now time.Duration) {
 // retry gives failed tests to workers that have run nothing, else to others
 // that have not run them, once those have nothing else to do.
 func (d *Dispatcher) retry(now time.Duration) {
-	if len(d.lanes[again]) == 0 || d.reserve() == nil && d.hopeFor(func(*member) bool { return true }) {
+	if len(d.lanes[again]) == 0 || d.reserve() == nil && d.anyLive(func(*member) bool { return true }) {
 		return
 	}
 	var rest []int32
@@ -161,8 +165,8 @@ func (d *Dispatcher) retry(now time.Duration) {
 	}
 }
 
-// retrier is the idle worker that should run the test again, the one that has
-// run least.
+// retrier returns the idle worker that should run the test again, the one that
+// has run least.
 func (d *Dispatcher) retrier(i int32, now time.Duration) *member {
 	var best *member
 	for _, m := range d.members {
@@ -184,8 +188,8 @@ func (d *Dispatcher) mayRetry(m *member, i int32) bool {
 	return !slices.ContainsFunc(e.attempts, func(a Attempt) bool { return a.Worker == m.id })
 }
 
-// freshComing says that a worker that was asked for is on its way, and asks
-// for one when some worker has nothing to do and there may be one more.
+// freshComing reports whether a fresh worker is starting. If none is and retries
+// allow one more, it asks for one, and reports true.
 func (d *Dispatcher) freshComing(now time.Duration) bool {
 	coming := false
 	for _, m := range d.members {
@@ -201,21 +205,22 @@ func (d *Dispatcher) freshComing(now time.Duration) bool {
 	return true
 }
 
-// awaits says that a worker may yet run the test again.
+// awaits reports whether a worker may yet run the test again.
 func (d *Dispatcher) awaits(i int32, now time.Duration) bool {
-	if d.hopeFor(func(m *member) bool { return d.mayRetry(m, i) }) {
+	if d.anyLive(func(m *member) bool { return d.mayRetry(m, i) }) {
 		return true
 	}
 	// Only workers that it failed on are left. They stay busy, or are asked
 	// to wait for a fresh one.
-	if d.hopeFor(func(m *member) bool { return m.presence == ready && !m.idle() }) {
+	if d.anyLive(func(m *member) bool { return m.presence == ready && !m.idle() }) {
 		return true
 	}
 	return d.freshComing(now)
 }
 
-// lonely runs the tests whose workers were lost, last.
-func (d *Dispatcher) lonely() {
+// runAlone hands out the tests whose workers were lost: last, each alone on an idle
+// worker.
+func (d *Dispatcher) runAlone() {
 	if len(d.lanes[alone]) == 0 || !d.complete || d.backlog() > len(d.lanes[alone]) {
 		return
 	}
@@ -244,9 +249,10 @@ func (d *Dispatcher) handOne(m *member, i int32) {
 	d.emit(Hand{Worker: m.id, Token: d.token, Tests: []worker.Ref{{ID: e.test.ID, File: e.test.File}}})
 }
 
-// giveUp ends what no worker can run any more.
+// giveUp ends a run without live workers: it asks for a last replacement, or else
+// abandons the waiting tests.
 func (d *Dispatcher) giveUp(now time.Duration) {
-	if d.hopeFor(func(*member) bool { return true }) || d.backlog() == 0 {
+	if d.anyLive(func(*member) bool { return true }) || d.backlog() == 0 {
 		return
 	}
 	if d.replaced < d.cfg.MaxReplacements {
@@ -261,8 +267,8 @@ func (d *Dispatcher) giveUp(now time.Duration) {
 	for i := range d.entries {
 		if e := &d.entries[i]; e.state == waiting || e.state == parked {
 			d.unqueue(e)
-			d.forsake(int32(i), reason)
+			d.abandon(int32(i), reason)
 		}
 	}
-	d.added, d.lanes, d.legacies = nil, [4][]int32{}, nil
+	d.added, d.lanes, d.leftovers = nil, [4][]int32{}, nil
 }

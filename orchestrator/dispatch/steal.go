@@ -11,8 +11,8 @@ import (
 // is asked back.
 const choices, maxRecalls = 6, 3
 
-// steal moves a part of the tail of the queue that would end last to the
-// worker, so that both would end together. False: nothing is worth it.
+// steal moves a part of the tail of the queue that would end last to the thief, so
+// that both would end together. It returns false if no queue is worth it.
 func (d *Dispatcher) steal(thief *member, now time.Duration) bool {
 	for _, v := range d.victims(now) {
 		if loot := d.loot(thief, v.member, v.remaining); len(loot) > 0 {
@@ -28,7 +28,7 @@ type victim struct {
 	remaining time.Duration
 }
 
-// victims are the workers with a queue that would end last, the last first.
+// victims returns the workers with a queue that would end last, the last first.
 func (d *Dispatcher) victims(now time.Duration) []victim {
 	last := make([]victim, 0, choices+1)
 	for _, m := range d.members {
@@ -48,8 +48,8 @@ func (d *Dispatcher) victims(now time.Duration) []victim {
 	return last
 }
 
-// bargain weighs what a thief takes: the time it would need, and the time that
-// the victim would still need.
+// bargain weighs a theft: the time that the thief would need for the taken tests,
+// and the time that the victim would still need.
 type bargain struct {
 	d             *Dispatcher
 	thief, victim *member
@@ -58,7 +58,7 @@ type bargain struct {
 	opened        map[int32]bool // files that the thief would have open
 }
 
-// price is what test e would cost the thief.
+// price returns what test e would cost the thief.
 func (b *bargain) price(e *entry) time.Duration {
 	p := e.test.Estimate
 	if !b.opened[e.file] {
@@ -111,7 +111,7 @@ func (d *Dispatcher) loot(thief, victim *member, remaining time.Duration) []*uni
 	return loot
 }
 
-// cut is the part of the unit, from its tail, that the thief should take, in
+// cut returns the part of the unit, from its tail, that the thief should take, in
 // the unit's order. The first one is taken also when both do not end
 // together, if only the thief ends it before the victim would end.
 func (d *Dispatcher) cut(b *bargain, u *unit, first bool) []int32 {
@@ -142,17 +142,18 @@ func (d *Dispatcher) cut(b *bargain, u *unit, first bool) []int32 {
 		}
 	}
 	slices.Reverse(taken)
-	return d.snap(b, u, taken)
+	return d.takeRest(b, u, taken)
 }
 
-// sooner says that the thief is done before the victim would be. A worker that
-// has not come may never do so.
+// sooner reports whether the thief would be done before the victim. It is true of
+// a victim that has not come, and may never come.
 func (b *bargain) sooner(thief, victim time.Duration) bool {
 	return thief < victim || b.victim.presence == expected
 }
 
-// snap takes the small rest of an unopened unit along.
-func (d *Dispatcher) snap(b *bargain, u *unit, taken []int32) []int32 {
+// takeRest adds the rest of an unopened unit to the taken tests if it is too small
+// to be left behind.
+func (d *Dispatcher) takeRest(b *bargain, u *unit, taken []int32) []int32 {
 	if len(taken) == 0 || u.kept > 0 {
 		return taken
 	}
@@ -205,16 +206,16 @@ func (d *Dispatcher) recallFor(now time.Duration) {
 	if d.cfg.Runner == Atomic || d.unstarted == 0 {
 		return
 	}
-	asked := 0
+	pending := 0
 	for _, m := range d.members {
-		asked += min(m.recalls, 1)
+		pending += min(m.recalls, 1)
 	}
 	for _, thief := range d.members {
 		if !thief.idle() {
 			continue
 		}
-		if asked > 0 {
-			asked-- // what this one will get is on its way
+		if pending > 0 {
+			pending-- // an earlier recall will bring this one tests
 			continue
 		}
 		var victim *member
@@ -234,7 +235,8 @@ func (d *Dispatcher) recallFor(now time.Duration) {
 	}
 }
 
-// recallable says that the thief would gain by what waits at the worker.
+// recallable reports whether the thief would end the tests that wait at the worker
+// earlier than the worker.
 func (d *Dispatcher) recallable(thief, m *member, now time.Duration) bool {
 	left := d.remaining(m, now)
 	for k := len(m.held) - 1; k >= 0; k-- {
@@ -253,7 +255,7 @@ func (d *Dispatcher) recallable(thief, m *member, now time.Duration) bool {
 	return false
 }
 
-// returnable says that the test may be asked back: it waits, comes from a
+// returnable reports whether the test may be asked back: it waits, comes from a
 // queue or is to be confirmed, and does not belong to something whole that has
 // begun.
 func (d *Dispatcher) returnable(e *entry) bool {
@@ -272,7 +274,7 @@ func (d *Dispatcher) returnable(e *entry) bool {
 	return waits == e.unit.kept
 }
 
-// recall asks the worker for the tests that wait there and that want allows.
+// recall asks the worker to give back the waiting tests that satisfy want.
 func (d *Dispatcher) recall(m *member, want func(*entry) bool) {
 	var ids []worker.TestID
 	for _, i := range m.held {
