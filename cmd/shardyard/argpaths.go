@@ -33,8 +33,8 @@ func inTree(args []string, project, cwd string) []string {
 	return out
 }
 
-// relative is the path of a file of the project relative to it; any other path
-// is returned as it is.
+// relative returns the path of a file of the project relative to it; any other
+// path is returned as it is.
 func relative(file, project, cwd string) string {
 	from := file
 	switch {
@@ -54,7 +54,7 @@ func relative(file, project, cwd string) string {
 	return file
 }
 
-// unlinked is a path without links, as far as it exists.
+// unlinked returns a path without links, as far as it exists.
 func unlinked(path string) string {
 	if found, err := filepath.EvalSymlinks(path); err == nil {
 		return found

@@ -55,9 +55,9 @@ type keeper struct {
 	close func() error
 }
 
-// keepers opens the engines that were asked for, and what is kept whatever the
-// engine. With auto, an engine that
-// does not answer is passed over, and why says so.
+// keepers opens the engines that the flags name, and the stores that belong to no
+// engine. With auto it skips an engine that does not answer; why lists those,
+// with the reasons.
 func (f *cacheFlags) keepers(ctx context.Context) (all []keeper, at owned, why string, err error) {
 	logger, err := f.logger()
 	if err != nil {

@@ -55,7 +55,7 @@ to combine, 5 coverage under its limit.`,
   shardyard combine artifacts --cov-fail-under 85 --out combined`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return errors.New("which directories? name those with the shards' JUnit and coverage files, as in `shardyard combine artifacts/`")
+				return errors.New("combine needs the directories with the shards' JUnit and coverage files: name them, as in `shardyard combine artifacts/`")
 			}
 			return nil
 		},
@@ -164,7 +164,7 @@ func (f *combineFlags) project() (dir string, limit *float64, err error) {
 	return dir, limit, nil
 }
 
-// place is where the results go.
+// place returns where the results go.
 func (f *combineFlags) place(dir, id string) (*runs.Run, error) {
 	if f.out == "" {
 		return runs.Of(dir).Make(id)

@@ -60,7 +60,7 @@ func completeSuite(cmd *cobra.Command, args []string, _ string) ([]string, cobra
 	return suiteNames(cmd), cobra.ShellCompDirectiveNoFileComp
 }
 
-// suiteNames are those of the project that the command line points at. A
+// suiteNames returns those of the project that the command line points at. A
 // project that cannot be loaded completes nothing.
 func suiteNames(cmd *cobra.Command) []string {
 	value := func(name string) string {

@@ -81,7 +81,8 @@ func validity(p *project) string {
 	return text
 }
 
-// missing names what the config names and what is not there.
+// missing returns an error for each file that the config names and that does not
+// exist.
 func missing(p *project) error {
 	var mistakes []error
 	look := func(path, name string) {

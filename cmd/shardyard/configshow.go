@@ -54,8 +54,8 @@ func showJSON(out io.Writer, p *project) error {
 	}{p.config.File, p.dir, settingsOf(p.config)})
 }
 
-// settingsOf are all values that are set, or have a default, in the order of the
-// schema.
+// settingsOf returns all values that are set, or have a default, in the order
+// of the schema.
 func settingsOf(c *configs.Config) []setting {
 	var all []setting
 	w := walker{c: c, add: func(s setting) { all = append(all, s) }}
@@ -99,8 +99,8 @@ func (w walker) walk(at []string, v reflect.Value) {
 	}
 }
 
-// unset says that a value is empty and nobody wrote that: a suite's then comes
-// from the whole file, and the others are as if they were not there.
+// unset reports whether a value is empty and the file does not give it. A suite then
+// has the value of the whole file, and other values are not shown.
 func (w walker) unset(keys []string, v reflect.Value) bool {
 	if w.c.Origin(strings.Join(keys, ".")) != "" {
 		return false

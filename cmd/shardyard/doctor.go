@@ -66,8 +66,8 @@ Marks: ✓ fine, ! works and could be better, ✗ runs will fail. Exit status: 0
 	return cmd
 }
 
-// examine does all checks. An error means that it was asked for something
-// that does not exist, or that it was interrupted.
+// examine does all checks. An error means that a flag names something that does not
+// exist, or that it was interrupted.
 func (f *placeFlags) examine(ctx context.Context, logger hclog.Logger) (doctor.Diagnosis, error) {
 	dir, err := existing(f.dir)
 	if err != nil {
@@ -93,7 +93,7 @@ func (f *placeFlags) examine(ctx context.Context, logger hclog.Logger) (doctor.D
 	)
 }
 
-// projectChecks says what the project's files and its config come to.
+// projectChecks checks the project's files and its config.
 func projectChecks(p *project, err error) []doctor.Check {
 	if err != nil {
 		return []doctor.Check{doctor.Fail("project",
@@ -116,8 +116,8 @@ func projectChecks(p *project, err error) []doctor.Check {
 	return checks
 }
 
-// workers checks the engine and what is in the image. A project that cannot be
-// loaded (nil) has wishes for neither.
+// workers checks the engine and the programs of the image. A project that could not
+// be loaded is nil: then the flags alone choose them.
 func (f *placeFlags) workers(p *project, dir string, logger hclog.Logger) doctor.Examiner {
 	w := doctor.Workers{
 		Advice: engines.Advice(f.engine), Better: engines[0].Advice + ", for workers that are isolated",
@@ -145,7 +145,7 @@ func (f *placeFlags) workers(p *project, dir string, logger hclog.Logger) doctor
 	return w
 }
 
-// indexChecks says where packages come from, by name and without values.
+// indexChecks names the settings that choose package indexes, without their values.
 func indexChecks(p *project) []doctor.Check {
 	if p == nil {
 		return nil

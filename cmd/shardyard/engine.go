@@ -29,7 +29,7 @@ var engines = engine.Table{
 	},
 }
 
-// engineNames are what --engine takes, for a sentence.
+// engineNames returns what --engine takes, for a sentence.
 func engineNames() string {
 	names := engines.Names()
 	last := len(names) - 1
@@ -40,24 +40,24 @@ func engineNames() string {
 func stateDir() string { return filepath.Join(xdg.StateHome, "shardyard") }
 func cacheDir() string { return filepath.Join(xdg.CacheHome, "shardyard") }
 
-// compiledDir is where a project's bytecode is kept, whatever the engine.
+// compiledDir returns where a project's bytecode is kept, whatever the engine.
 func compiledDir(id source.Project) string { return filepath.Join(cacheDir(), "compiled", id.Hash()) }
 
-// engineOptions are what every engine is opened with.
+// engineOptions returns what every engine is opened with.
 func engineOptions(id source.Project, builder engine.BuilderOptions, logger hclog.Logger) engine.Options {
 	return engine.Options{
 		Project: id.Hash(), ProjectName: id.Name(), Before: id.HashesBefore(), StateDir: stateDir(), CacheDir: cacheDir(), Builder: builder, Logger: logger,
 	}
 }
 
-// openEngine opens the engine that was asked for. why says what was passed
-// over to get there.
+// openEngine opens the engine with a name. why lists the engines that "auto"
+// skipped, with the reasons.
 func openEngine(ctx context.Context, kind string, id source.Project, builder engine.BuilderOptions, logger hclog.Logger) (e engine.Engine, why string, err error) {
 	e, why, err = engines.Open(ctx, kind, engineOptions(id, builder, logger))
 	return e, why, usage(err)
 }
 
-// usage marks an error about a name that was typed.
+// usage marks an error about a name that the user typed.
 func usage(err error) error {
 	if errors.As(err, new(*engine.UnknownError)) {
 		return usageError{err}

@@ -33,7 +33,7 @@ image, same environment, own copy of the source, same user. What it writes is go
 				return err
 			}
 			if len(argv) == 0 {
-				return errors.New("what to run? it follows --, as in `shardyard exec -- pytest --version`")
+				return errors.New("exec needs a command: write it after --, as in `shardyard exec -- pytest --version`")
 			}
 			if err := fetchable(get, to, cmd.Flags().Changed("to")); err != nil {
 				return err
@@ -53,11 +53,11 @@ image, same environment, own copy of the source, same user. What it writes is go
 func fetchable(get []string, to string, given bool) error {
 	for _, name := range get {
 		if !filepath.IsLocal(filepath.FromSlash(name)) {
-			return fmt.Errorf("--get %s: a path below the project's directory", name)
+			return fmt.Errorf("--get %s: write a path below the project's directory", name)
 		}
 	}
 	if given && len(get) == 0 {
-		return errors.New("--to says where files go, and no --get says which")
+		return errors.New("--to has no files to copy: name them with --get")
 	}
 	if info, err := os.Stat(to); err == nil && !info.IsDir() {
 		return fmt.Errorf("--to %s is not a directory", to)
@@ -99,7 +99,7 @@ func (f *runFlags) exec(ctx context.Context, suite string, c orchestrator.Comman
 	return exit(code)
 }
 
-// steps shows what takes long.
+// steps shows the steps that take long.
 type steps struct{ to io.Writer }
 
 func (s steps) Handle(e report.Event) {

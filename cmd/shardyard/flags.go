@@ -19,7 +19,7 @@ import (
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
-// allSources is what --cov says without a value.
+// allSources is the value of --cov when none is written.
 const allSources = "*"
 
 // request turns config and flags into a run.
@@ -30,7 +30,7 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 	}
 	env, missing := s.Env.Values(os.LookupEnv)
 	for _, name := range missing {
-		p.say("env.pass names %s, which is not set here", name)
+		p.say("env.pass names %s, and this variable is not set here", name)
 	}
 	req := orchestrator.Request{
 		Version: version, Project: p.dir, ProjectID: p.id.ID, Suite: suite, RunID: orchestrator.NewRunID(time.Now()),
@@ -89,7 +89,7 @@ func (f *runFlags) session(p *project, s configs.Effective, env map[string]strin
 	return how, err
 }
 
-// pids is the limit of processes that an engine is told: nothing where the
+// pids returns the limit of processes that an engine is told: nothing where the
 // config has what engines take by default, so that one without limits need not
 // say that it ignores what nobody asked for.
 func pids(n int) int64 {
@@ -99,8 +99,8 @@ func pids(n int) int64 {
 	return int64(n)
 }
 
-// keepsBytecode: what one run leaves is executed by later ones. Where code is
-// tested that may be anybody's, that must be asked for.
+// keepsBytecode reports whether later runs may execute the bytecode that this one
+// leaves. Where the code under test may be anybody's, the user must ask for it.
 func (f *runFlags) keepsBytecode() bool {
 	if f.changed("bytecode") {
 		return f.bytecode
@@ -119,9 +119,9 @@ func (f *runFlags) override(req *orchestrator.Request, s configs.Effective) erro
 	}
 	switch {
 	case f.changed("target") && f.target <= 0:
-		return fmt.Errorf("--target %s: a time above 0", f.target)
+		return fmt.Errorf("--target %s: write a time above 0", f.target)
 	case f.target > 0 && f.workers != "" && req.Workers > 0:
-		return fmt.Errorf("--target %s chooses how many workers, and --workers %d says how many: give one of them", f.target, req.Workers)
+		return fmt.Errorf("--target %s and --workers %d both set the number of workers: give one of them", f.target, req.Workers)
 	case f.target > 0:
 		req.Workers = 0 // above the config's
 	}
@@ -131,7 +131,7 @@ func (f *runFlags) override(req *orchestrator.Request, s configs.Effective) erro
 	case "static":
 		req.Static = true
 	default:
-		return fmt.Errorf("--schedule %q: there are dynamic and static", schedule)
+		return fmt.Errorf("--schedule %q: write dynamic or static", schedule)
 	}
 	split := cmp.Or(f.splitBy, s.SplitBy)
 	switch split {
@@ -142,7 +142,7 @@ func (f *runFlags) override(req *orchestrator.Request, s configs.Effective) erro
 	case "directory":
 		req.Split = plan.ByDirectory
 	default:
-		return fmt.Errorf("--split-by %q: there are time, file and directory", split)
+		return fmt.Errorf("--split-by %q: write time, file or directory", split)
 	}
 	switch c := orchestrator.Collection(cmp.Or(f.collection, s.Collection)); c {
 	case orchestrator.Adaptive, orchestrator.Full, orchestrator.Lazy:
@@ -151,13 +151,13 @@ func (f *runFlags) override(req *orchestrator.Request, s configs.Effective) erro
 		return fmt.Errorf("--collection %q: there are auto, full and lazy", c)
 	}
 	if f.failOn != "" && f.failOn != "flaky" {
-		return fmt.Errorf("--fail-on %q: there is flaky", f.failOn)
+		return fmt.Errorf("--fail-on %q: write flaky", f.failOn)
 	}
 	if f.changed("retries") {
 		req.Retries = f.retries
 	}
 	if req.Retries < 0 {
-		return fmt.Errorf("--retries %d: a number from 0", req.Retries)
+		return fmt.Errorf("--retries %d: write a number from 0 up", req.Retries)
 	}
 	if f.changed("test-timeout") {
 		req.TestTimeout = f.testTimeout
@@ -166,7 +166,7 @@ func (f *runFlags) override(req *orchestrator.Request, s configs.Effective) erro
 		req.RunTimeout = f.runTimeout
 	}
 	if f.testTimeout < 0 || f.runTimeout < 0 {
-		return errors.New("--test-timeout and --run-timeout: a time from 0, which is never")
+		return errors.New("--test-timeout and --run-timeout: write a time from 0 up; 0 is no limit")
 	}
 	if f.changed("cov-fail-under") {
 		return percentage(f.failUnder)
@@ -177,7 +177,7 @@ func (f *runFlags) override(req *orchestrator.Request, s configs.Effective) erro
 // percentage checks --cov-fail-under.
 func percentage(p float64) error {
 	if p < 0 || p > 100 {
-		return fmt.Errorf("--cov-fail-under %g: a percentage from 0 to 100", p)
+		return fmt.Errorf("--cov-fail-under %g: write a percentage from 0 to 100", p)
 	}
 	return nil
 }
@@ -189,12 +189,12 @@ func parseWorkers(s string) (int, error) {
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 || n > 10000 {
-		return 0, fmt.Errorf("--workers %q: a number from 1 to 10000, or auto", s)
+		return 0, fmt.Errorf("--workers %q: write a number from 1 to 10000, or auto", s)
 	}
 	return n, nil
 }
 
-// coverage is what the user asks of it: flags above the config.
+// coverage returns what the user asks of it: flags above the config.
 func (f *runFlags) coverage(s configs.Effective) framework.Coverage {
 	c := framework.Coverage{Enabled: s.Coverage.Enabled, Sources: slices.Clone(s.Coverage.Sources), FailUnder: s.Coverage.FailUnder}
 	if f.changed("cov") {

@@ -78,7 +78,7 @@ var proofs = slices.Concat(
 		{cmd: "run", flag: "ci", with: "--ci elsewhere", want: "elsewhere"},
 		{cmd: "combine", flag: "ci", with: "parts --out out --ci elsewhere", want: "elsewhere"},
 
-		{cmd: "exec", flag: "get", with: "--get ../x -- true", want: "--get ../x: a path below"},
+		{cmd: "exec", flag: "get", with: "--get ../x -- true", want: "--get ../x: write a path below"},
 		{cmd: "exec", flag: "to", with: "--get x --to file -- true", want: "--to file is not a directory"},
 
 		{cmd: "simulate", flag: "durations", with: "--durations none.json", want: "open none.json"},
@@ -140,7 +140,7 @@ func common(cmd, rest, flags string) (list []proof) {
 	for _, p := range []proof{
 		{flag: "directory", with: "-C nowhere", want: "nowhere: no such file"},
 		{flag: "config", with: "--config none.yaml", want: "none.yaml"},
-		{flag: "log-level", with: "--log-level loud", want: `--log-level "loud": there are`},
+		{flag: "log-level", with: "--log-level loud", want: `--log-level "loud": write trace`},
 		{flag: "engine", with: "--engine cloud", want: `--engine "cloud": there are`},
 		{flag: "suite", with: "-s none", want: "none"},
 	} {

@@ -8,10 +8,10 @@ import (
 	"github.com/shardyard/shardyard/configs"
 )
 
-// A command takes the sets of flags that it honours, and no others: a flag
-// that would be accepted and ignored is an unknown flag.
+// A command takes the sets of flags that it honours, and no others: a flag that it
+// would ignore is an unknown flag.
 
-// projectFlags say which project.
+// projectFlags choose the project.
 type projectFlags struct {
 	dir    string
 	config string
@@ -26,7 +26,7 @@ func directoryFlag(cmd *cobra.Command, dir *string) {
 	cmd.Flags().StringVarP(dir, "directory", "C", ".", "the project's directory")
 }
 
-// placeFlags say where and on what a suite runs.
+// placeFlags choose where and on what a suite runs.
 type placeFlags struct {
 	projectFlags
 	logbook
@@ -86,7 +86,7 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	f.changed = flags.Changed
 }
 
-// sessionFlags say which tests there are, and how a session finds them.
+// sessionFlags choose the tests, and how a session finds them.
 func (f *runFlags) sessionFlags(cmd *cobra.Command) {
 	f.palette.register(cmd)
 	flags := cmd.Flags()
@@ -95,7 +95,7 @@ func (f *runFlags) sessionFlags(cmd *cobra.Command) {
 	flags.BoolVar(&f.bytecode, "bytecode", true, "keep the bytecode of files between runs, and use it while they are the same; unless said, not in CI and not with --rev")
 }
 
-// sizeFlags say how a plan is made.
+// sizeFlags choose how a plan is made.
 func (f *runFlags) sizeFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&f.workers, "workers", "w", "", "how many workers: a number or auto (default auto)")
@@ -103,7 +103,7 @@ func (f *runFlags) sizeFlags(cmd *cobra.Command) {
 	flags.StringVar(&f.splitBy, "split-by", "", "what is balanced: time, file or directory (default time)")
 }
 
-// testFlags say how tests are run and judged.
+// testFlags choose how tests are run and judged.
 func (f *runFlags) testFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.schedule, "schedule", "", "dynamic, or static: the plan is fixed before the run (default dynamic)")
@@ -119,5 +119,5 @@ func (f *runFlags) testFlags(cmd *cobra.Command) {
 	flags.StringVar(&f.ci, "ci", "auto", ciUsage)
 }
 
-// ciUsage says what --ci is for.
+// ciUsage is the help text of --ci.
 const ciUsage = "the CI system to tell of failures, in its own words: auto, none, github or gitlab"

@@ -17,8 +17,8 @@ type known struct {
 	combiner framework.Combiner
 }
 
-// frameworks are all that there are, the first one for suites that name none. To
-// add one is one line here.
+// frameworks returns all frameworks; the first one is that of suites that name none.
+// A new framework is one line here.
 func frameworks() []known {
 	return []known{
 		{pytest.Description{}, pytest.New(), pytest.Combiner{}},
@@ -26,7 +26,7 @@ func frameworks() []known {
 	}
 }
 
-// descriptions are the coordinator's halves.
+// descriptions returns the coordinator's halves.
 func descriptions() []framework.Description {
 	var all []framework.Description
 	for _, f := range frameworks() {
@@ -35,7 +35,8 @@ func descriptions() []framework.Description {
 	return all
 }
 
-// description is the one of a framework's name; nil when there is none.
+// description returns the description of the framework with a name; nil for an
+// unknown name.
 func description(name string) framework.Description {
 	for _, f := range frameworks() {
 		if f.Name() == name {
@@ -45,13 +46,13 @@ func description(name string) framework.Description {
 	return nil
 }
 
-// combining is the first framework that combines coverage of shards.
+// combining returns the first framework that combines coverage of shards.
 func combining() known {
 	all := frameworks()
 	return all[slices.IndexFunc(all, func(f known) bool { return f.combiner != nil })]
 }
 
-// agents are the agents' halves.
+// agents returns the agents' halves.
 func agents() []worker.Framework {
 	var all []worker.Framework
 	for _, f := range frameworks() {

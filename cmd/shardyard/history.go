@@ -49,7 +49,7 @@ func (f *historyFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&f.suite, "suite", "s", "", "the suite, where the config names several")
 }
 
-// open gives the project's history, and its key there.
+// open returns the project's history, and its key there.
 func (f *historyFlags) open(ctx context.Context) (db *history.DB, key string, p *project, err error) {
 	logger, err := f.logger()
 	if err != nil {
@@ -125,7 +125,7 @@ func unknownTest(ctx context.Context, db *history.DB, key, id string) error {
 		return infraError{err}
 	}
 	if len(all) == 0 {
-		return errors.New("the history of this project and suite is empty: shardyard run fills it, or shardyard history import")
+		return errors.New("the history of this project and suite is empty: fill it with `shardyard run` or `shardyard history import`")
 	}
 	var near []string
 	for _, s := range all {
@@ -157,7 +157,7 @@ func recordsTable(out io.Writer, records []history.Record) error {
 	return w.Flush()
 }
 
-// short is a test's time for a table.
+// short returns a test's time for a table.
 func short(d time.Duration) string { return fmt.Sprintf("%.3fs", d.Seconds()) }
 
 func recordsJSON(out io.Writer, id, file string, records []history.Record) error {

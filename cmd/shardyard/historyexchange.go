@@ -30,7 +30,7 @@ over the tests that are known there), JUnit files, and what export writes. The f
   shardyard history import artifacts/*/junit.xml`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return errors.New("which files? name one, as in `shardyard history import .test_durations`")
+				return errors.New("import needs a file: name one, as in `shardyard history import .test_durations`")
 			}
 			return nil
 		},
@@ -72,7 +72,7 @@ func timings(path, format, dir string) (list []history.Timing, err error) {
 		list, err = history.Parse(history.Format(format), bytes.NewReader(data))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("import %s: %w; --format says what it is", path, err)
+		return nil, fmt.Errorf("import %s: %w; if it has another format, name that with --format", path, err)
 	}
 	return list, nil
 }
@@ -137,7 +137,7 @@ func newHistoryExportCommand() *cobra.Command {
 			switch history.Format(format) {
 			case history.PytestSplit, history.CSV, history.JSON:
 			default:
-				return fmt.Errorf("--format %q: there are pytest-split, csv and json", format)
+				return fmt.Errorf("--format %q: write pytest-split, csv or json", format)
 			}
 			return f.with(cmd.Context(), func(db *history.DB, key string, _ *project) error {
 				if to == "" || to == "-" {

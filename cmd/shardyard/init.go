@@ -83,7 +83,7 @@ func writeConfig(dir string, d *framework.Detected, text []byte, force bool, out
 	f, err := os.OpenFile(path, flags, 0o644)
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return fmt.Errorf("%s is there already: see what init would write with --stdout, or overwrite it with --force", path)
+		return fmt.Errorf("%s exists already: see what init would write with --stdout, or overwrite it with --force", path)
 	case err != nil:
 		return infraError{fmt.Errorf("write the config: %w; the project's directory must be writable, or use --stdout", err)}
 	}

@@ -30,8 +30,8 @@ func run(args []string) int {
 	return execute(root)
 }
 
-// execute runs a command with the streams that it has, and says what became
-// of it.
+// execute runs a command with its streams, prints its error, and returns the exit
+// code.
 func execute(root *cobra.Command) int {
 	ctx, stop := signals(context.Background(), root.ErrOrStderr())
 	defer stop()
@@ -61,22 +61,22 @@ func exit(code int) error {
 	return exitError{code}
 }
 
-// An infraError is machinery that broke, not a mistake of the user's.
+// An infraError reports that machinery broke: no mistake of the user's.
 type infraError struct{ error }
 
 func (e infraError) Unwrap() error { return e.error }
 
-// A usageError is a mistake of the user's, wherever it was noticed.
+// A usageError reports a mistake of the user's, wherever it was noticed.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// An emptyError says that there is nothing to test.
+// An emptyError reports that there is nothing to test.
 type emptyError struct{ error }
 
 func (e emptyError) Unwrap() error { return e.error }
 
-// broken is err as machinery that broke; nil stays nil.
+// broken returns err as an infraError; nil stays nil.
 func broken(err error) error {
 	if err == nil {
 		return nil
@@ -105,7 +105,7 @@ func codeOf(err error) int {
 	}
 }
 
-// signals is a context that SIGINT and SIGTERM end, once. The second signal
+// signals returns a context that SIGINT and SIGTERM end, once. The second signal
 // ends the program at once: what is left behind, the next run removes.
 func signals(parent context.Context, errs io.Writer) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)

@@ -119,19 +119,19 @@ func (f *planFlags) check() error {
 	if f.tests != "" {
 		for _, name := range []string{"engine", "image", "rev", "markers", "keyword", "cov", "bytecode"} {
 			if f.changed(name) {
-				return fmt.Errorf("--%s is for discovering tests, and --tests names them: give one of the two", name)
+				return fmt.Errorf("--%s chooses tests to discover, and --tests lists them: give one of the two", name)
 			}
 		}
 	}
 	switch {
 	case f.splits != 0 && (f.changed("workers") || f.changed("target")):
-		return errors.New("--splits says how many shards: leave out --workers and --target")
+		return errors.New("--splits sets the number of shards: leave out --workers and --target")
 	case f.splits < 0:
-		return fmt.Errorf("--splits %d: a number from 1", f.splits)
+		return fmt.Errorf("--splits %d: write a number from 1 up", f.splits)
 	case f.group != 0 && f.splits == 0:
-		return errors.New("--group needs --splits: of how many shards?")
+		return errors.New("--group needs the number of shards: write --splits too")
 	case f.group < 0 || f.group > f.splits:
-		return fmt.Errorf("--group %d: a number from 1 to --splits %d", f.group, f.splits)
+		return fmt.Errorf("--group %d: write a number from 1 to --splits %d", f.group, f.splits)
 	}
 	return nil
 }
@@ -319,7 +319,7 @@ func (f *planFlags) table(d *orchestrator.Discovery, params plan.Params, p plan.
 	}
 }
 
-// lowerBound is the bound, and what sets it where that is one test.
+// lowerBound returns the bound, and what sets it where that is one test.
 func lowerBound(b plan.Bound) string {
 	if why := b.String(); why != "" {
 		return report.Clock(b.Time) + ": " + why
@@ -327,7 +327,8 @@ func lowerBound(b plan.Bound) string {
 	return report.Clock(b.Time)
 }
 
-// counts are the numbers of workers of the curve: powers of two, and the knee.
+// counts returns the numbers of workers of the curve: powers of two, and the
+// knee.
 func counts(knee int) []int {
 	var out []int
 	for n := 1; n <= 2*knee && n <= 256 || n <= 8; n *= 2 {

@@ -106,7 +106,7 @@ func (c *planPicture) axis(end time.Duration, bottom float64) {
 	}
 }
 
-// round is a round time without the parts that are zero: 10s, 2m, 1h30m.
+// round returns a round time without the parts that are zero: 10s, 2m, 1h30m.
 func round(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
@@ -118,7 +118,7 @@ func round(d time.Duration) string {
 	return s
 }
 
-// tick is a round time of at least d.
+// tick returns a round time of at least d.
 func tick(d time.Duration) time.Duration {
 	for unit := time.Millisecond; unit < time.Second; unit *= 10 {
 		for _, k := range []time.Duration{1, 2, 5} {
@@ -164,7 +164,7 @@ func (c *planPicture) worker(y float64, s plan.Shard) {
 	}
 }
 
-// stretches are what the worker runs, in order. A file's fixtures are part of
+// stretches returns what the worker runs, in order. A file's fixtures are part of
 // the first stretch of it.
 func (c *planPicture) stretches(s plan.Shard) []stretch {
 	var out []stretch

@@ -24,7 +24,7 @@ type project struct {
 	id        source.Project
 	config    *configs.Config
 	detection *framework.Detected
-	told      []string
+	said      []string
 }
 
 // loadProject finds the project that dir is in: the directory of the nearest
@@ -66,13 +66,13 @@ func loadProject(ctx context.Context, dir, file string) (*project, error) {
 	return p, err
 }
 
-// owned says whose things are meant: of this project, in this checkout of it.
+// owned returns the project and the checkout whose things an engine keeps.
 type owned struct {
 	dir string
 	id  source.Project
 }
 
-// owner is the project that a directory is in. What is kept can be looked at
+// owner returns the project that a directory is in. What is kept can be looked at
 // and removed when the project can no longer be understood.
 func (f *projectFlags) owner(ctx context.Context, dir string) (at owned, err error) {
 	if p, err := loadProject(ctx, dir, f.config); err == nil {
@@ -94,9 +94,9 @@ func (f *projectFlags) owner(ctx context.Context, dir string) (at owned, err err
 
 // complete checks that the config and what was detected tell how to install.
 func (p *project) complete() error {
-	told := p.config.Setup != nil || p.config.Prepare != nil
+	written := p.config.Setup != nil || p.config.Prepare != nil
 	switch d := p.detection; {
-	case told:
+	case written:
 		return nil
 	case d.Unsupported != nil:
 		return d.Unsupported
@@ -107,9 +107,9 @@ func (p *project) complete() error {
 	return nil
 }
 
-// collectable is an error where the framework is sure to find nothing: that is
-// known before minutes are spent on an environment. What a config, arguments or
-// another commit say is the framework's to judge.
+// collectable returns an error if the framework is sure to find no test, before
+// minutes are spent on an environment. If a config, arguments or another commit
+// choose the tests, it leaves the judgement to the framework.
 func (p *project) collectable(f *placeFlags, args []string) error {
 	if p.detection.Nothing == "" || p.config.File != "" || f.rev != "" || len(args) > 0 {
 		return nil
@@ -117,18 +117,18 @@ func (p *project) collectable(f *placeFlags, args []string) error {
 	return emptyError{errors.New("nothing to test was found in " + p.dir + ": " + p.detection.Nothing)}
 }
 
-// installsAsDetected reports whether setup or prepare are what was detected.
+// installsAsDetected reports whether setup or prepare come from detection.
 func (p *project) installsAsDetected() bool {
 	return strings.HasPrefix(string(p.config.Origin("setup")), "detected") || strings.HasPrefix(string(p.config.Origin("prepare")), "detected")
 }
 
 // say keeps a note for the start of the run.
 func (p *project) say(format string, args ...any) {
-	p.told = append(p.told, fmt.Sprintf(format, args...))
+	p.said = append(p.said, fmt.Sprintf(format, args...))
 }
 
-// notes are what the user should know before the run: what was detected and
-// why, and what was taken instead of what was asked for.
+// notes returns the notes for the start of the run: what was detected and why, and
+// what replaces things that the user asked for.
 func (p *project) notes(why string) []string {
 	var notes []string
 	if p.config.File == "" {
@@ -140,10 +140,10 @@ func (p *project) notes(why string) []string {
 	if why != "" {
 		notes = append(notes, why)
 	}
-	return append(notes, p.told...)
+	return append(notes, p.said...)
 }
 
-// reach collects what builders need of this machine to reach package indexes.
+// reach collects this machine's settings that builders need to reach package indexes.
 func (p *project) reach() (cache.Settings, error) {
 	b := p.config.Builder
 	o := cache.Options{CA: b.CA, Set: b.Env.Set, Pass: b.Env.Pass}
@@ -151,8 +151,8 @@ func (p *project) reach() (cache.Settings, error) {
 	return cache.Collect(framework.ThisMachine(), o)
 }
 
-// sources is the framework that knows where packages come from: the detected one,
-// else that of a suite.
+// sources returns the framework that knows where packages come from: the
+// detected one, else that of a suite.
 func (p *project) sources() framework.Sourcer {
 	names := []string{p.detection.Framework}
 	for _, s := range p.config.Suites {
@@ -166,7 +166,7 @@ func (p *project) sources() framework.Sourcer {
 	return nil
 }
 
-// builder is what an engine puts into builders.
+// builder returns what an engine puts into builders.
 func builder(s cache.Settings) engine.BuilderOptions {
 	return engine.BuilderOptions{CA: s.CA, Mounts: s.Dirs}
 }
@@ -183,7 +183,7 @@ func (f *placeFlags) open(ctx context.Context, p *project, req *orchestrator.Req
 	return e, why, broken(err)
 }
 
-// settings are what builders get, as data of a run.
+// settings returns the builders' settings, as data of a run.
 func settings(s cache.Settings) orchestrator.BuilderSettings {
 	return orchestrator.BuilderSettings{Set: s.Set, CA: s.CAFile, Settings: s.Key, Why: s.Why}
 }

@@ -31,7 +31,7 @@ Exit status: the run's own with --exit-code, else 0.`,
   shardyard report 20261124-0308 --json | jq .totals`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return errors.New("one run at a time: shardyard report --list names them")
+				return errors.New("report shows one run at a time: `shardyard report --list` lists them")
 			}
 			return nil
 		},
@@ -102,8 +102,8 @@ func listRuns(store runs.Store, out io.Writer) error {
 	return nil
 }
 
-// showReport prints each failure as the framework did, what became of the
-// forecast, then the closing lines.
+// showReport prints each failure as the framework did, then the forecast with the
+// actual times, then the closing lines.
 func showReport(rep *report.Report, run *runs.Run, color bool, out io.Writer) error {
 	failures, err := run.Failures()
 	if err != nil {

@@ -21,8 +21,7 @@ const (
 	keepFor  = 14 * 24 * time.Hour
 )
 
-// expire removes results that nobody will ask for. That it cannot is no reason
-// for a run to fail.
+// expire removes old results. A failure is logged, and does not fail the run.
 func expire(s runs.Store, logger hclog.Logger) {
 	removed, err := s.Expire(keepRuns, time.Now().Add(-keepFor))
 	if err != nil {
@@ -33,7 +32,7 @@ func expire(s runs.Store, logger hclog.Logger) {
 	}
 }
 
-// nearestRuns is where the runs of the project are that dir is in. A project
+// nearestRuns returns where the runs of the project are that dir is in. A project
 // goes no further up than its config or its repository.
 func nearestRuns(dir string) runs.Store {
 	return runs.Nearest(dir, func(dir string) bool {
@@ -46,7 +45,7 @@ func nearestRuns(dir string) runs.Store {
 	})
 }
 
-// findRun finds a run. That there is none is the user's to mend.
+// findRun finds a run. An unknown id is a usageError.
 func findRun(s runs.Store, id string) (*runs.Run, error) {
 	r, err := s.Find(id)
 	if err != nil && !errors.As(err, new(runs.UnknownError)) {
@@ -55,7 +54,7 @@ func findRun(s runs.Store, id string) (*runs.Run, error) {
 	return r, err
 }
 
-// next names commands that help now.
+// next returns the commands that help after a run.
 func next(rep *report.Report) []string {
 	if rep.Exit == report.ExitGreen || rep.Totals.Discovered+rep.Totals.CollectErrors == 0 {
 		return nil // a report has nothing to add

@@ -62,7 +62,7 @@ func splitArgs(cmd *cobra.Command, args []string) (suite string, rest []string, 
 	case 1:
 		return before[0], rest, nil
 	}
-	return "", nil, fmt.Errorf("one suite at a time: what is meant for the framework follows --, as in `shardyard %s -- %s`", cmd.Name(), before[1])
+	return "", nil, fmt.Errorf("a run takes one suite: write the framework's arguments after --, as in `shardyard %s -- %s`", cmd.Name(), before[1])
 }
 
 // run runs one suite, or all of them, and gives the exit code that weighs most.
@@ -108,14 +108,14 @@ func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer)
 	return exit(report.Worst(reports...))
 }
 
-// tell tells the CI system of runs. That it could not be told fails no run.
+// tell reports the runs to the CI system. An error there does not fail a run.
 func tell(job *ci.Job, errOut io.Writer, reports ...*report.Report) {
 	if err := job.Tell(reports...); err != nil {
 		fmt.Fprintln(errOut, "shardyard: "+err.Error())
 	}
 }
 
-// suite is one run.
+// suite returns one run.
 func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Writer, logger hclog.Logger) (rep *report.Report, err error) {
 	req, err := f.request(p, name)
 	if err != nil {

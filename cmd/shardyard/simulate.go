@@ -87,7 +87,7 @@ func (f *simulateFlags) simulate(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	if len(suite.Tests) == 0 {
-		return errors.New("there are no durations to simulate: shardyard run makes them, or shardyard history import")
+		return errors.New("there are no durations to simulate: make some with `shardyard run` or `shardyard history import`")
 	}
 	suite = f.disturb(suite)
 	doc := simulation{Format: 1, Tests: len(suite.Tests), Seed: f.seed}
@@ -110,29 +110,29 @@ func (f *simulateFlags) simulate(ctx context.Context, out io.Writer) error {
 func (f *simulateFlags) check() ([]simulate.Policy, error) {
 	for _, n := range f.workers {
 		if n < 1 || n > 10000 {
-			return nil, fmt.Errorf("--workers %d: numbers from 1 to 10000", n)
+			return nil, fmt.Errorf("--workers %d: write numbers from 1 to 10000", n)
 		}
 	}
 	if f.suite != "" && len(f.durations) > 0 {
 		return nil, errors.New("--suite is for the history, and --durations names files instead: give one of the two")
 	}
 	if len(f.workers) == 0 {
-		return nil, errors.New("--workers: how many? numbers with commas between them")
+		return nil, errors.New("--workers is empty: write numbers with commas between them")
 	}
 	for name, share := range map[string]float64{"unknown": f.unknown, "failing": f.failing} {
 		if !(share >= 0 && share <= 1) {
-			return nil, fmt.Errorf("--%s %g: a share from 0 to 1", name, share)
+			return nil, fmt.Errorf("--%s %g: write a share from 0 to 1", name, share)
 		}
 	}
 	if !(f.noise >= 0 && f.noise <= 3) {
-		return nil, fmt.Errorf("--noise %g: a spread from 0 to 3", f.noise)
+		return nil, fmt.Errorf("--noise %g: write a spread from 0 to 3", f.noise)
 	}
 	if !(f.slowHost > 0 && f.slowHost <= 100) {
-		return nil, fmt.Errorf("--slow-host %g: a speed above 0, at most 100", f.slowHost)
+		return nil, fmt.Errorf("--slow-host %g: write a speed above 0, at most 100", f.slowHost)
 	}
 	for name, d := range map[string]time.Duration{"fixture-cost": f.fixture, "per-test": f.perTest, "batch-cost": f.batch, "start-cost": f.start, "stagger": f.stagger} {
 		if d < 0 || d > 24*time.Hour {
-			return nil, fmt.Errorf("--%s %s: a time from 0 to a day", name, d)
+			return nil, fmt.Errorf("--%s %s: write a time from 0 to a day", name, d)
 		}
 	}
 	return f.choose()
@@ -156,7 +156,7 @@ func (f *simulateFlags) choose() ([]simulate.Policy, error) {
 	}
 	for _, want := range f.policies {
 		if !slices.ContainsFunc(names, func(name string) bool { return named(name, want) }) {
-			return nil, fmt.Errorf("--policies %q: there are %s", want, strings.Join(names, "; "))
+			return nil, fmt.Errorf("--policies %q: choose from %s", want, strings.Join(names, "; "))
 		}
 	}
 	return slices.DeleteFunc(all, func(p simulate.Policy) bool {
@@ -208,7 +208,7 @@ func readDurations(name string) (simulate.Durations, error) {
 	return d, nil
 }
 
-// recorded is the last run of the history.
+// recorded returns the last run of the history.
 func recorded(ctx context.Context, db *history.DB, key string) (simulate.Suite, plan.Past, error) {
 	samples, err := db.Samples(ctx, key)
 	if err != nil {
@@ -229,7 +229,7 @@ func recorded(ctx context.Context, db *history.DB, key string) (simulate.Suite, 
 	return simulate.Replayed("history", tests, past), past, nil
 }
 
-// disturb lets things happen that the plan does not expect.
+// disturb adds the deviations from the plan that the flags ask for.
 func (f *simulateFlags) disturb(s simulate.Suite) simulate.Suite {
 	chance := rand.New(rand.NewPCG(f.seed, 1))
 	if f.noise > 0 {

@@ -31,8 +31,7 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// size returns how many columns and rows the terminal of w has; 0 when it does
-// not say.
+// size returns the columns and rows of w's terminal; 0 if they are not known.
 func size(w io.Writer) (width, height int) {
 	f, ok := w.(*os.File)
 	if !ok {
@@ -56,7 +55,7 @@ func (p *palette) register(cmd *cobra.Command) {
 	p.out = cmd.OutOrStdout
 }
 
-// check refuses a --color that there is not.
+// check returns an error for an unknown --color.
 func (p *palette) check() error {
 	_, err := console.UseColor(p.color, false, os.Getenv)
 	return err
@@ -87,7 +86,7 @@ func (l *logbook) register(cmd *cobra.Command) {
 func (l *logbook) logger() (hclog.Logger, error) {
 	level := hclog.LevelFromString(l.level)
 	if level == hclog.NoLevel {
-		return nil, fmt.Errorf("--log-level %q: there are trace, debug, info, warn and error", l.level)
+		return nil, fmt.Errorf("--log-level %q: write trace, debug, info, warn or error", l.level)
 	}
 	return hclog.New(&hclog.LoggerOptions{Name: "shardyard", Output: l.to(), Level: level, Color: hclog.ColorOff}), nil
 }

@@ -39,7 +39,7 @@ func unknownFlag(cmd *cobra.Command, err error) error {
 	return errors.New(text + help)
 }
 
-// owners are the commands that have a flag, as "--name" or "-n".
+// owners returns the commands that have a flag, as "--name" or "-n".
 func owners(root *cobra.Command, flag string) (names []string) {
 	for _, cmd := range root.Commands() {
 		if cmd.Hidden {
@@ -60,7 +60,8 @@ func hasFlag(flags *pflag.FlagSet, flag string) bool {
 	return flags.ShorthandLookup(strings.TrimPrefix(flag, "-")) != nil
 }
 
-// nearestFlag is the flag of a command whose name is most like this one, or "".
+// nearestFlag returns the flag of a command whose name is most like this one,
+// or "".
 func nearestFlag(cmd *cobra.Command, flag string) string {
 	name, long := strings.CutPrefix(flag, "--")
 	if !long {

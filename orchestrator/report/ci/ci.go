@@ -31,7 +31,7 @@ func Choose(choice string, env func(string) string) (System, error) {
 		return s, nil
 	case "auto", "":
 	default:
-		return None, fmt.Errorf("--ci %q: there are auto, none, github and gitlab", choice)
+		return None, fmt.Errorf("--ci %q: write auto, none, github or gitlab", choice)
 	}
 	for _, x := range []struct {
 		variable string

@@ -41,7 +41,7 @@ func TestChoose(t *testing.T) {
 			t.Errorf("%q, %v: %q, %v", c.choice, c.env, got, err)
 		}
 	}
-	if _, err := Choose("jenkins", variables{}.get); err == nil || !strings.Contains(err.Error(), "auto, none, github and gitlab") {
+	if _, err := Choose("jenkins", variables{}.get); err == nil || !strings.Contains(err.Error(), "auto, none, github or gitlab") {
 		t.Errorf("got %v", err)
 	}
 }
