@@ -8,16 +8,16 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// attempts is what the loop knows of the tests that run, beside the
-// dispatcher's ledger, which has each attempt itself: under which lease a
-// worker sends a test's reports, what it collected since its last test, and how
-// many tests have failed. It takes what workers say with the dispatcher's
-// answer, and returns the events.
+// attempts keeps what the loop needs of running tests besides the dispatcher's
+// ledger, which has each attempt itself: the lease under which a worker sends a
+// test's reports, the time in which it collected files since its last test, and the
+// number of failed tests. Its methods take workers' messages with the dispatcher's
+// answers, and return the events.
 type attempts struct {
 	workers map[dispatch.WorkerID]*stream
 	failed  map[worker.TestID]bool
-	// first and last are when the first test started, and when the last one
-	// ended; zero for never.
+	// first is the time when the first test started, last that when the last one
+	// ended; zero if none did.
 	first, last time.Duration
 }
 
@@ -40,23 +40,23 @@ func (a *attempts) of(w dispatch.WorkerID) *stream {
 	return s
 }
 
-// handed takes in a lease.
+// handed records a lease.
 func (a *attempts) handed(h dispatch.Hand) {
 	for _, t := range h.Tests {
 		a.of(h.Worker).leases[t.ID] = h.Token
 	}
 }
 
-// lease is the one under which a worker sends reports of a test; 0 if it never
-// had one.
+// lease returns the one under which a worker sends reports of a test; 0 if it
+// never had one.
 func (a *attempts) lease(w dispatch.WorkerID, id worker.TestID) worker.Token {
 	return a.of(w).leases[id]
 }
 
-// expanded takes in that a worker has collected a file to run a test of it.
+// expanded records that a worker has collected a file to run a test of it.
 func (a *attempts) expanded(w dispatch.WorkerID, took time.Duration) { a.of(w).collected += took }
 
-// started takes in that a test starts.
+// started records that a test starts.
 func (a *attempts) started(now time.Duration, w dispatch.WorkerID, s worker.Started, answer dispatch.Answer) report.Body {
 	if !answer.Live {
 		return report.Evidence{Worker: int(w), Test: string(s.Test)}
@@ -72,8 +72,8 @@ func (a *attempts) started(now time.Duration, w dispatch.WorkerID, s worker.Star
 	}
 }
 
-// finished takes in that a test has ended, or, again, that it ended otherwise.
-// Expected is what was thought of it.
+// finished records that a test has ended, or, a second time, that its outcome is
+// another one. expected is the plan's estimate of the attempt.
 func (a *attempts) finished(now time.Duration, w dispatch.WorkerID, f worker.Finished, answer dispatch.Answer, expected report.Expected) report.Body {
 	setup, call, teardown := report.Millis(f.SetupMS), report.Millis(f.CallMS), report.Millis(f.TeardownMS)
 	if !answer.Live {
@@ -92,8 +92,8 @@ func (a *attempts) finished(now time.Duration, w dispatch.WorkerID, f worker.Fin
 	}
 }
 
-// failures counts the tests that have failed, over all workers, confirmed where
-// they need to be.
+// failures returns the number of tests that have failed, over all workers. A
+// tentative failure counts once it is confirmed.
 func (a *attempts) failures() int { return len(a.failed) }
 
 func failing(o worker.Outcome) bool { return o == worker.Failing || o == worker.Errored }

@@ -50,7 +50,7 @@ func (r *Request) collects(known *past, workers int) (full bool, why string) {
 	}
 }
 
-// wall is the predicted wall clock; 0 when nothing predicts it.
+// wall returns the predicted wall clock; 0 when nothing predicts it.
 func (p *past) wall(r *Request, workers int) time.Duration {
 	if len(p.hinted) == 0 || len(p.samples.Tests) == 0 || p.overhead == 0 {
 		return 0
@@ -59,8 +59,8 @@ func (p *past) wall(r *Request, workers int) time.Duration {
 	return plan.Balance(p.hinted, params).Makespan + p.overhead
 }
 
-// collection is how the run collects, as its header says it; "" where there is
-// nothing to say.
+// collection returns how the run collects, as its header says it; "" where
+// there is nothing to say.
 func (r *Request) collection(known *past, workers int) string {
 	full, why := r.collects(known, workers)
 	switch {

@@ -23,8 +23,9 @@ import (
 
 // What a framework compiles of the sources (bytecode) is kept between
 // runs, as a developer's checkout keeps it: one archive for each suite, of the
-// form that worker.CompiledSource documents. Only files whose source is the
-// same now go to workers, and none when it would be compiled in another way. Losing all of it costs time, never a verdict.
+// form that worker.CompiledSource documents. Workers get only files whose source has
+// not changed, and none if the compiler has. Losing all of it costs time, never a
+// verdict.
 
 const (
 	// maxCompiled bounds an archive, in bytes: what does not fit is compiled anew.
@@ -54,7 +55,8 @@ func newCompiled(req *Request, deps Deps, at *site, scratch string) *compiled {
 	return c
 }
 
-// CompiledStore is where a project's archives are, in a directory of its own.
+// CompiledStore returns where a project's archives are, in a directory of its
+// own.
 func CompiledStore(dir string, now func() time.Time) cache.Files {
 	return cache.Files{Dir: dir, Kind: "bytecode", For: compiledFor, Now: now}
 }
@@ -72,7 +74,8 @@ func compiledKey(req *Request, at *site) string {
 	return hex.EncodeToString(suite[:8]) + "-" + hex.EncodeToString(place[:8]) + ".tar"
 }
 
-// recall leaves what workers get in scratch.
+// recall copies the part of the suite's archive that still fits the sources to
+// scratch, for the workers.
 func (c *compiled) recall() error {
 	if c.key == "" {
 		return nil
@@ -98,9 +101,8 @@ func (c *compiled) recall() error {
 	return err
 }
 
-// copy copies the entries of an archive whose sources are the same now
-// and that are not there yet, up to a number of bytes, and says how many these
-// were.
+// copy copies the entries of an archive whose sources have not changed, and that the
+// other archive lacks, up to a number of bytes. It returns the bytes that it copied.
 func (c *compiled) copy(w *tar.Writer, from io.Reader, there map[string]bool, limit int64) (n int64, err error) {
 	for archive := tar.NewReader(from); ; {
 		h, err := archive.Next()
@@ -128,8 +130,8 @@ func (c *compiled) copy(w *tar.Writer, from io.Reader, there map[string]bool, li
 	}
 }
 
-// bring puts the archive where the session at a place will find it, and says
-// where that is. It is worth waiting for, but not failing for.
+// bring copies the archive to a place and returns its path there; "" if there is
+// none, or on an error: a session works without it.
 func (c *compiled) bring(ctx context.Context, p *place) string {
 	if c.brought == "" {
 		return ""
@@ -146,7 +148,8 @@ func (c *compiled) bring(ctx context.Context, p *place) string {
 	return ""
 }
 
-// fetch takes what a worker compiled anew: an archive, "" for none.
+// fetch copies the archive of a worker's newly compiled sources to this machine, and
+// returns its path; "" for none.
 func (c *compiled) fetch(ctx context.Context, p *place, closed *worker.Closed) string {
 	if closed.Compiled == "" {
 		return ""

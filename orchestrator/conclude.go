@@ -38,7 +38,7 @@ func (l *loop) conclusion(out *outcome, deps Deps) *conclusion {
 	}
 }
 
-// conclude makes the reports, and tells of them.
+// conclude makes the reports, and emits their events.
 func (c *conclusion) conclude(ctx context.Context) (err error) {
 	step := c.step("conclude")
 	defer func() { step.end(err) }()
@@ -69,7 +69,7 @@ func (c *conclusion) conclude(ctx context.Context) (err error) {
 	return c.collect(ctx)
 }
 
-// collect fetches what the finisher made, and tells of it.
+// collect fetches the finisher's results, and emits their events.
 func (c *conclusion) collect(ctx context.Context) error {
 	f := c.finish
 	d, err := c.framework.Deliver(c.req.Session, f.done)
@@ -110,8 +110,8 @@ func (c *conclusion) writeInput() error {
 	return os.WriteFile(filepath.Join(c.dir.conclusion(), "run.json"), meta, 0o644)
 }
 
-// writeOrder writes where the reports are that count: those of no test, then
-// in the order of the suite each test's last attempt. It ends the spool.
+// writeOrder writes the positions of the reports that count: first those of no test,
+// then each test's last attempt, in the order of the suite. It ends the spool.
 func (c *conclusion) writeOrder() (err error) {
 	f, err := os.Create(filepath.Join(c.dir.conclusion(), "order.jsonl"))
 	if err != nil {

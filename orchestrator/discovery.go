@@ -9,7 +9,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
-// A Discovery is a suite with all that is known for planning it.
+// A Discovery is a suite with the facts that a plan needs.
 type Discovery struct {
 	Tests    []plan.Test // in the suite's own order, estimated
 	Fixtures map[string]time.Duration

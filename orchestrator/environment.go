@@ -30,7 +30,7 @@ type installer struct {
 	envKey, preparedKey string
 }
 
-// environment gives the layer in which the suite's dependencies are
+// environment returns the layer in which the suite's dependencies are
 // installed: the sealed one with this key, or a new one.
 func (i *installer) environment(ctx context.Context) (engine.Layer, error) {
 	if i.req.Setup.empty() && i.req.Prepare.empty() {
@@ -51,7 +51,7 @@ func (i *installer) environment(ctx context.Context) (engine.Layer, error) {
 	})
 }
 
-// prepared gives the layer in which the project itself is installed.
+// prepared returns the layer in which the project itself is installed.
 func (i *installer) prepared(ctx context.Context, env engine.Layer, tree engine.Tree) (engine.Layer, error) {
 	if i.req.Prepare.empty() {
 		return env, nil
@@ -127,7 +127,7 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 	return p.inst.Seal(ctx, s.key)
 }
 
-// spec is the place in which a layer is built.
+// spec returns the place in which a layer is built.
 func (i *installer) spec(s layerStep) engine.Spec {
 	spec := i.ground.spec(s.role, string(s.role))
 	spec.Layer, spec.Tree = s.from, s.tree
@@ -194,7 +194,7 @@ func (b *builder) make(ctx context.Context) error {
 	return nil
 }
 
-// ensure installs what is not there.
+// ensure installs the packages that the environment lacks.
 func (b *builder) ensure(ctx context.Context, dir string, packages []string) error {
 	for _, p := range packages {
 		of := strings.NewReplacer("{package}", p)
@@ -274,7 +274,7 @@ func (t *tail) line(s string) {
 	}
 }
 
-// String is what was said last, to stand behind a sentence.
+// String returns what was said last, to stand behind a sentence.
 func (t *tail) String() string {
 	if len(t.lines) == 0 {
 		return ", and said nothing"

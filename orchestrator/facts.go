@@ -11,8 +11,8 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/history"
 )
 
-// What is remembered of a suite besides its tests' durations, each under its
-// name, with what building its layers took ("environment", "prepare").
+// The facts that the history remembers of a suite, by name. The times of building its
+// layers are there too, under the names of the steps.
 const (
 	factOverhead = "overhead_ms" // wall clock less the time in which tests ran
 	factStart    = "start_ms"    // of that, until the first test
@@ -22,17 +22,17 @@ const (
 	factCollecting = "collecting_ms "
 )
 
-// facts are what the history remembers of a suite by name. Without a history
-// there are none, and none is kept.
+// facts reads and writes a suite's facts in the history. Without a history there are
+// none, and none is kept.
 type facts struct {
 	history History
 	suite   string
 }
 
-// suiteKey is the suite's name in the history.
+// suiteKey returns the suite's name in the history.
 func suiteKey(req *Request) string { return history.Key(req.ProjectID, req.Suite) }
 
-// time is a remembered number of milliseconds; 0 when there is none.
+// time returns a remembered number of milliseconds; 0 when there is none.
 func (f facts) time(ctx context.Context, name string) time.Duration {
 	if f.history == nil {
 		return 0
@@ -55,7 +55,7 @@ func (f facts) setTime(ctx context.Context, name string, d time.Duration) error 
 	return f.history.Remember(ctx, f.suite, name, strconv.FormatInt(d.Milliseconds(), 10))
 }
 
-// trust is what earlier runs say of lazy collection.
+// trust returns what earlier runs say of lazy collection.
 func (f facts) trust(ctx context.Context) (t census.Trust, err error) {
 	text, ok, err := f.history.Recall(ctx, f.suite, factTrust)
 	if err != nil || !ok {

@@ -36,7 +36,7 @@ func newFinisher(at *site) *finisher {
 // complete is the file that tells the finisher that its input is there.
 const complete = "complete"
 
-// start begins it, once; it takes the reports from the spool as they come.
+// start starts the finisher, once. It takes the reports from the spool as they come.
 func (f *finisher) start(ctx context.Context, s *spool) {
 	f.once.Do(func() {
 		go func() {
@@ -65,14 +65,14 @@ func (f *finisher) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// feed brings it the reports as they come, so that little is left to be
-// brought when the tests end.
+// feed copies the reports to the finisher as they come, so that few are left to copy
+// when the tests end.
 func (f *finisher) feed(ctx context.Context, s *spool) {
 	defer close(f.fed)
 	f.unfed = f.place.client.PutFile(ctx, path.Join(f.dir, "reports.jsonl"), 0o644, s.follow())
 }
 
-// remove ends it, started or not. The spool, if any, is finished.
+// remove ends the finisher, started or not. The spool, if any, is finished.
 func (f *finisher) remove(ctx context.Context) error {
 	f.once.Do(func() { close(f.ready); close(f.fed); close(f.ended) })
 	<-f.ready
@@ -102,7 +102,7 @@ func (g *gate) write(p []byte) {
 	_, _ = g.to.Write(p) // a terminal that is gone must not stop the conclusion
 }
 
-// open shows what was kept, and from then on all that comes.
+// open writes the kept text, and from then on passes text on at once.
 func (g *gate) open(to io.Writer) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -6,10 +6,10 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
-// workerMemory is what a worker is taken to need when no limit says more.
+// workerMemory is the memory that a worker should need if no limit is set.
 const workerMemory = 512 << 20
 
-// fleet is the number of workers: as asked for, else as many as pay, within
+// fleet returns the number of workers: as asked for, else as many as pay, within
 // the engine's processors and memory.
 func fleet(req *Request, info engine.Info, known *past, rec *recorder) int {
 	if req.Workers > 0 {
@@ -31,7 +31,7 @@ func fleet(req *Request, info engine.Info, known *past, rec *recorder) int {
 	return plan.AutoWorkers(known.hinted, params, costs, limit)
 }
 
-// workerLimit is how many workers the engine has processors and memory for.
+// workerLimit returns how many workers the engine has processors and memory for.
 func workerLimit(info engine.Info, limits engine.Limits) int {
 	limit := max(1, info.CPUs)
 	if info.Memory > 0 {

@@ -23,9 +23,8 @@ type ground struct {
 	user   string // who runs tests, as engines take it
 }
 
-// survey finds the sources and the image that everything starts from. Neither
-// waits for the other; but an image is not pulled to its end for sources that
-// cannot be had. Who gets a ground closes it.
+// survey finds the sources and the image, side by side. It stops pulling the image
+// if the sources cannot be read. The caller closes the ground.
 func survey(ctx context.Context, info engine.Info, req *Request, deps Deps, rec *recorder) (*ground, error) {
 	g := &ground{engine: deps.Engine, req: req, info: info}
 	both, sound := errgroup.WithContext(ctx)
@@ -48,8 +47,8 @@ func survey(ctx context.Context, info engine.Info, req *Request, deps Deps, rec 
 	return g, nil
 }
 
-// found finds the image, and who the tests run as in it: before anything is
-// installed for a user that there is not.
+// found finds the image, and the tests' user in it, so that an unknown user is an
+// error before anything is installed.
 func (g *ground) found(ctx context.Context, rec *recorder) (err error) {
 	g.base, err = g.engine.Base(ctx, g.req.Image, g.req.Session.Toolchain, func(s string) { rec.note(report.Info, "%s", s) })
 	if err != nil {
@@ -66,8 +65,8 @@ func (g *ground) found(ctx context.Context, rec *recorder) (err error) {
 	return err
 }
 
-// spec is a place of the run, without what is installed in it. What a preparer
-// writes belongs to whom the tests run as.
+// spec returns a place of the run, without what is installed in it. What a
+// preparer writes belongs to whom the tests run as.
 func (g *ground) spec(role engine.Role, name string) engine.Spec {
 	spec := engine.Spec{Run: g.req.RunID, Name: name, Role: role, Base: g.base, TreeName: g.treeName(), Limits: g.req.Limits}
 	if role != engine.Builder {
@@ -107,7 +106,7 @@ func (g *ground) close() error {
 	return g.src.Close()
 }
 
-// treeName is the tree's directory inside: the same name as here.
+// treeName returns the tree's directory inside: the same name as here.
 func (g *ground) treeName() string {
 	name := filepath.Base(g.src.Root)
 	if !filepath.IsLocal(name) || name == "." {

@@ -74,7 +74,7 @@ func (l *loop) processDied(m *member, d worker.Died) {
 	l.emit(report.Died{Worker: int(m.id), Test: string(d.Test), Cause: d.Cause, Code: d.Code, Again: d.Again})
 }
 
-// failed: the agent could not do what was asked.
+// failed handles an agent that could not do what the coordinator asked.
 func (l *loop) failed(ctx context.Context, m *member, f worker.Failed) {
 	if l.stopped {
 		l.log.Debug("failed", "worker", m.name(), "error", f.Error)
@@ -107,7 +107,7 @@ func (l *loop) sessionClosed(ctx context.Context, m *member, c worker.Closed) {
 // sentences it may have for the user.
 const maxClosing, maxNotes = 16 << 10, 4
 
-// ended tells how a member's session ended.
+// ended emits how a member's session ended.
 func (l *loop) ended(m *member) {
 	closed := report.WorkerClosed{Worker: int(m.id), Code: m.closed.Code, Unexplained: m.closed.Unexplained}
 	if closed.Unexplained {

@@ -13,12 +13,12 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// inventoryFile lists the suite's tests in a run's directory: a history.File a
-// line, in the suite's order. It is beside the log, since of a large suite it
-// would be a line that is longer than a log's may be.
+// inventoryFile lists the suite's tests in a run's directory: a history.File a line,
+// in the suite's order. It is no event of the log, since a large suite's event would
+// be longer than report.MaxLine.
 const inventoryFile = "tests.jsonl"
 
-// inventoryOf is the discovered suite, the next run's hint.
+// inventoryOf returns the discovered suite, the next run's hint.
 func inventoryOf(found []worker.Discovered) []history.File {
 	files := make([]history.File, len(found))
 	for i, f := range found {

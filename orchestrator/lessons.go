@@ -11,9 +11,9 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// Lessons is what the history records of the run that left its log and its list
-// of tests in a directory, also of one that was killed. It is false when the
-// run had not discovered its tests.
+// Lessons returns what the history records of the run that left its log and its
+// list of tests in a directory, also of one that was killed. It is false when
+// the run had not discovered its tests.
 func Lessons(dir string) (run history.Run, ok bool, err error) {
 	log, _, err := report.ReadState(filepath.Join(dir, "events.jsonl"))
 	if err != nil || !log.Inventoried() {
@@ -26,7 +26,7 @@ func Lessons(dir string) (run history.Run, ok bool, err error) {
 	return lessons(log, inventory), true, nil
 }
 
-// lessons is the same, of a log that was folded already.
+// lessons returns the same, of a log that was folded already.
 func lessons(log *report.State, inventory []history.File) history.Run {
 	rep, started := log.Report(), log.Run()
 	run := history.Run{
@@ -57,7 +57,7 @@ func lessons(log *report.State, inventory []history.File) history.Run {
 	return run
 }
 
-// attemptsAt are the attempts at a test that say something about it.
+// attemptsAt returns the attempts at a test that say something about it.
 func attemptsAt(t *report.Test, file string, index int, hosts map[int]string) (out []history.Attempt) {
 	for _, a := range t.Attempts {
 		if a.Void {
@@ -71,7 +71,7 @@ func attemptsAt(t *report.Test, file string, index int, hosts map[int]string) (o
 	return out
 }
 
-// A lesson is what a run may leave to later ones.
+// A lesson holds the facts of a run that help later ones.
 type lesson struct {
 	to    History
 	built time.Duration // spent on building layers, which a warm run does not
@@ -89,7 +89,7 @@ func (l *lesson) remember(ctx context.Context, rec *recorder, end report.RunFini
 	run.Duration = end.Duration.Std()
 	err := l.to.Record(ctx, run)
 	remembered := facts{l.to, l.known.suite}
-	if after := l.known.trust.After(l.out.sight); err == nil && after != l.known.trust {
+	if after := l.known.trust.After(l.out.observed); err == nil && after != l.known.trust {
 		err = remembered.setTrust(ctx, after)
 	}
 	if err == nil && !l.out.stopped && l.out.lastTest > l.out.firstTest {

@@ -19,9 +19,9 @@ import (
 // grace is how long running tests get to end when the run is stopped.
 const grace = 3 * time.Second
 
-// A loop starts the workers of a run, and folds what they tell into the
-// dispatcher and the log until every test has its verdict. It is the only one
-// that touches its fields.
+// A loop starts the workers of a run, and folds their messages into the dispatcher
+// and the log until every test has its verdict. Only its own goroutine touches its
+// fields.
 type loop struct {
 	*recorder
 	req      *Request
@@ -53,7 +53,7 @@ type loop struct {
 	discoverOnly bool
 
 	settings   *settings
-	unkeptTold bool            // that reports cannot be kept
+	spoolNoted bool            // the user knows that reports cannot be kept
 	missing    []missing       // files of workers
 	noted      map[string]bool // what sessions said to the user at their end
 
@@ -64,7 +64,8 @@ type loop struct {
 	collected   time.Duration // of that, the collection itself
 }
 
-// newLoop makes what the workers of a run need here. Who gets a loop clears it.
+// newLoop makes the loop and the files that the workers of a run need on this
+// machine. The caller clears the loop.
 func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loop, error) {
 	dir := runDir(req.Out)
 	l := &loop{
@@ -148,7 +149,7 @@ func (l *loop) dispatch(ctx context.Context) *outcome {
 			l.measure(hard)
 			l.input(hard, dispatch.Ticked{})
 			if err := l.spool.flush(); err != nil {
-				l.unkept(hard, err)
+				l.spoolBroke(hard, err)
 			}
 		case <-l.timer:
 			l.timer, l.killed = nil, true
@@ -159,7 +160,7 @@ func (l *loop) dispatch(ctx context.Context) *outcome {
 	return l.outcome()
 }
 
-// hurry gives what runs its last seconds.
+// hurry gives running tests their last seconds.
 func (l *loop) hurry() {
 	if l.timer == nil && !l.killed {
 		l.timer = time.After(grace)

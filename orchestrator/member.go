@@ -24,7 +24,7 @@ type member struct {
 	trip   time.Duration      // to it and back, as the dispatcher was told
 	cancel context.CancelFunc // gives up starting it
 	ready  bool
-	// released: it gets no more tests. draining: it has been told so.
+	// released members get no more tests; draining ones have been told.
 	released, draining bool
 	closed             *worker.Closed
 	gone               bool
@@ -34,8 +34,8 @@ type member struct {
 
 func (m *member) name() string { return report.WorkerName(int(m.id)) }
 
-// A message is what a member's goroutine tells the loop. One field besides
-// from is set.
+// A message goes from a member's goroutine to the loop. One field besides from is
+// set.
 type message struct {
 	from     *member
 	attached *place
@@ -63,7 +63,7 @@ func (l *loop) hire(ctx context.Context, id dispatch.WorkerID, exact bool) {
 	go l.tend(ctx, m, turn)
 }
 
-// measure tells the dispatcher how far away workers are.
+// measure tells the dispatcher the round trip times to the workers.
 func (l *loop) measure(ctx context.Context) {
 	for _, id := range slices.Sorted(maps.Keys(l.members)) {
 		m := l.members[id]
@@ -77,7 +77,8 @@ func (l *loop) measure(ctx context.Context) {
 	}
 }
 
-// send talks to a worker. That it fails is told by the worker's departure.
+// send sends a message to a worker. It drops the error: the worker's departure
+// reports it.
 func (l *loop) send(id dispatch.WorkerID, req worker.Request) {
 	m := l.members[id]
 	if m.client == nil || m.gone {
@@ -88,7 +89,7 @@ func (l *loop) send(id dispatch.WorkerID, req worker.Request) {
 	}
 }
 
-// release drains a worker; one that is not there yet is given up.
+// release drains a worker. It cancels the start of one that is not attached yet.
 func (l *loop) release(m *member) {
 	m.released = true
 	switch {
@@ -149,8 +150,8 @@ func (l *loop) work(ctx context.Context, m *member, p *place) (d departure) {
 	return d
 }
 
-// fetch brings a worker's files (coverage data) to the run's directory. It
-// returns what is missing, in words.
+// fetch copies a worker's files (coverage data) to the run's directory. It returns
+// why files are missing, as a sentence; "" if none are.
 func (l *loop) fetch(ctx context.Context, p *place, closed *worker.Closed) string {
 	if closed.Missing != "" {
 		return closed.Missing

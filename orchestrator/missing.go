@@ -9,13 +9,13 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
-// A missing says why not all files of a worker (coverage data) are there.
+// A missing is the reason why files of a worker (coverage data) are missing.
 type missing struct {
 	worker dispatch.WorkerID
 	why    string
 }
 
-// inWords says once what several workers have in common:
+// inWords returns the reasons as sentences for people, each once with its workers:
 // "worker-1, worker-2: x".
 func inWords(all []missing) []string {
 	all = slices.SortedFunc(slices.Values(all), func(a, b missing) int { return cmp.Compare(a.worker, b.worker) })

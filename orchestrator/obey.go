@@ -12,11 +12,11 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// input tells the dispatcher what happened and does what it says.
+// input gives the dispatcher an input and carries out its answer.
 func (l *loop) input(ctx context.Context, in dispatch.Input) { l.follow(ctx, l.tell(in)) }
 
-// tell tells the dispatcher what happened, for those who have an event to emit
-// before they follow the answer.
+// tell gives the dispatcher an input and returns its answer, for callers that emit
+// an event before they follow it.
 func (l *loop) tell(in dispatch.Input) dispatch.Answer { return l.d.Handle(l.elapsed(), in) }
 
 // follow emits the verdicts of an answer, and obeys its commands.
@@ -31,7 +31,7 @@ func (l *loop) follow(ctx context.Context, answer dispatch.Answer) {
 	}
 }
 
-// judged is the verdict on a test as it stands. Where the suite is broken no
+// judged returns the verdict on a test as it stands. Where the suite is broken no
 // test counts, as in the framework itself, also not one that a hint had run.
 func judged(res dispatch.Result, broken string) report.Judged {
 	v := report.Judged{Test: string(res.Test.ID), Verdict: report.Verdict(res.Verdict), Reason: res.Reason, Attempts: len(res.Attempts)}
@@ -80,7 +80,7 @@ func (l *loop) command(ctx context.Context, c dispatch.Command) {
 	}
 }
 
-// obey does what follows from what the worker's session said.
+// obey carries out a ruling on a worker's session.
 func (l *loop) obey(ctx context.Context, m *member, r census.Ruling) {
 	for _, act := range r {
 		switch a := act.(type) {
@@ -109,9 +109,8 @@ func (l *loop) obey(ctx context.Context, m *member, r census.Ruling) {
 	}
 }
 
-// ready: a worker takes tests. When the last one does, and everybody is busy
-// with tests, it is time to get ready for the end; before, a finisher would
-// only keep workers from starting.
+// ready handles a worker that takes tests. Once the last one does, it starts the
+// finisher, which would only keep workers from starting before.
 func (l *loop) ready(ctx context.Context, m *member, exact bool) {
 	m.ready = true
 	l.emit(report.WorkerReady{Worker: int(m.id)})
@@ -130,7 +129,7 @@ func (l *loop) known(ctx context.Context, m *member, reports []json.RawMessage) 
 	l.discovering.end(nil)
 	l.collecting = l.elapsed() - l.discovering.began
 	if err := writeInventory(l.dir, inventoryOf(l.census.Files())); err != nil {
-		l.unkept(ctx, err)
+		l.spoolBroke(ctx, err)
 	}
 	l.emit(report.Inventoried{File: inventoryFile, Tests: len(l.census.Tests())})
 	for _, rep := range reports {

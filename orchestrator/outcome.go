@@ -10,7 +10,7 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// An outcome is what the loop came to.
+// An outcome is the result of the loop.
 type outcome struct {
 	known      bool // the suite was discovered
 	files      []worker.Discovered
@@ -26,7 +26,7 @@ type outcome struct {
 	reports map[attempt][]extent
 	session []extent
 
-	sight census.Sight // of lazy collection
+	observed census.Observation // of lazy collection
 
 	workers int         // how many were asked for
 	mode    worker.Mode // of workers that need not collect everything
@@ -36,17 +36,17 @@ type outcome struct {
 	collected                  time.Duration // of that, the collection itself
 }
 
-// outcome is what the loop has come to.
+// outcome returns what the loop has come to.
 func (l *loop) outcome() *outcome {
 	return &outcome{
 		known: l.census.Known(), files: l.census.Files(), tests: l.census.Tests(), results: l.d.Results(),
 		deselected: l.census.Deselected(), broken: l.census.Broken(), stopped: l.stopped, missing: l.missing,
-		reports: l.spool.of, session: l.spool.rest, sight: l.census.Sight(),
+		reports: l.spool.of, session: l.spool.rest, observed: l.census.Observation(),
 		workers: l.workers, mode: l.census.Mode(), hired: l.hired, firstTest: l.ran.first, lastTest: l.ran.last, collecting: l.collecting, collected: l.collected,
 	}
 }
 
-// close says what only the whole run can show: that no test of a broken suite
+// close emits what only the whole run can show: that no test of a broken suite
 // counts, or which failures did not hold.
 func (l *loop) close(ctx context.Context) {
 	var disproved []dispatch.Result

@@ -17,7 +17,7 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// A past is what earlier runs know of the suite. The zero past knows nothing.
+// A past holds what the history knows of the suite. The zero past knows nothing.
 type past struct {
 	suite     string // in the history
 	selection string // what the arguments choose
@@ -32,8 +32,8 @@ type past struct {
 	collecting time.Duration
 }
 
-// recall reads what earlier runs know. Losing the history costs balance, never
-// a verdict.
+// recall reads the past from the history. Losing the history costs balance, never a
+// verdict.
 func recall(ctx context.Context, req *Request, from History, rec *recorder) past {
 	p := past{suite: suiteKey(req), selection: selection(req.Session.Args)}
 	if from == nil {
@@ -87,8 +87,8 @@ func Estimates(s history.Samples) plan.Past {
 	}}
 }
 
-// batchCost is what a process for a batch costs besides its tests: as earlier
-// runs know it, else as the framework says; 0 where tests stream.
+// batchCost returns what a process for a batch costs besides its tests: as
+// earlier runs know it, else as the framework says; 0 where tests stream.
 func (p *past) batchCost(said time.Duration) time.Duration {
 	var known []time.Duration
 	for _, f := range p.samples.Files {
@@ -154,8 +154,8 @@ func shards(p plan.Plan, workers []dispatch.WorkerID) []report.Shard {
 	return out
 }
 
-// expected is what was thought of an attempt at a test, when the history knows
-// the suite. An opener is its file's first test on its worker.
+// expected returns what was thought of an attempt at a test, when the history
+// knows the suite. An opener is its file's first test on its worker.
 func (p *past) expected(t plan.Test, f worker.Finished, opener bool, host string) (e report.Expected) {
 	if len(p.samples.Tests) == 0 {
 		return e

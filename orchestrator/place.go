@@ -14,7 +14,7 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// A place is one started agent that has been greeted. Who begins it ends it.
+// A place is one started agent that has been greeted. The caller of begin ends it.
 type place struct {
 	name   string
 	inst   engine.Instance
@@ -54,8 +54,8 @@ type ending struct {
 	cause string // for a person; "" for an ending in order
 }
 
-// autopsy finds out why an agent's stream broke with err: the engine's own
-// state is asked before anything is removed.
+// autopsy finds out why an agent's stream broke with err. It asks the engine before
+// anything is removed.
 func (p *place) autopsy(ctx context.Context, err error) ending {
 	if ctx.Err() != nil {
 		return ending{cause: "the run was stopped"}
@@ -77,7 +77,7 @@ func (p *place) autopsy(ctx context.Context, err error) ending {
 	return e
 }
 
-// notStarted is how a place ended that could not be started.
+// notStarted returns how a place ended that could not be started.
 func notStarted(err error) ending {
 	e := ending{cause: err.Error()}
 	if mute := (*greetError)(nil); errors.As(err, &mute) {
@@ -113,8 +113,8 @@ func (p *place) put(ctx context.Context, local, remote string) error {
 	})
 }
 
-// maxFetched bounds a file that a place sends, in bytes: the place says how
-// long it is.
+// maxFetched bounds a file that a place sends, in bytes, whatever length the place
+// announces.
 const maxFetched = 8 << 30
 
 // fetch copies a file of a place, of at most so many bytes, to this machine.

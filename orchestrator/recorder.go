@@ -12,8 +12,8 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
-// A recorder gives events their place and time, and hands them to the log, the
-// fold and whoever shows them. It may be used concurrently.
+// A recorder gives events their number and time, and hands them to the log, the fold
+// and the sinks. It may be used concurrently.
 type recorder struct {
 	mu    sync.Mutex
 	now   func() time.Time
@@ -35,7 +35,7 @@ func newRecorder(out string, deps Deps) (*recorder, error) {
 	}, nil
 }
 
-// elapsed is the time since the start of the run, to the microsecond, as the
+// elapsed returns the time since the start of the run, to the microsecond, as the
 // log has it.
 func (c *recorder) elapsed() time.Duration { return c.now().Sub(c.began).Round(time.Microsecond) }
 
@@ -57,7 +57,7 @@ func (c *recorder) note(level report.Level, format string, args ...any) {
 	c.emit(report.Note{Text: fmt.Sprintf(format, args...), Level: level})
 }
 
-// finished is what the events come to.
+// finished returns what the events come to.
 func (c *recorder) finished() report.RunFinished {
 	exit, reasons := c.state.Exit()
 	return report.RunFinished{Exit: exit, Reasons: reasons, Duration: report.Duration(c.elapsed())}
@@ -106,7 +106,7 @@ type Signal struct{ Name string }
 
 func (s Signal) Error() string { return s.Name }
 
-// signalOf is the name of the signal that ended ctx: "interrupt" unless its
+// signalOf returns the name of the signal that ended ctx: "interrupt" unless its
 // cause says otherwise.
 func signalOf(ctx context.Context) string {
 	var s Signal

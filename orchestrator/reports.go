@@ -54,16 +54,16 @@ func (l *loop) learn(m *member, rep worker.Reported) {
 
 func (l *loop) keep(ctx context.Context, m *member, token worker.Token, rep worker.Reported) {
 	if err := l.spool.add(m.name(), token, rep); err != nil {
-		l.unkept(ctx, err)
+		l.spoolBroke(ctx, err)
 	}
 }
 
-// unkept ends a run whose reports cannot be kept.
-func (l *loop) unkept(ctx context.Context, err error) {
-	if l.unkeptTold {
+// spoolBroke ends a run whose reports cannot be kept.
+func (l *loop) spoolBroke(ctx context.Context, err error) {
+	if l.spoolNoted {
 		return
 	}
-	l.unkeptTold = true
+	l.spoolNoted = true
 	l.emit(report.Fault{Kind: report.Infrastructure, Text: err.Error()})
 	l.stop(ctx, report.Stopped{Reason: err.Error()})
 }

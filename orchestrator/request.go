@@ -60,8 +60,8 @@ type Request struct {
 	Compiled Compiled
 }
 
-// split says what stays together: what the user asks for, and the whole file
-// where its tests may not run apart.
+// split returns what stays together: as the user asks, and at least whole files if
+// the framework never cuts them.
 func (r *Request) split() plan.Split {
 	if r.Split == plan.ByTime && r.Session.Cut != framework.Freely {
 		return plan.ByFile
@@ -69,7 +69,7 @@ func (r *Request) split() plan.Split {
 	return r.Split
 }
 
-// runner says how workers run what they are handed.
+// runner returns how workers run the tests that they are handed.
 func (r *Request) runner() dispatch.Runner {
 	if r.Session.Batch > 0 {
 		return dispatch.Atomic
@@ -104,15 +104,15 @@ type BuilderSettings struct {
 	// CA is a bundle of certificates on this machine, for engines that put none
 	// inside; "" for none.
 	CA string
-	// Why says where they come from, by name: shown when something is built.
+	// Why names the places that the settings come from: shown when something is
+	// built.
 	Why []string
 	// Settings are those that change what is installed and are no secrets:
 	// part of the environment's key.
 	Settings map[string]string
 }
 
-// History is what a run asks of, and leaves to, later runs. A nil History is
-// none.
+// History keeps the facts of runs for later ones. A nil History keeps none.
 type History interface {
 	Samples(ctx context.Context, suite string) (history.Samples, error)
 	Inventory(ctx context.Context, suite, selection string) ([]history.File, error)
@@ -134,7 +134,7 @@ type Deliverer interface {
 // Deps are the implementations that a run works with.
 type Deps struct {
 	Engine engine.Engine
-	// Framework says what the results of its conclusion are.
+	// Framework interprets the results of the conclusion.
 	Framework Deliverer
 	History   History
 	Sinks     []Sink

@@ -11,10 +11,10 @@ import (
 )
 
 // Run runs one suite from its source to its verdict, and leaves results in
-// req.Out. The report is complete as far as the run got; when machinery broke,
-// it says so, with the exit code that follows: an error means only that the
-// results could not be written. When ctx ends, tests are no longer handed out, what runs gets a few seconds,
-// and what is known is reported. Nothing of the run is left behind.
+// req.Out. The report is complete as far as the run got. Broken machinery is a fault
+// in the report, with its exit code; an error means only that the results could not
+// be written. When ctx ends, no more tests are handed out, running tests get a few
+// seconds, and the report holds what is known. Nothing of the run is left behind.
 func Run(ctx context.Context, req Request, deps Deps) (*report.Report, error) {
 	rec, err := openLog(&req, deps)
 	if err != nil {
@@ -29,7 +29,7 @@ func Run(ctx context.Context, req Request, deps Deps) (*report.Report, error) {
 	return rec.end(end)
 }
 
-// straight is the straight line of a run: what each stage takes, and what it
+// straight returns the straight line of a run: what each stage takes, and what it
 // hands on. The lesson is nil when no worker was asked for.
 func straight(ctx context.Context, req *Request, deps Deps, rec *recorder) (*lesson, error) {
 	at, err := prepare(ctx, req, deps, rec)

@@ -15,10 +15,10 @@ func (d runDir) conclusion() string { return filepath.Join(string(d), "conclusio
 // data has the files of workers (coverage), for the finisher.
 func (d runDir) data() string { return filepath.Join(d.conclusion(), "data") }
 
-// scratch is what only this machine needs during the run.
+// scratch returns what only this machine needs during the run.
 func (d runDir) scratch() string { return filepath.Join(string(d), "scratch") }
 
-// make makes what clear removes: what is there only during the run.
+// make makes the directories that exist only during the run; clear removes them.
 func (d runDir) make() error {
 	return errors.Join(os.MkdirAll(d.data(), 0o755), os.MkdirAll(d.scratch(), 0o755))
 }

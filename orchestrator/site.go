@@ -36,8 +36,8 @@ func prepare(ctx context.Context, req *Request, deps Deps, rec *recorder) (*site
 	return settle(ctx, info, req, deps, rec)
 }
 
-// settle makes a site: the layer and the tree that every worker starts from.
-// Who gets a site closes it.
+// settle makes a site: the layer and the tree that every worker starts from. The
+// caller closes it.
 func settle(ctx context.Context, info engine.Info, req *Request, deps Deps, rec *recorder) (*site, error) {
 	g, err := survey(ctx, info, req, deps, rec)
 	if err != nil {
@@ -68,7 +68,8 @@ func install(ctx context.Context, g *ground, req *Request, deps Deps, rec *recor
 	return &site{ground: g, tree: tree, layer: layer, envKey: i.envKey, built: i.built}, nil
 }
 
-// sweep removes what dead runs left behind. It is not worth failing for.
+// sweep removes what dead runs left behind. An error is a warning: it does not stop
+// the run.
 func sweep(ctx context.Context, deps Deps, rec *recorder) error {
 	removed, err := deps.Engine.Sweep(ctx)
 	if len(removed) > 0 {
@@ -89,7 +90,7 @@ func (s *site) begin(ctx context.Context, starter engine.Starter, role engine.Ro
 	return begin(ctx, starter, spec)
 }
 
-// open is the session of worker number id, of so many in all.
+// open returns the session of worker number id, of so many in all.
 func (s *site) open(mode worker.Mode, l engine.Layout, id, of int) worker.Open {
 	env := s.testEnv(l)
 	env["SHARDYARD_WORKER"], env["SHARDYARD_WORKERS"], env["SHARDYARD_RUN"] = strconv.Itoa(id), strconv.Itoa(of), s.req.RunID
@@ -101,12 +102,12 @@ func (s *site) open(mode worker.Mode, l engine.Layout, id, of int) worker.Open {
 	}
 }
 
-// dir is the suite's directory inside.
+// dir returns the suite's directory inside.
 func (s *site) dir(l engine.Layout) string {
 	return filepath.ToSlash(filepath.Join(l.Source, s.src.Sub))
 }
 
-// program is the toolchain's: the environment's own where there is one.
+// program returns the toolchain's: the environment's own where there is one.
 func (s *site) program(l engine.Layout) string {
 	tools := s.req.Session.Toolchain
 	if s.layer == "" || tools.Own == "" {
@@ -115,7 +116,7 @@ func (s *site) program(l engine.Layout) string {
 	return fill(tools, s.base, l).Replace(tools.Own)
 }
 
-// testEnv is the whole environment that tests see.
+// testEnv returns the whole environment that tests see.
 func (s *site) testEnv(l engine.Layout) map[string]string {
 	env := map[string]string{
 		"HOME": l.Home, "TMPDIR": l.Temp, "LANG": "C.UTF-8", "PATH": l.Path,

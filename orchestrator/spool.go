@@ -13,8 +13,8 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// reportsFile has the framework's reports in a run's directory, a record a
-// line. Nobody reads it behind the run: it is evidence.
+// reportsFile has the framework's reports in a run's directory, a record a line. No
+// program reads it after the run: it is evidence for people.
 const reportsFile = "reports.jsonl"
 
 // A spool keeps the framework's reports on disk until the end, so that a run
@@ -143,7 +143,7 @@ func join(to []extent, more ...extent) []extent {
 	return to
 }
 
-// flush lets followers read what there is.
+// flush lets followers read the reports so far.
 func (s *spool) flush() error {
 	err := s.w.Flush()
 	s.publish(err == nil, false)

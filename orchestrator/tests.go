@@ -15,8 +15,8 @@ func (l *loop) testStarted(ctx context.Context, m *member, s worker.Started) {
 	l.follow(ctx, answer)
 }
 
-// testFinished takes in a result. Only a failure that the framework itself has
-// seen may be due to laziness: a process that ended has ended.
+// testFinished handles a result. Only a failure that the framework itself reports may
+// be due to lazy collection; a process that died may not.
 func (l *loop) testFinished(ctx context.Context, m *member, f worker.Finished) {
 	answer := l.tell(dispatch.TestFinished{
 		Worker: m.id, Token: f.Token, Test: f.Test, Outcome: f.Outcome, Tentative: f.Cause == "",

@@ -18,8 +18,8 @@ func fill(tools framework.Toolchain, base engine.Base, l engine.Layout) *strings
 	)
 }
 
-// toolsDir is where a builder's own programs are: sealed with the environment,
-// since a preparer needs them too, and off the PATH of tests.
+// toolsDir returns where a builder's own programs are: sealed with the
+// environment, since a preparer needs them too, and off the PATH of tests.
 func toolsDir(l engine.Layout) string { return path.Join(l.Env, ".tools") }
 
 // searchPath is PATH where there is an environment: what comes first, then the
@@ -36,7 +36,7 @@ func searchPath(tools framework.Toolchain, f *strings.Replacer, rest ...string) 
 // certificates.
 var bundles = []string{"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS"}
 
-// environ is the environment of a builder's commands.
+// environ returns the environment of a builder's commands.
 func (s BuilderSettings) environ(tools framework.Toolchain, base engine.Base, l engine.Layout) map[string]string {
 	l.CA = cmp.Or(l.CA, s.CA) // where the engine puts no bundle inside, this machine's own file is read
 	f := fill(tools, base, l)

@@ -19,7 +19,7 @@ type Config struct {
 	Hinted []plan.Test
 	// Estimate makes tests of a collection, in the suite's order.
 	Estimate func([]worker.Discovered) []plan.Test
-	// Only says that the suite is to be discovered, and nothing to be run.
+	// Only is true if the suite is to be discovered, and nothing to be run.
 	Only bool
 }
 
@@ -35,7 +35,7 @@ type Census struct {
 	claims     []claim         // that wait for the full collection
 	unknown    []worker.TestID // likewise, hinted tests that a lazy session did not find
 
-	seen    Sight
+	seen    Observation
 	lazily  bool // a test ran on a lazy worker
 	stopped bool
 	broken  string // files could not be collected, in words: no test counts
@@ -230,7 +230,7 @@ func dropped(tests []worker.TestID) report.Dropped {
 	return report.Dropped{Tests: ids}
 }
 
-// vanished are the hinted tests that the suite does not have.
+// vanished returns the hinted tests that the suite does not have.
 func (c *Census) vanished() (gone []worker.TestID) {
 	for _, t := range c.cfg.Hinted {
 		if !c.full.has(t.ID) {
@@ -275,7 +275,7 @@ func (c *Census) once(what string) bool {
 	return first
 }
 
-// reports are the collect reports of a full collection.
+// reports returns the collect reports of a full collection.
 func reports(end worker.Collected, list *collection) []json.RawMessage {
 	all := append([]json.RawMessage{}, end.Reports...)
 	for _, f := range list.files {
@@ -287,10 +287,10 @@ func reports(end worker.Collected, list *collection) []json.RawMessage {
 // Known reports whether the suite is known.
 func (c *Census) Known() bool { return c.full != nil }
 
-// Tests are the suite's, in its own order; none until they are known.
+// Tests returns the suite's, in its own order; none until they are known.
 func (c *Census) Tests() []plan.Test { return c.tests }
 
-// Files are the suite's, with their tests; none until they are known.
+// Files returns the suite's, with their tests; none until they are known.
 func (c *Census) Files() []worker.Discovered {
 	if c.full == nil {
 		return nil

@@ -6,7 +6,7 @@
 // complete is the suite. The others collect a file when one of its tests is
 // handed to them, and what they find in it must be what the full list has
 // there. What the last run found is a hint until then. The census also keeps
-// what a run shows of this lazy way to collect ([Sight]), and what later runs
+// what a run shows of this lazy way to collect ([Observation]), and what later runs
 // make of that ([Trust]).
 //
 // It is pure: no I/O, no clock, no goroutine. It refuses to know how a worker

@@ -13,8 +13,8 @@ func (c *Census) Ran(w dispatch.WorkerID) {
 	c.lazily = c.lazily || !c.session(w).exact
 }
 
-// Sight is what the run has shown of lazy collection.
-func (c *Census) Sight() Sight {
+// Observation returns what the run has shown of lazy collection.
+func (c *Census) Observation() Observation {
 	if c.seen == Unseen && c.lazily && !c.stopped {
 		return Held
 	}
@@ -29,7 +29,7 @@ func (c *Census) distrust(r *Ruling, format string, args ...any) {
 	}
 }
 
-// consequence is what the run's sight means for later ones.
+// consequence returns what the run's sight means for later ones.
 func (c *Census) consequence() string {
 	return fmt.Sprintf("the next %d runs of this suite collect everything on every worker", c.cfg.Trust.After(c.seen).Rest)
 }
@@ -75,5 +75,5 @@ func disagreement(res dispatch.Result) string {
 		"on their whole list, or on chance; the exact order is in workers/%s.tests", report.Clean(string(res.Test.ID)), lazy, place, exact, lazy)
 }
 
-// Mode is how sessions collect that need not collect everything.
+// Mode returns how sessions collect that need not collect everything.
 func (c *Census) Mode() worker.Mode { return c.mode }

@@ -22,18 +22,19 @@ type (
 	Tell struct{ report.Body }
 	// Input tells the dispatcher something.
 	Input struct{ dispatch.Input }
-	// Begun says that the worker's session takes part. It comes once for a
+	// Begun reports that the worker's session takes part. It comes once for a
 	// worker, however many processes its session needs.
 	Begun struct{ worker.Opened }
-	// Ready says that the worker takes tests. Exact is set when it has
+	// Ready reports that the worker takes tests. Exact is set when it has
 	// collected the whole suite.
 	Ready struct{ Exact bool }
-	// Dismissed says that the worker gets no tests, and its session is to end.
+	// Dismissed reports that the worker gets no tests, and its session is to end.
 	Dismissed struct{}
-	// Known says that the suite is known. Reports are the framework's collect
+	// Known reports that the suite is known. Reports are the framework's collect
 	// reports, those that belong to no file first.
 	Known struct{ Reports []json.RawMessage }
-	// Planned says that the dispatcher has the inventory, and so the first plan.
+	// Planned reports that the dispatcher has the inventory, and so the first
+	// plan.
 	Planned struct{}
 	// Stop ends handing out.
 	Stop struct{ Reason string }

@@ -137,7 +137,7 @@ var lazyCollection = []sentence{
 			> take back 2 b2
 			file 2 c.py c1
 			> reject 2
-			sight
+			observation
 			> refuted`,
 	},
 	{
@@ -158,7 +158,7 @@ var lazyCollection = []sentence{
 			verdict b1
 			> failed
 			disproved
-			sight
+			observation
 			> held`,
 		verdicts: "a1 passed, a2 passed, b1 failed, b2 passed",
 	},
@@ -177,7 +177,7 @@ var lazyCollection = []sentence{
 			> done
 			disproved
 			> warning: b2 failed on worker-2, after b1, and not on worker-1, which had collected everything: it depends on the order of tests, on their whole list, or on chance; the exact order is in workers/worker-2.tests
-			sight
+			observation
 			> doubted`,
 		verdicts: "a1 passed, a2 passed, b1 passed, b2 passed",
 	},
@@ -200,7 +200,7 @@ var lazyCollection = []sentence{
 			> done
 			disproved
 			> warning: b1 failed on worker-2, as the first test, and not on worker-1, which had collected everything: it depends on the order of tests, on their whole list, or on chance; the exact order is in workers/worker-2.tests (and so for 1 more); it is not the first run with such a test: the next 10 runs of this suite collect everything on every worker
-			sight
+			observation
 			> doubted`,
 		verdicts: "a1 passed, a2 passed, b1 passed, b2 passed",
 	},
@@ -212,7 +212,7 @@ var lazyCollection = []sentence{
 			> full
 			hire 2
 			> full
-			sight
+			observation
 			> rested`,
 	},
 	{
@@ -226,7 +226,7 @@ var lazyCollection = []sentence{
 			opened 2 full
 			> begun full
 			pass 2 x
-			sight
+			observation
 			> unseen`,
 	},
 	{
@@ -321,7 +321,7 @@ var lazyCollection = []sentence{
 			> release 1
 			> release 2
 			> done
-			sight
+			observation
 			> held`,
 		verdicts: "a1 passed",
 	},
@@ -729,8 +729,8 @@ func (p *player) play(line string) {
 		}
 		p.obey(0, p.c.Disproved(list))
 		return
-	case "sight":
-		s := p.c.Sight()
+	case "observation":
+		s := p.c.Observation()
 		if s == census.Unseen {
 			s = "unseen"
 		}

@@ -12,16 +12,16 @@ type Trust struct {
 	Rest   int `json:"rest"`   // for so many more runs every worker collects everything
 }
 
-// A Sight is what a run shows of lazy collection.
-type Sight string
+// A Observation is what a run shows of lazy collection.
+type Observation string
 
-// The sights.
+// The observations.
 const (
-	Unseen  Sight = ""        // nothing: no lazy worker ran a test, or the run was stopped
-	Rested  Sight = "rested"  // nothing: everything was collected, for want of trust
-	Held    Sight = "held"    // what was tried lazily was the same
-	Doubted Sight = "doubted" // a failure was not confirmed
-	Refuted Sight = "refuted" // a list was another one, or lazy collection broke
+	Unseen  Observation = ""        // nothing: no lazy worker ran a test, or the run was stopped
+	Rested  Observation = "rested"  // nothing: everything was collected, for want of trust
+	Held    Observation = "held"    // what was tried lazily was the same
+	Doubted Observation = "doubted" // a failure was not confirmed
+	Refuted Observation = "refuted" // a list was another one, or lazy collection broke
 )
 
 const (
@@ -30,8 +30,8 @@ const (
 	maxDoubts = 6  // at most 160 runs
 )
 
-// After is the trust after one more run.
-func (t Trust) After(s Sight) Trust {
+// After returns the trust after one more run.
+func (t Trust) After(s Observation) Trust {
 	switch s {
 	case Unseen:
 		return t

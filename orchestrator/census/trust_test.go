@@ -9,18 +9,18 @@ import (
 func TestTrust(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		runs []Sight
+		runs []Observation
 		want Trust
 	}{
-		{"nothing was seen", []Sight{Unseen, Unseen}, Trust{}},
-		{"one doubt is not enough", []Sight{Doubted}, Trust{Doubts: 1}},
-		{"order that shows now and then is never enough", []Sight{Doubted, Held, Doubted, Held, Doubted}, Trust{Doubts: 1}},
-		{"a run with one worker says nothing", []Sight{Doubted, Unseen, Doubted}, Trust{Doubts: 2, Rest: firstRest}},
-		{"two doubts in a row", []Sight{Doubted, Doubted}, Trust{Doubts: 2, Rest: firstRest}},
-		{"another list is proof", []Sight{Refuted}, Trust{Doubts: 2, Rest: firstRest}},
-		{"a rest goes by", []Sight{Refuted, Rested, Rested}, Trust{Doubts: 2, Rest: firstRest - 2}},
-		{"a relapse is longer", []Sight{Refuted, Doubted}, Trust{Doubts: 3, Rest: 2 * firstRest}},
-		{"what holds again is trusted again", []Sight{Refuted, Held}, Trust{}},
+		{"nothing was seen", []Observation{Unseen, Unseen}, Trust{}},
+		{"one doubt is not enough", []Observation{Doubted}, Trust{Doubts: 1}},
+		{"order that shows now and then is never enough", []Observation{Doubted, Held, Doubted, Held, Doubted}, Trust{Doubts: 1}},
+		{"a run with one worker says nothing", []Observation{Doubted, Unseen, Doubted}, Trust{Doubts: 2, Rest: firstRest}},
+		{"two doubts in a row", []Observation{Doubted, Doubted}, Trust{Doubts: 2, Rest: firstRest}},
+		{"another list is proof", []Observation{Refuted}, Trust{Doubts: 2, Rest: firstRest}},
+		{"a rest goes by", []Observation{Refuted, Rested, Rested}, Trust{Doubts: 2, Rest: firstRest - 2}},
+		{"a relapse is longer", []Observation{Refuted, Doubted}, Trust{Doubts: 3, Rest: 2 * firstRest}},
+		{"what holds again is trusted again", []Observation{Refuted, Held}, Trust{}},
 	} {
 		got := Trust{}
 		for _, s := range c.runs {
@@ -36,7 +36,7 @@ func TestTrust(t *testing.T) {
 func TestEveryRestEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var tr Trust
-		for _, s := range rapid.SliceOf(rapid.SampledFrom([]Sight{Unseen, Rested, Held, Doubted, Refuted})).Draw(t, "runs") {
+		for _, s := range rapid.SliceOf(rapid.SampledFrom([]Observation{Unseen, Rested, Held, Doubted, Refuted})).Draw(t, "runs") {
 			tr = tr.After(s)
 		}
 		longest := firstRest << (maxDoubts - enough)
