@@ -40,7 +40,7 @@ def await_threads(config, before, limit=1.0):
 
 
 def _is_error(category):
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(record=True):
         try:
             warnings.warn_explicit("", category, "", 1)
         except category:
