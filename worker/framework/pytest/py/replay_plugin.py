@@ -127,7 +127,7 @@ class Replay:
                         setattr(option, name, value)
         if self._color and manager.hasplugin("terminal"):
             option.color = self._color
-        self._written = Written(config)
+        self._written = Written(config, self._junit())
         if manager.hasplugin("junitxml"):
             # Where pytest's own would be among the plugins: what they do to a report depends on it.
             junitxml.LogXML, option.xmlpath = Quiet, self._junit()
@@ -141,6 +141,10 @@ class Replay:
         if self._xml is None:  # -p no:junitxml: the run has a file nevertheless
             self._xml = config.stash[junitxml.xml_key] = Quiet(self._junit(), None)
             config.pluginmanager.register(self._xml)
+        elif self._xml.logfile != self._junit():  # a conftest has put it elsewhere
+            self.junitxml = config.option.xmlpath
+            self._xml.logfile = self._junit()
+        self._written.look(config)
 
     def _junit(self):
         return os.path.join(self._dir, "out", "junit.xml")

@@ -7,11 +7,19 @@ import shutil
 
 
 class Written:
-    """Looks at the files that the options name, when the session begins."""
+    """Looks at the files that the options name, besides our own, when the
+    session begins."""
 
-    def __init__(self, config):
+    def __init__(self, config, besides):
+        self._besides = besides
         self._dir = str(config.invocation_params.dir)
-        self._before = {path: _state(path) for path in self._named(config)}
+        self._before = {}
+        self.look(config)
+
+    def look(self, config):
+        """Looks at those that it has not seen yet: conftest files set options too."""
+        for path in self._named(config):
+            self._before.setdefault(path, _state(path))
 
     def copy(self, to):
         """Copies those that were written since, each below `to` with its path
@@ -33,7 +41,7 @@ class Written:
         for value in vars(config.option).values():
             if isinstance(value, (str, os.PathLike)) and str(value):
                 path = os.path.normpath(os.path.join(self._dir, os.fspath(value)))
-                if "\0" not in path and not os.path.isdir(path):
+                if "\0" not in path and path != self._besides and not os.path.isdir(path):
                     yield path
 
 
