@@ -15,6 +15,7 @@ import (
 
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // A conclusion makes one result of all that the workers reported: the
@@ -89,9 +90,18 @@ func (c *conclusion) collect(ctx context.Context) error {
 	}
 	c.emit(report.Concluded{Code: f.done.Code, Files: f.done.Files, Error: f.done.Error})
 	if cover := d.Coverage; cover != nil {
-		c.emit(report.Covered(*cover))
+		c.emit(c.covered(*cover))
 	}
 	return f.place.client.Quit(ctx)
+}
+
+// covered is the coverage with what is known here: whatever the finisher says
+// of it, it is not complete without a worker's files.
+func (c *conclusion) covered(cover framework.Covered) report.Covered {
+	if len(c.out.missing) > 0 && cover.Complete {
+		cover.Complete, cover.Reason = false, strings.Join(inWords(c.out.missing), "; ")
+	}
+	return report.Covered(cover)
 }
 
 // writeInput lays the rest of the conclusion's input, besides the reports, out

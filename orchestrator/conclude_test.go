@@ -9,7 +9,9 @@ import (
 
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/plan"
+	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // resultOf is a test with attempts under the tokens 1, 2, and so on; one
@@ -84,5 +86,24 @@ func TestTheReportsThatCount(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Whatever the finisher says, coverage is not complete while files are missing.
+func TestCoverageWithoutAWorkersFiles(t *testing.T) {
+	lost := []missing{{2, "it was lost: killed"}}
+	for _, c := range []struct {
+		missing []missing
+		says    framework.Covered
+		want    report.Covered
+	}{
+		{nil, framework.Covered{Percent: 90, Complete: true}, report.Covered{Percent: 90, Complete: true}},
+		{lost, framework.Covered{Percent: 90, Complete: true}, report.Covered{Percent: 90, Reason: "worker-2: it was lost: killed"}},
+		{lost, framework.Covered{Reason: "worker-2: its file is damaged"}, report.Covered{Reason: "worker-2: its file is damaged"}},
+	} {
+		got := (&conclusion{out: &outcome{missing: c.missing}}).covered(c.says)
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%v, %+v: %s", c.missing, c.says, diff)
+		}
 	}
 }

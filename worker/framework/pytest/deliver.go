@@ -40,8 +40,17 @@ func (Description) Deliver(suite framework.Suite, done worker.Concluded) (framew
 		}
 		d.Files = append(d.Files, f)
 	}
-	if s.Coverage != nil {
+	var options suiteOptions
+	if len(suite.Options) > 0 {
+		if err := json.Unmarshal(suite.Options, &options); err != nil {
+			return framework.Delivery{}, fmt.Errorf("read the suite's options: %w", err)
+		}
+	}
+	switch {
+	case s.Coverage != nil:
 		d.Coverage = s.Coverage.covered()
+	case options.Coverage != nil:
+		d.Coverage = &framework.Covered{Reason: "it was asked for, and nothing says what it is"}
 	}
 	return d, nil
 }

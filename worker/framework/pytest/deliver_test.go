@@ -82,3 +82,12 @@ func TestDeliver(t *testing.T) {
 		}
 	}
 }
+
+// Coverage that was asked for and of which nothing comes is not complete.
+func TestDeliverWithoutCoverage(t *testing.T) {
+	suite := framework.Suite{Options: worker.Raw(suiteOptions{Coverage: &CoverageOptions{}})}
+	d, err := Description{}.Deliver(suite, worker.Concluded{Summary: worker.Raw(Summary{})})
+	if err != nil || d.Coverage == nil || d.Coverage.Complete || d.Coverage.Reason == "" {
+		t.Errorf("%+v %v", d.Coverage, err)
+	}
+}

@@ -55,6 +55,9 @@ func attend(ctx context.Context, open worker.Open, options Options, first order,
 		return exit, s.restart, err
 	}
 	s.bury(&exit)
+	if options.Coverage != nil && len(exit.Files) == 0 && exit.Missing == "" {
+		exit.Missing = "its session left no coverage data"
+	}
 	if s.ending != nil && len(s.ending.Sources) > 0 {
 		exit.Compiled, err = packBytecode(open.Dir, s.ending.Sources, open.Results)
 		if err != nil {

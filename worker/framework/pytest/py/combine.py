@@ -59,6 +59,8 @@ class Combination:
 
     def run(self):
         how = self._how()
+        # Plugins of coverage.py are where the sessions found them.
+        sys.path.extend(os.path.abspath(entry) for entry in how.get("path") or () if os.path.abspath(entry) not in sys.path)
         total = {"fail_under": how.get("fail_under"), "precision": how.get("precision") or 0, "by": how.get("by")}
         if self._options.get("fail_under") is not None:
             total["fail_under"] = self._options["fail_under"]
@@ -147,6 +149,11 @@ class Combination:
             cov.json_report(outfile=os.path.join(self._out, "coverage.json"), ignore_errors=True)
         if "lcov" in asked:
             cov.lcov_report(outfile=os.path.join(self._out, "coverage.lcov"), ignore_errors=True)
+        if "annotate" in asked:
+            cov.annotate(directory=os.path.join(self._out, "annotated"), ignore_errors=True)
+        if "markdown" in asked or "markdown-append" in asked:
+            with open(os.path.join(self._out, "coverage.md"), "w", encoding="utf-8") as f:
+                cov.report(file=f, ignore_errors=True, output_format="markdown", precision=precision)
         if how.get("by") == "pytest-cov" and (not asked or "term" in asked or "term-missing" in asked):
             self._table(cov, asked, precision)
         return total

@@ -15,6 +15,7 @@ meant for the conclusion.
 import glob
 import json
 import os
+import sys
 import tempfile
 import warnings
 
@@ -37,6 +38,7 @@ class Measurement:
         self._cov = None
         self._controller = None
         self._how = {}
+        self._notes = []
         try:
             import coverage
         except ImportError:
@@ -66,8 +68,17 @@ class Measurement:
             "by": "coverage",
             "config": options.get("config"),
             "fail_under": self._cov.get_option("report:fail_under") or None,
+            "path": self.path(),
         }
+        if "multiprocessing" in (self._cov.get_option("run:concurrency") or ()):
+            os.environ["COVERAGE_FILE"] = self._data_file  # where its children leave theirs
         self._cov.start()
+
+    def path(self):
+        """Where modules are looked for, plugins of coverage.py among them: those
+        of the project relative to its directory."""
+        root = os.path.join(self._root, "")
+        return [os.path.relpath(entry, self._root) if os.path.join(entry, "").startswith(root) else entry for entry in sys.path if entry]
 
     @property
     def plugin(self):
@@ -99,7 +110,7 @@ class Measurement:
                 files = self._save()
             except Exception as error:
                 self._missing = "coverage data was not saved: %s: %s" % (type(error).__name__, error)
-        return {"files": files, "missing": self._missing}
+        return {"files": files, "missing": self._missing, "notes": self._notes}
 
     def _save(self):
         with warnings.catch_warnings():
@@ -115,7 +126,8 @@ class Measurement:
                     controller.finish()  # the run loop was left early
                 main = controller.cov.get_data().data_filename()
             parts = glob.glob(glob.escape(self._data_file) + "*")
-            gather(main, parts, self._directory + ".data", self._root)
+            for part, why in gather(main, parts, self._directory + ".data", self._root):
+                self._notes.append("coverage of a child process is left out: %s %s" % (os.path.basename(part), why))
         with open(self._directory + ".json", "w", encoding="ascii") as f:
             json.dump(self._how, f)
         return [self._directory + ".data", self._directory + ".json"]

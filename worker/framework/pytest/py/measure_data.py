@@ -8,25 +8,28 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def gather(main, parts, whole, root):
-    """Makes one data file out of a process's own and its children's. A child
-    that was killed may leave one that cannot be read; coverage.py passes over
-    it too. Files below root get paths relative to it."""
+    """Makes one data file out of a process's own and its children's. Files below
+    root get paths relative to it. A child that was killed may leave a file that
+    cannot be read; coverage.py passes over it too. Returns those, and why."""
     from coverage import CoverageData, CoverageException
 
     total = CoverageData(basename=whole)
     relative = _Relative(root)
+    broken = []
     for part in [main] + sorted(set(parts) - {main}):
         if part.endswith(("-journal", "-wal", "-shm")):
             continue
         try:
             check(part)
             merge(total, part, relative)
-        except (CoverageException, Broken):
+        except (CoverageException, Broken) as error:
             if part == main:
                 raise
+            broken.append((part, str(error)))
     total.write()
     _close(total)
     _forget(whole, HERE)
+    return broken
 
 
 def rebase(path, root):

@@ -27,12 +27,14 @@ class GiveWay:
         before = os.environ.get("COVERAGE_FILE")
         os.environ["COVERAGE_FILE"] = self._measurement.give_way()
         yield
-        # Children that a project starts with coverage by itself need it on.
-        if "COVERAGE_PROCESS_START" not in os.environ:
+        plugin = early_config.pluginmanager.getplugin("_cov")
+        # Children that a project or multiprocessing starts with coverage need it on.
+        by_itself = "multiprocessing" in (plugin.cov_controller.cov.get_option("run:concurrency") or ())
+        if "COVERAGE_PROCESS_START" not in os.environ and not by_itself:
             del os.environ["COVERAGE_FILE"]
             if before is not None:
                 os.environ["COVERAGE_FILE"] = before
-        plugin = early_config.pluginmanager.getplugin("_cov")
+        how["path"] = self._measurement.path()
         how["exact"] = "should_fail_under" not in type(plugin).pytest_runtestloop.__code__.co_names
         if how["fail_under"] is None:
             how["fail_under"] = plugin.cov_controller.cov.get_option("report:fail_under") or None

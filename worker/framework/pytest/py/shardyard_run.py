@@ -7,6 +7,7 @@ and __main__.__file__ are that script's, and our modules live in a package of
 their own, so that none of their names can hide one of the project's.
 """
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -38,11 +39,18 @@ def main():
 
 
 def pytest_script():
-    """The path of the console script `pytest` of this interpreter."""
-    script = os.path.join(os.path.dirname(sys.executable), "pytest")
-    if not os.path.exists(script):
-        script = shutil.which("pytest") or script
-    return script
+    """The path of the console script `pytest` of the pytest that will be
+    imported: children of multiprocessing run it as their main module. Where
+    there is none, as with a PYTHONPATH that leads to another environment, it is
+    the module that `python -m pytest` runs."""
+    beside = os.path.join(os.path.dirname(sys.executable), "pytest")
+    spec = importlib.util.find_spec("pytest")
+    home = os.path.dirname(spec.origin) if spec is not None and spec.origin else ""
+    for script in (beside, shutil.which("pytest") or ""):
+        if os.path.exists(script) and home.startswith(os.path.dirname(os.path.dirname(script)) + os.sep):
+            return script
+    module = os.path.join(home, "__main__.py")
+    return module if home and os.path.exists(module) else beside
 
 
 def run(channel, order):
@@ -81,7 +89,8 @@ def run(channel, order):
     sys.stdout.flush()
     sys.stderr.flush()
     if handle is not None:
-        ending.update(handle.stop())
+        measured = handle.stop()
+        ending.update(measured, notes=ending["notes"] + measured["notes"])
     if order.get("sources"):
         ending["sources"] = sources(plugin.warned)
     return ending
