@@ -12,7 +12,9 @@ func TestCheck(t *testing.T) {
 		trees TreeWay
 		mark  doctor.Mark
 	}{{Overlay, doctor.Fine}, {ImageLayer, doctor.Warning}} {
-		e := open(t, Options{Trees: x.trees})
+		opts := project(t)
+		opts.Trees = x.trees
+		e := open(t, opts)
 		info, err := e.Info(t.Context())
 		if err != nil {
 			t.Fatal(err)
