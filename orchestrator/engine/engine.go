@@ -1,5 +1,5 @@
 // Package engine is the seam between a run and the place where its workers
-// live: a Docker engine, or plain processes. It owns the words of that seam
+// live: a Docker engine, or plain processes. It owns the types of that seam
 // and refuses to know any SDK, any framework and any plan.
 //
 // A place of work is put together from three parts: a base (an image), a
@@ -24,8 +24,8 @@ type Engine interface {
 	Trees
 	Starter
 	Keeper
-	// Info asks the engine what it is. An error says that it does not answer,
-	// and what to do about that.
+	// Info describes the engine. An error means that it does not answer, and
+	// names what to do about it.
 	Info(ctx context.Context) (Info, error)
 	// Sweep removes what dead runs of this project left behind, and what has
 	// expired. It never touches a run that still lives. It returns what it removed.
@@ -34,7 +34,7 @@ type Engine interface {
 	Close() error
 }
 
-// Info is what an engine says of itself.
+// Info describes an engine.
 type Info struct {
 	Name     string // "docker", "process"
 	Version  string
@@ -51,14 +51,14 @@ type Info struct {
 // Bases resolves images.
 type Bases interface {
 	// Base resolves an image: a name, "auto" or "host" (an engine without
-	// images has only "host"). tools are what will be needed in it: they say what
-	// "auto" means, and what is looked for on this machine. It pulls when it must,
-	// with progress on notify. Base.Note says what was taken instead of what was
-	// asked for.
+	// images has only "host"). tools is the toolchain that will run in it: it
+	// chooses the image of "auto", and the program to find on this machine. Base
+	// pulls an image that the engine lacks, with progress on notify. Base.Note
+	// tells the user if another image was taken.
 	Base(ctx context.Context, image string, tools framework.Toolchain, notify func(string)) (Base, error)
-	// User says who the user of a Spec is in a base: "uid:gid" for a name that
-	// the base knows. What needs no look-up is returned as it is. A name that it
-	// does not know is a [UserError].
+	// User returns the user of a Spec as the base has it: "uid:gid" for a name
+	// that the base knows, and anything else as it is. A name that the base does
+	// not know is a [UserError].
 	User(ctx context.Context, base Base, user string) (string, error)
 }
 
@@ -75,10 +75,10 @@ type Base struct {
 	Prefixes []string
 }
 
-// Layer names something sealed. The zero Layer is the bare base.
+// Layer names a sealed file system. The zero Layer is the bare base.
 type Layer string
 
-// Layers finds what was sealed before.
+// Layers finds layers that were sealed before.
 type Layers interface {
 	// Find looks a sealed layer up by its key, and marks it as used now.
 	Find(ctx context.Context, key string) (Layer, bool, error)
@@ -98,7 +98,7 @@ type Trees interface {
 	Load(ctx context.Context, id string, write func(io.Writer) error) (Tree, error)
 }
 
-// Role says what a place of work is for, and so what it may do.
+// Role is the purpose of a place, which decides what it may do.
 type Role string
 
 const (
@@ -125,7 +125,7 @@ type Spec struct {
 	// TreeName is the last element of the tree's path inside, the same in
 	// every role: the project's own directory name.
 	TreeName string
-	// OwnTree says that nobody else may see what is written into the tree: not
+	// OwnTree is true if nobody else may see what is written into the tree: not
 	// every engine keeps its workers apart otherwise.
 	OwnTree bool
 	Env     map[string]string // not for secrets: it is visible to the engine
@@ -152,29 +152,29 @@ type Starter interface {
 	// Start returns once the agent's stream is attached; the agent's greeting
 	// is the first thing on it. When it fails it leaves nothing behind.
 	Start(ctx context.Context, spec Spec) (Instance, error)
-	// Unhonoured names what a spec asks for and this engine does not do, by
-	// the config's keys: "limits.memory".
+	// Unhonoured returns the config's keys that a spec sets and this engine cannot
+	// honour: "limits.memory".
 	Unhonoured(spec Spec) []string
 }
 
 // An Instance is a running place of work.
 type Instance interface {
-	// Stream is the agent's stdin and stdout. Closing it ends the agent.
+	// Stream returns the agent's stdin and stdout. Closing it ends the agent.
 	Stream() io.ReadWriteCloser
-	// Layout says where things are inside.
+	// Layout returns the paths inside.
 	Layout() Layout
 	// Host names the machine that it runs on: those of one host share its
 	// processors, and its speed is learned.
 	Host() string
-	// Wait blocks until the agent's process has ended, and says how.
+	// Wait blocks until the agent's process has ended, and returns how it ended.
 	Wait(ctx context.Context) (Exit, error)
-	// Seal keeps what was written, and names it by key. Only for Builder and
-	// Preparer, after the agent has quit.
+	// Seal keeps the written files as a layer with this key. It is for Builder and
+	// Preparer only, after the agent has quit.
 	Seal(ctx context.Context, key string) (Layer, error)
-	// Remove ends it if it runs, and removes everything made for it. It may
-	// be called more than once.
+	// Remove ends the instance if it runs, and removes everything made for it. It
+	// may be called more than once.
 	Remove(ctx context.Context) error
-	// Stderr is what the agent wrote there, its last few kilobytes.
+	// Stderr returns what the agent wrote there, its last few kilobytes.
 	Stderr() string
 }
 

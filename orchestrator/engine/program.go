@@ -39,14 +39,14 @@ func FindProgram(ctx context.Context, tools framework.Toolchain) (framework.Foun
 	return framework.Found{}, missing
 }
 
-// A NoProgramError says that a toolchain's program is not on this machine, in the
-// wanted version.
+// A NoProgramError reports that a toolchain's program is not on this machine,
+// in the wanted version.
 type NoProgramError struct {
 	Tools  framework.Toolchain
 	Others []framework.Found // of other versions
 }
 
-// Error says what is there instead, and how to get it.
+// Error names the versions that are there instead, and how to get the wanted one.
 func (e *NoProgramError) Error() string {
 	if e.Tools.Version == "" {
 		return fmt.Sprintf("this machine has no %s: install it, or name an image", e.Tools.Program)
@@ -64,7 +64,7 @@ func (e *NoProgramError) Error() string {
 	return fmt.Sprintf("%s %s is wanted and this machine has %s: %s, or name an image", e.Tools.Name, e.Tools.Version, there, advice)
 }
 
-// matches says whether a version is of the wanted series.
+// matches reports whether a version is of the wanted series.
 func matches(version string, tools framework.Toolchain) bool {
 	if want := tools.Version; want != "" {
 		return version == want || strings.HasPrefix(version, want+".")
@@ -72,10 +72,10 @@ func matches(version string, tools framework.Toolchain) bool {
 	return strings.HasPrefix(version, tools.Probe.Series)
 }
 
-// askFor bounds how long a program may think.
+// askFor bounds the time in which a program must answer.
 const askFor = 20 * time.Second
 
-// ask asks a program what it is. A shim answers with what is behind it.
+// ask runs a program to describe itself. A shim describes the program behind it.
 func ask(ctx context.Context, command string, args []string) (found framework.Found, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
@@ -89,8 +89,8 @@ func ask(ctx context.Context, command string, args []string) (found framework.Fo
 	return found, nil
 }
 
-// candidates are the commands to ask. Patterns of paths are looked up, the newest
-// version first; those with a variable that is not set are left out.
+// candidates returns the commands to ask. Patterns of paths are looked up, the
+// newest version first; those with a variable that is not set are left out.
 func candidates(patterns []string) []string {
 	var list []string
 	add := func(command string) {

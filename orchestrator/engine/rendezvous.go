@@ -46,7 +46,7 @@ type Invitation struct {
 	came chan net.Conn
 }
 
-// Address is where agents dial, as worker.Dial takes it.
+// Address returns where agents dial, as worker.Dial takes it.
 func (r *Rendezvous) Address() string {
 	a := r.listener.Addr()
 	if a.Network() == "unix" {
@@ -96,7 +96,8 @@ func (i *Invitation) Withdraw() error {
 	return nil
 }
 
-// claim uses an invitation up: nil when there is none with this token.
+// claim takes the invitation with this token, so that nobody else can; nil if there
+// is none.
 func (r *Rendezvous) claim(token string) *Invitation {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -115,8 +116,8 @@ func (r *Rendezvous) serve() {
 	}
 }
 
-// meet hands a connection to who invited it. Anybody may dial: one without an
-// invitation is told nothing.
+// meet hands a connection to the caller that invited it. Anybody may dial: a
+// connection without an invitation is closed without a word.
 func (r *Rendezvous) meet(conn net.Conn) {
 	if !r.hear(conn) {
 		_ = conn.Close()
@@ -147,8 +148,8 @@ func (r *Rendezvous) heard(conn net.Conn) {
 	delete(r.silent, conn)
 }
 
-// Close ends the meeting. Connections that were accepted live on; agents that
-// have not come are not met any more.
+// Close closes the listener. Accepted connections live on; agents that dial later
+// find nobody.
 func (r *Rendezvous) Close() error {
 	err := r.listener.Close()
 	r.mu.Lock()

@@ -13,8 +13,8 @@ import (
 // Auto is the name that lets a Table choose.
 const Auto = "auto"
 
-// Options say for which project an engine works, and with what. An engine
-// takes what means something to it.
+// Options are the settings of an engine: the project, and its directories. An engine
+// ignores those that it has no use for.
 type Options struct {
 	// Project names the project: what is kept for it carries this name. It is
 	// one path element. ProjectName is how people call the project.
@@ -28,7 +28,7 @@ type Options struct {
 	Logger             hclog.Logger
 }
 
-// BuilderOptions are what builders and preparers get, and workers do not.
+// BuilderOptions are the settings of builders and preparers, and not of workers.
 type BuilderOptions struct {
 	// CA is a PEM bundle, put at Layout.CA. Empty for none.
 	CA []byte
@@ -40,7 +40,7 @@ type BuilderOptions struct {
 	Network string
 }
 
-// A Kind is an engine that can be asked for.
+// A Kind is an engine that a user can name.
 type Kind struct {
 	Name string // one word, as --engine takes it
 	// Title is how a sentence calls it: "no Docker engine".
@@ -53,8 +53,7 @@ type Kind struct {
 	Open   func(context.Context, Options) (Engine, error)
 }
 
-// A Table has the engines that there are, those that Auto tries first before
-// the others.
+// A Table lists all engines, in the order in which Auto tries them.
 type Table []Kind
 
 // Names lists what --engine takes.
@@ -78,8 +77,8 @@ func (t Table) Select(name string) (Table, error) {
 	return nil, &UnknownError{Name: name, Known: t.Names()}
 }
 
-// Open opens the engine with that name, or for Auto the first that can be
-// opened. Note is then what the user must know of those passed over.
+// Open opens the engine with a name, or for Auto the first that can be opened. The
+// note then tells the user which engines were skipped.
 func (t Table) Open(ctx context.Context, name string, o Options) (e Engine, note string, err error) {
 	kinds, err := t.Select(name)
 	if err != nil {
@@ -99,7 +98,7 @@ func (t Table) Open(ctx context.Context, name string, o Options) (e Engine, note
 	return nil, "", errors.Join(errs...)
 }
 
-// Advice is how to get the engine with that name, or another one.
+// Advice returns how to get the engine with that name, or another one.
 func (t Table) Advice(name string) string {
 	kinds, err := t.Select(name)
 	if err != nil || len(kinds) == 0 {
@@ -114,7 +113,7 @@ func (t Table) Advice(name string) string {
 	return advice
 }
 
-// An UnknownError is about an engine that there is not.
+// An UnknownError reports a name that no engine has.
 type UnknownError struct {
 	Name  string
 	Known []string

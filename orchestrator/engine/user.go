@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// A UserError is about a user that a base does not know: the config's to mend.
+// A UserError reports a user that a base does not know: a mistake in the config.
 type UserError struct {
 	User  string // as it was asked for
 	Image string
-	// Group says that only the group is unknown.
+	// Group is true if only the group is unknown.
 	Group bool
 }
 

@@ -87,7 +87,7 @@ func identify(name string) (string, error) {
 	return hex.EncodeToString(all.Sum(nil)), err
 }
 
-// buildID is what "go tool buildid" prints, "" for none. It is the text of a
+// buildID returns what "go tool buildid" prints, "" for none. It is the text of a
 // note: the lengths of its name and its text, its type, and its name, of four
 // bytes each, come first.
 func buildID(program *elf.File) (string, error) {

@@ -83,18 +83,8 @@ func (e *Engine) autoBase(ctx context.Context, tools framework.Toolchain, notify
 		return engine.Base{}, errors.Join(e.unpullable(ctx, want, tools, pulled), fmt.Errorf("nor can this machine be its own image: %w", err))
 	}
 	e.log.Debug("pull", "image", want, "error", pulled)
-	base.Note = fmt.Sprintf("%s cannot be pulled: %s; `host` is taken: this machine's %s", want, cause(pulled), cmp.Or(base.Program, "own programs"))
+	base.Note = fmt.Sprintf("%s cannot be pulled, so `host` is taken, with this machine's %s: %v", want, cmp.Or(base.Program, "own programs"), pulled)
 	return base, nil
-}
-
-// cause is the last part of an engine's error, which names what went wrong:
-// "no such host".
-func cause(err error) string {
-	text := err.Error()
-	if i := strings.LastIndex(text, ": "); i >= 0 {
-		return text[i+2:]
-	}
-	return text
 }
 
 // pull asks the image's registry for it, with the credentials that the docker
@@ -161,7 +151,7 @@ func (e *Engine) unpullable(ctx context.Context, name string, tools framework.To
 	return fmt.Errorf("image %s is not here, and %s did not give it: %w; instead, %s", name, from, cause, strings.Join(advice, ", "))
 }
 
-// localImages are some images of the engine that are not ours, those with
+// localImages returns some images of the engine that are not ours, those with
 // the toolchain's name in theirs first.
 func (e *Engine) localImages(ctx context.Context, like string) []string {
 	list, err := e.cli.ImageList(ctx, imagetypes.ListOptions{})

@@ -31,8 +31,8 @@ func connect() (cli *client.Client, address string, err error) {
 	return cli, fmt.Sprintf("%s (from %s)", cmp.Or(host, cli.DaemonHost()), source), nil
 }
 
-// endpoint is how to reach the engine, the address of it where something names
-// one, and what that is.
+// endpoint returns how to reach the engine, the address of it where something
+// names one, and what that is.
 func endpoint() (opts []client.Opt, host, source string, err error) {
 	if host = os.Getenv(client.EnvOverrideHost); host != "" {
 		opts, err = hostOptions(host)

@@ -46,7 +46,7 @@ func (id identity) String() string { return fmt.Sprintf("%d:%d", id.UID, id.GID)
 // slug is fit for names of volumes.
 func (id identity) slug() string { return fmt.Sprintf("%d-%d", id.UID, id.GID) }
 
-// name is a user's in the passwd file, where the image has none.
+// name returns a user's in the passwd file, where the image has none.
 func (id identity) name() string {
 	if id == defaultUser {
 		return "shardyard"
@@ -112,7 +112,7 @@ type treeMount struct {
 	Options map[string]string // of the local driver
 }
 
-// privileged says whether the container's process is root whoever runs tests.
+// privileged reports whether the container's process is root whoever runs tests.
 func (b blueprint) privileged() bool { return b.Spec.Role == engine.Builder }
 
 func (b blueprint) source() string {
@@ -283,7 +283,7 @@ func (b blueprint) mounts() []mount.Mount {
 	return m
 }
 
-// treeMounts are those of an overlay over the tree.
+// treeMounts returns those of an overlay over the tree.
 func (b blueprint) treeMounts(at string) (m []mount.Mount) {
 	if b.Upper != "" {
 		m = append(m, mount.Mount{Type: mount.TypeVolume, Source: b.Upper, Target: upperDir, ReadOnly: true, VolumeOptions: &mount.VolumeOptions{Labels: b.Labels}})

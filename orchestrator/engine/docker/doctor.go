@@ -7,8 +7,8 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/engine"
 )
 
-// Check says where the engine is, whether there is an agent for its workers,
-// and how they get their source.
+// Check reports the engine's address, whether there is an agent for its workers, and
+// how they get their source.
 func (e *Engine) Check(ctx context.Context, info engine.Info) []doctor.Check {
 	checks := []doctor.Check{doctor.Good("address", "%s", e.cli.DaemonHost())}
 	if agent, err := BesideExecutable(info.Platform); err != nil {
@@ -26,7 +26,7 @@ func (e *Engine) Check(ctx context.Context, info engine.Info) []doctor.Check {
 		"workers get the tree as an image layer: it works, and is slower for large trees"))
 }
 
-// way is how workers get their source on this engine.
+// way returns how workers get their source on this engine.
 func (e *Engine) way(ctx context.Context) (TreeWay, error) {
 	if e.opts.Trees != "" {
 		return e.opts.Trees, nil

@@ -16,7 +16,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/engine"
 )
 
-// Options say for which project an Engine works, and with what.
+// Options are the settings of an Engine.
 type Options struct {
 	// Project is the project's stable id: what is kept is found by it.
 	Project string
@@ -70,8 +70,8 @@ type Engine struct {
 var _ engine.Engine = (*Engine)(nil)
 
 // New connects to the engine that the docker command would use, and asks it
-// what it is. The error of an engine that does not answer says which address
-// was tried and what to do.
+// what it is. If the engine does not answer, the error has the address that was
+// tried, and what to do.
 func New(ctx context.Context, opts Options) (_ *Engine, err error) {
 	if opts.Project == "" || opts.LockDir == "" {
 		return nil, errors.New("docker engine: Project and LockDir must be set")
@@ -140,8 +140,8 @@ type trimmed struct{ error }
 func (t trimmed) Error() string { return strings.TrimSpace(t.error.Error()) }
 func (t trimmed) Unwrap() error { return t.error }
 
-// Info says what the engine is. It asks it again, so an error means that it
-// does not answer now.
+// Info implements [engine.Engine]. It asks the engine again, so that an error means
+// that it does not answer now.
 func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 	info, err := e.cli.Info(ctx)
 	if err != nil {
@@ -170,7 +170,7 @@ func (e *Engine) Close() error {
 	return errors.Join(e.cli.Close(), e.lock.close())
 }
 
-// platform is the engine's, in the words that image indexes use.
+// platform returns the engine's, in the words that image indexes use.
 func platform(info system.Info) string {
 	arch := info.Architecture
 	switch arch {

@@ -35,7 +35,7 @@ var hostSettings = []string{
 
 type link struct{ name, target string }
 
-// rootLinks are the links among hostRoots, and those to the programs of
+// rootLinks returns the links among hostRoots, and those to the programs of
 // /usr/sbin: the engine puts the container's init into /sbin, which for that
 // must be a folder of the container's own.
 func rootLinks() []link {
@@ -60,7 +60,7 @@ func rootLinks() []link {
 	return links
 }
 
-// hostBinds are the paths of this machine that a `host` worker sees. Those
+// hostBinds returns the paths of this machine that a `host` worker sees. Those
 // that lie in another one are left out.
 func hostBinds(program string, prefixes []string) ([]string, error) {
 	var binds []string
@@ -92,7 +92,7 @@ func hostBinds(program string, prefixes []string) ([]string, error) {
 	return binds, nil
 }
 
-// isHome says whether p is a user's own folder, or above one.
+// isHome reports whether p is a user's own folder, or above one.
 func isHome(p string) bool {
 	home, err := os.UserHomeDir()
 	return p == "/home" || p == "/root" || err == nil && covered([]string{p}, home)

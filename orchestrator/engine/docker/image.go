@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// image is what matters of an image.
+// image holds the facts of an image that matter here.
 type image struct {
 	ID     string
 	Env    []string

@@ -183,5 +183,5 @@ func (e *Engine) commit(ctx context.Context, id, name string, labels map[string]
 	return name, e.setMark(name, mark{})
 }
 
-// gone says whether an error means that the thing asked for is not there.
+// gone reports whether an error means that the thing asked for is not there.
 func gone(err error) bool { return err == nil || cerrdefs.IsNotFound(err) }

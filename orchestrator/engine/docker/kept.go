@@ -103,7 +103,7 @@ func (s *sweeper) newestFirst() []imagetypes.Summary {
 	return list
 }
 
-// names are an image's tags, or its id when it has none.
+// names returns an image's tags, or its id when it has none.
 func names(i imagetypes.Summary) []string {
 	tags := slices.DeleteFunc(slices.Clone(i.RepoTags), func(s string) bool { return s == untagged })
 	if len(tags) == 0 {

@@ -118,7 +118,7 @@ func tag(key string) string {
 	return "k-" + hash(key)
 }
 
-// hash is a name for content.
+// hash returns a name for content.
 func hash(parts ...string) string {
 	h := sha256.New()
 	for _, p := range parts {
@@ -128,5 +128,5 @@ func hash(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// short is a hash for people to look at.
+// short returns a hash for people to look at.
 func short(parts ...string) string { return hash(parts...)[:8] }

@@ -58,7 +58,7 @@ func (e *Engine) Lock(ctx context.Context, key string, notify func()) (func(), e
 	}, nil
 }
 
-// sealLabels are those of the image that a container becomes. They must undo
+// sealLabels returns those of the image that a container becomes. They must undo
 // the container's own, which it would inherit.
 func (i *instance) sealLabels(kind string) map[string]string {
 	labels := labelsWith(i.e.kept(kind), map[string]string{labelTree: "", labelUpper: "", labelEnv: i.leaked(), labelHere: i.e.here})

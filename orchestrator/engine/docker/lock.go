@@ -58,7 +58,7 @@ func machine() (string, error) {
 	return name, nil
 }
 
-// idOf is the name of a LockDir, which it has for good.
+// idOf returns the name of a LockDir, which it has for good.
 func idOf(dir string) (string, error) {
 	name := filepath.Join(dir, "id")
 	id, err := os.ReadFile(name)
@@ -105,7 +105,7 @@ func (s session) close() error {
 	return errors.Join(err, s.file.Unlock())
 }
 
-// life is what can be said of an owner.
+// life is whether an owner lives.
 type life int
 
 const (

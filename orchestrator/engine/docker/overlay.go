@@ -48,7 +48,7 @@ func overlayOptions(lower []string, upper, work string) map[string]string {
 	}
 }
 
-// folderOf is where the engine keeps a volume's content, on its own machine.
+// folderOf returns where the engine keeps a volume's content, on its own machine.
 func (e *Engine) folderOf(ctx context.Context, volume string) (string, error) {
 	v, err := e.cli.VolumeInspect(ctx, volume)
 	if err != nil {
@@ -62,9 +62,9 @@ func (e *Engine) folderOf(ctx context.Context, volume string) (string, error) {
 
 // scratch makes the upper and the work folder of an instance's overlay, each a
 // volume of its own. The upper folder becomes the root of the tree, so it must
-// belong to whoever runs tests: the engine gives an empty volume that it mounts
-// the owner of the image's folder, which costs nothing. For anybody but the
-// default user, whom foundations are made for, it is filled.
+// belong to the user of the tests. An empty volume that the engine mounts gets the
+// owner of the image's folder, which is the default user, at no cost; for another
+// user it is filled.
 func (e *Engine) scratch(ctx context.Context, i *instance) (upper, work string, err error) {
 	spec, who := i.b.Spec, i.b.Who
 	name := func(kind string) string {

@@ -16,7 +16,8 @@ import (
 	"github.com/moby/sys/atomicwriter"
 )
 
-// probed is what had to be tried out, since no engine tells it.
+// probed holds the abilities of an engine that must be tried out, since no engine
+// tells them.
 type probed struct {
 	// Local: folders of this machine can be mounted.
 	Local bool

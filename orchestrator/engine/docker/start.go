@@ -63,8 +63,8 @@ func fitName(s string) bool {
 	return s != "" && s != "." && s != ".." && !strings.ContainsAny(s, "/\x00")
 }
 
-// blueprint prepares everything that a container needs. What must go with the
-// container is noted in i at once, so that i.Remove can undo it.
+// blueprint prepares everything that a container needs. It records in i at once what
+// must be removed with the container, so that i.Remove can undo it.
 func (e *Engine) blueprint(ctx context.Context, spec engine.Spec, i *instance) (err error) {
 	who, err := parseUser(spec.User)
 	if err != nil {
@@ -143,15 +143,15 @@ func (e *Engine) supplies(ctx context.Context, b *blueprint) (err error) {
 	return nil
 }
 
-// covered says whether one of the folders contains p.
+// covered reports whether one of the folders contains p.
 func covered(folders []string, p string) bool {
 	return slices.ContainsFunc(folders, func(f string) bool {
 		return path.Clean(p) == f || strings.HasPrefix(path.Clean(p), f+"/")
 	})
 }
 
-// runName is a run's id, fit for a container's name. The end of an id is what
-// tells runs apart.
+// runName returns a run's id, fit for a container's name. The end of an id is
+// what tells runs apart.
 func runName(run string) string {
 	run = strings.Trim(unfit.ReplaceAllString(strings.ToLower(run), "-"), "-")
 	if len(run) > 24 {
@@ -204,7 +204,8 @@ func (i *instance) emptySource(ctx context.Context, id string) error {
 	})
 }
 
-// settle makes another user at home than the one that foundations are made for.
+// settle gives the container a home and a line in passwd for a user other than the
+// foundation's.
 func (i *instance) settle(ctx context.Context, id string) error {
 	passwd, err := i.e.readIfThere(ctx, id, "/etc/passwd")
 	if err != nil {

@@ -71,8 +71,8 @@ func (s *sweeper) look(ctx context.Context) (err error) {
 	return nil
 }
 
-// abandoned says whether something that belongs to an owner may be removed.
-// ended is whether a process of it is known to have ended.
+// abandoned reports whether a thing may be removed that belongs to an owner. ended is
+// true if its process is known to have ended.
 func (s *sweeper) abandoned(labels map[string]string, ended bool) (bool, error) {
 	owner := labels[labelOwner]
 	l, ok := s.lives[owner]

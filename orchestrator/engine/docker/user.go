@@ -67,7 +67,7 @@ func resolve(asked, image string, userOf func(string) (uid, gid string), groupOf
 	return uid + ":" + gid, nil
 }
 
-// lineOf is the line of a passwd or group file that begins with a name.
+// lineOf returns the line of a passwd or group file that begins with a name.
 func lineOf(file []byte, name string) []string {
 	for line := range strings.Lines(string(file)) {
 		if fields := strings.Split(strings.TrimSpace(line), ":"); fields[0] == name {

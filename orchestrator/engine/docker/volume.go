@@ -60,7 +60,8 @@ func (e *Engine) fullVolume(ctx context.Context, name string, labels map[string]
 	return e.setMark(name, full)
 }
 
-// emptyVolume makes a volume, and tells where the engine keeps its content.
+// emptyVolume makes a volume, and returns the path of its content on the engine's
+// machine.
 func (e *Engine) emptyVolume(ctx context.Context, name string, labels map[string]string) (folder string, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -75,8 +76,8 @@ func (e *Engine) emptyVolume(ctx context.Context, name string, labels map[string
 	return v.Mountpoint, nil
 }
 
-// newVolume makes a volume and fills it; it leaves none behind when it fails.
-// It tells where the engine keeps its content.
+// newVolume makes a volume and fills it; it leaves none behind on an error. It returns
+// the path of its content on the engine's machine.
 func (e *Engine) newVolume(ctx context.Context, name string, labels map[string]string, fill func(*tar.Writer) error) (folder string, err error) {
 	where, err := e.emptyVolume(ctx, name, labels)
 	if err != nil {
@@ -155,12 +156,12 @@ func (e *Engine) copyIn(ctx context.Context, id, dir string, write func(*tar.Wri
 	})
 }
 
-// undisturbed is a context for a step that must not be left half done.
+// undisturbed returns a context for a step that must not be left half done.
 func undisturbed(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), cleanUpFor)
 }
 
-// void is an image without anything in it but the folder for uppers.
+// void returns an image without anything in it but the folder for uppers.
 func (e *Engine) void(ctx context.Context) (string, error) {
 	name := e.imageName(kindVoid + "-" + foundationVersion)
 	return name, e.ensureImport(ctx, name, kindVoid, upperFolder)
@@ -236,7 +237,7 @@ func (e *Engine) removeVolume(ctx context.Context, name string) error {
 	return nil
 }
 
-// folder is an archive's entry for a folder.
+// folder returns an archive's entry for a folder.
 func folder(name string, mode int64, uid, gid int) *tar.Header {
 	return &tar.Header{Typeflag: tar.TypeDir, Name: strings.TrimPrefix(path.Clean(name), "/") + "/", Mode: mode, Uid: uid, Gid: gid}
 }

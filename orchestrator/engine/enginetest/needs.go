@@ -11,9 +11,9 @@ import (
 // own script, since tests may not need a registry.
 const Distribution = "shardyard-test/python:debian"
 
-// Images are the bases that tests run on: "host" and Distribution, which takes
-// a minute to make, once. root is where the project is. Where it cannot be
-// made the test fails.
+// Images returns the bases that tests run on: "host" and Distribution, which
+// takes a minute to make, once. root is where the project is. Where it cannot
+// be made the test fails.
 func Images(t testing.TB, root string) []string {
 	t.Helper()
 	needs.More(t, "a Docker engine")

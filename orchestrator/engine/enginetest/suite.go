@@ -149,7 +149,7 @@ func (p *site) seal(key string) engine.Layer {
 	return layer
 }
 
-// wait is how the instance ended.
+// wait returns how the instance ended.
 func (p *site) wait() engine.Exit {
 	p.s.Helper()
 	ctx, cancel := context.WithTimeout(p.s.Context(), patience)

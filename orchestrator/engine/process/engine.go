@@ -47,8 +47,7 @@ import (
 // Expiry is how long layers and trees are kept that nobody uses.
 const Expiry = 14 * 24 * time.Hour
 
-// Options say where the engine works. Project, CacheDir and StateDir are
-// needed.
+// Options are the settings of the engine. Project, CacheDir and StateDir are needed.
 type Options struct {
 	// Project names the project: one path element, the same for every run.
 	Project string
@@ -152,7 +151,7 @@ func New(o Options) (*Engine, error) {
 	return e, nil
 }
 
-// dir is one of the directories: of the project, or of all for layers.
+// dir returns one of the directories: of the project, or of all for layers.
 func (e *Engine) dir(name string) string {
 	switch name {
 	case "layers":

@@ -182,7 +182,7 @@ func (i *instance) wait() {
 	close(i.ended)
 }
 
-// environ is the agent's environment.
+// environ returns the agent's environment.
 func (i *instance) environ() []string {
 	var env []string
 	for _, kv := range os.Environ() {

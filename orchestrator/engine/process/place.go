@@ -19,7 +19,7 @@ import (
 // maxSlots bounds the search for a free slot, and so the disk.
 const maxSlots = 64
 
-// A placeKey says who shares a place: instances of one run with equal keys.
+// A placeKey identifies a place: instances of one run with equal keys share it.
 // owner is set for a builder or preparer, and where it was asked for: it shares
 // with nobody.
 type placeKey struct {
@@ -244,7 +244,7 @@ func (p *place) cleanSince(want content) time.Time {
 	return changed(info)
 }
 
-// setContent says what the slot holds; nil is nothing that can be relied on.
+// setContent records the content of the slot; nil if it is not known to be whole.
 func (p *place) setContent(c *content) error {
 	path := filepath.Join(p.slot, contentFile)
 	if c == nil {
