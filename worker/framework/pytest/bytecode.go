@@ -36,7 +36,7 @@ const pycache = "__pycache__"
 // later than that of any source, and a zip archive can hold it.
 var restored = time.Date(2000, 1, 1, 0, 0, 2, 0, time.UTC)
 
-// noBytecode says that the session must not write bytecode, and so is not
+// noBytecode reports whether the session must not write bytecode, and so is not
 // brought any.
 func noBytecode(env []string) bool {
 	set := ""
@@ -48,7 +48,7 @@ func noBytecode(env []string) bool {
 	return set != ""
 }
 
-// compiling is what governs the bytecode of a session: files of the project,
+// compiling returns what governs the bytecode of a session: files of the project,
 // and of the arguments and the environment what matters. Warnings and errors of
 // the compiler come only when something is compiled: bytecode is of use only
 // where they would be treated in the same way.
@@ -106,8 +106,8 @@ func restoreBytecode(dir, archive string) (err error) {
 	}
 }
 
-// isBytecode says that a file may hold the bytecode of a source, both relative
-// to the same directory.
+// isBytecode reports whether a file may hold the bytecode of a source, both
+// relative to the same directory.
 func isBytecode(file, source string) bool {
 	stem, ok := strings.CutSuffix(path.Base(source), "py") // with its dot
 	return ok && path.Dir(file) == path.Join(path.Dir(source), pycache) &&
@@ -166,7 +166,7 @@ func packBytecode(dir string, sources []string, to string) (archive string, err 
 	return f.Name(), nil
 }
 
-// packFiles says how many it packed.
+// packFiles packs the files, and returns how many.
 func packFiles(w *tar.Writer, dir string, sources []string) (n int, err error) {
 	folders := map[string][]os.DirEntry{}
 	for _, source := range sources {

@@ -54,8 +54,8 @@ func (Combiner) Combine(ctx context.Context, c framework.Combination) (framework
 	return *summary.covered(), nil
 }
 
-// interpreterOf is the Python whose coverage.py combines: the one that is named,
-// or that of the virtual environment, or of the PATH.
+// interpreterOf returns the Python whose coverage.py combines: the one that is
+// named, or that of the virtual environment, or of the PATH.
 func interpreterOf(named string) (string, error) {
 	if named == "" {
 		if venv := os.Getenv("VIRTUAL_ENV"); venv != "" {

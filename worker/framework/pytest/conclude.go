@@ -18,7 +18,7 @@ import (
 // arguments or addopts); what they leave out, the project's own configuration
 // of coverage.py decides.
 type CoverageOptions struct {
-	// Sources are what is measured, as of --source: packages or directories.
+	// Sources are the packages or directories to measure, as of --source.
 	Sources []string `json:"sources,omitempty"`
 	Branch  *bool    `json:"branch,omitempty"`
 	// Config is a configuration file, relative to the suite's directory.
@@ -62,7 +62,7 @@ type CoverageSummary struct {
 	Branches  Counts   `json:"branches"`
 	Complete  bool     `json:"complete"`
 	Reason    string   `json:"reason"` // why it is not complete
-	// RelativeFiles says that the project's configuration has relative_files
+	// RelativeFiles is true if the project's configuration has relative_files
 	// set, without which coverage.py looks for absolute paths in its data.
 	RelativeFiles bool `json:"relative_files"`
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// A track is what is known of the tests of a process, should it end.
+// A track follows the tests of a process, to know which one it died of.
 type track struct {
 	opened     bool
 	collecting string  // the last collector
@@ -37,9 +37,9 @@ func (t *track) follow(e *worker.Event) {
 	}
 }
 
-// bury gives a process that ended before its time a cause, and the test that
-// it died of its end.
-func (s *session) bury(exit *worker.Exit) {
+// recordDeath sets the cause of a process that ended before its time, and finishes
+// the test that it died of.
+func (s *session) recordDeath(exit *worker.Exit) {
 	if s.ending != nil {
 		exit.Code, exit.Stop, exit.Files = s.ending.Code, s.ending.Stop, s.ending.Files
 		exit.Unexplained, exit.Closing, exit.Notes = s.ending.Unexplained, s.ending.Closing, s.ending.Notes
@@ -77,11 +77,11 @@ func (s *session) bury(exit *worker.Exit) {
 		finished.SetupMS, finished.CallMS, finished.TeardownMS = late.SetupMS, late.CallMS, late.TeardownMS
 	}
 	finished.Message = s.message(*exit)
-	s.obituary(victim, finished.Message)
+	s.reportDeath(victim, finished.Message)
 	s.stream.Emit(worker.Event{Finished: &finished})
 }
 
-// victim is the test that the process died of: the one that ran; the one
+// victim returns the test that the process died of: the one that ran; the one
 // whose file was being collected; or the last one, when its wider fixtures
 // were being torn down. A process that waited for work died of none.
 func (s *session) victim() (worker.TestID, worker.Token) {
@@ -118,7 +118,7 @@ func (s *session) message(exit worker.Exit) string {
 	}
 }
 
-// endOf is the end of a process in words.
+// endOf returns the end of a process in words.
 func endOf(exit worker.Exit) string {
 	if exit.Code > 128 && exit.Signal != "" {
 		name := signalName(exit.Code)
@@ -130,9 +130,9 @@ func endOf(exit worker.Exit) string {
 	return fmt.Sprintf("status %d", exit.Code)
 }
 
-// obituary reports the death as pytest would report a failure, so that it is
-// one in the replay too.
-func (s *session) obituary(test worker.TestID, message string) {
+// reportDeath reports the death as pytest would report a failure, so that it is one
+// in the replay too.
+func (s *session) reportDeath(test worker.TestID, message string) {
 	t := &s.track
 	place := struct {
 		NodeID   string `json:"nodeid"`
@@ -165,7 +165,7 @@ func (s *session) reported(test worker.TestID, kind string, data any) {
 	s.stream.Emit(worker.Event{Reported: &worker.Reported{Test: test, Kind: kind, Data: worker.Raw(data)}})
 }
 
-// isPipe says that nobody reads any more.
+// isPipe reports whether nobody reads any more.
 func isPipe(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }

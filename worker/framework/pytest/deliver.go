@@ -66,7 +66,7 @@ func (c *CoverageSummary) covered() *framework.Covered {
 	return covered
 }
 
-// junitPlace is where the user's own --junitxml has the JUnit file; "" for
+// junitPlace returns where the user's own --junitxml has the JUnit file; "" for
 // nowhere. The path comes from a worker, so what the user did not type must be a
 // .xml file below the project.
 func junitPlace(to string, args []string) string {
@@ -80,9 +80,10 @@ func junitPlace(to string, args []string) string {
 // reportKinds are the files of the user's that a worker may have written anew.
 var reportKinds = []string{".html", ".htm", ".xml", ".json", ".jsonl", ".csv", ".tap", ".md", ".txt", ".log"}
 
-// reportPlace is the value of an option in the arguments that names a report: its
-// path, or one outside the project with that base name; "" when there is none. A
-// path that chooses tests is no option's value, and is never written to.
+// reportPlace returns the value of an option in the arguments that names a
+// report: its path, or one outside the project with that base name; "" when
+// there is none. A path that chooses tests is no option's value, and is never
+// written to.
 func reportPlace(report string, args []string) string {
 	if !slices.Contains(reportKinds, path.Ext(report)) {
 		return ""

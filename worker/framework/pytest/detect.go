@@ -69,7 +69,7 @@ func detectTests(p *python.Project, d *framework.Detected) {
 	}
 }
 
-// facts are what the project's files say about its tests.
+// facts are the facts about tests in the project's files.
 type facts struct {
 	evidence []framework.Evidence
 	addopts  []string
@@ -150,7 +150,7 @@ func (known *facts) table(file string, line int, t map[string]any) {
 	known.require(either(t["required_plugins"]))
 }
 
-// either is a TOML value that may be one string of words, or a list.
+// either returns a TOML value that may be one string of words, or a list.
 func either(v any) []string {
 	if s, ok := v.(string); ok {
 		return strings.Fields(s)
@@ -242,7 +242,7 @@ func firstTest(dir string) string {
 	return found
 }
 
-// collectable says whether pytest, left to itself, could find anything here: a
+// collectable reports whether pytest, left to itself, could find anything here: a
 // file that may hold tests by its default names, or a conftest.py, which may
 // say that others do. Trees that are very large are taken to hold some.
 func collectable(dir string) bool {

@@ -18,7 +18,7 @@ const (
 	maxBatch, maxBatchData = 64, 256 << 10
 )
 
-// A message is what the plugin says: a line, and of a report its data behind
+// A message comes from the plugin: a line, and of a report its data behind
 // it, as on the agent's own wire. One field is set, besides those of a report.
 type message struct {
 	Hello      *hello  `json:"hello"`
@@ -57,7 +57,7 @@ type answer struct {
 	Token worker.Token  `json:"token,omitempty"`
 }
 
-// ending is what the plugin says when pytest has returned. Only with it has a
+// ending is the plugin's message after pytest has returned. Only with it has a
 // session ended as it should: an exit status says nothing.
 type ending struct {
 	Code     int      `json:"code"`
@@ -85,7 +85,7 @@ type order struct {
 	Reason  string          `json:"reason"`  // why Mode is not Lazy, when that was asked for
 }
 
-// event is the message as the agent's event, or nil.
+// event returns the message as the agent's event, or nil.
 func (m *message) event() *worker.Event {
 	e := worker.Event{
 		Opened: m.Opened, Discovered: m.Discovered, Collected: m.Collected, Started: m.Started,
@@ -114,7 +114,7 @@ func listen(socket io.Reader, out chan<- []message, stop <-chan struct{}) error 
 	return fmt.Errorf("read from pytest: %w", err)
 }
 
-// errStopped says that nobody receives messages any more.
+// errStopped means that nobody receives messages any more.
 var errStopped = errors.New("stopped")
 
 // A listener reads the plugin's socket.

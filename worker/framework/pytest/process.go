@@ -113,7 +113,7 @@ func (p *process) closeFiles() (err error) {
 	return err
 }
 
-// environ is the process's environment: the agent's, and the session's.
+// environ returns the process's environment: the agent's, and the session's.
 func environ(session map[string]string, options Options) []string {
 	env := os.Environ()
 	if _, ok := session["PYTHONHASHSEED"]; !ok {

@@ -43,7 +43,8 @@ func (*Framework) Run(ctx context.Context, open worker.Open, s worker.Stream) (e
 	return exit, err
 }
 
-// attend runs one process. restart is why another one is needed.
+// attend runs one process of a session. restart is the reason why another one is
+// needed; "" for none.
 func attend(ctx context.Context, open worker.Open, options Options, first order, stream worker.Stream) (exit worker.Exit, restart string, err error) {
 	p, err := start(ctx, open, options, first.py, stream.Emit)
 	if err != nil {
@@ -54,7 +55,7 @@ func attend(ctx context.Context, open worker.Open, options Options, first order,
 	if err = errors.Join(err, p.close()); err != nil || s.restart != "" {
 		return exit, s.restart, err
 	}
-	s.bury(&exit)
+	s.recordDeath(&exit)
 	if options.Coverage != nil && len(exit.Files) == 0 && exit.Missing == "" {
 		exit.Missing = "its session left no coverage data"
 	}
@@ -67,7 +68,7 @@ func attend(ctx context.Context, open worker.Open, options Options, first order,
 	return exit, "", s.fault(exit)
 }
 
-// tell puts an error that is not worth a worker into the worker's log.
+// tell writes an error to the worker's log that the worker can live with.
 func tell(s worker.Stream, err error) {
 	s.Emit(worker.Event{Output: &worker.Output{Stream: "stderr", Data: fmt.Appendf(nil, "shardyard: %v\n", err)}})
 }
@@ -271,7 +272,7 @@ func (s *session) fault(exit worker.Exit) error {
 	}
 }
 
-// seeMore says how to see what pytest itself says, where the workers run.
+// seeMore returns the command that shows pytest's own messages where the workers run.
 const seeMore = "\nsee all that pytest says: shardyard exec -- pytest --collect-only"
 
 // advised says what to do about an error where that is not plain here, in a

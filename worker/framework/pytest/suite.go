@@ -57,7 +57,7 @@ func refuse(args []string) error {
 	return nil
 }
 
-// arguments are the suite's, then the user's. Where these do not say what to
+// arguments returns the suite's, then the user's. Where these do not say what to
 // test, the suite's paths do.
 func arguments(ask framework.Ask) []string {
 	args := slices.Clone(ask.Args)
@@ -84,9 +84,9 @@ func hasPaths(args []string) bool {
 	return false
 }
 
-// takesValue says that an option's value is the next argument. Only those that
-// people give in this form are known; a value that is taken for a path makes
-// pytest say so.
+// takesValue reports whether an option's value is the next argument. Only those
+// that people give in this form are known; a value that is taken for a path
+// makes pytest say so.
 func takesValue(option string) bool {
 	switch option {
 	case "-m", "-k", "-p", "-c", "-o", "-n", "-W", "-r", "--tb", "--maxfail", "--ignore", "--deselect", "--junitxml",
