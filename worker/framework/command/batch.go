@@ -61,7 +61,7 @@ func (s *session) process(ctx context.Context, batch []worker.Leased) (again []w
 	return j.again, nil
 }
 
-// execute runs one process to its end, and reads what it left.
+// execute runs one process to its end, and reads its results.
 func (s *session) execute(ctx context.Context, units []string) (r result, err error) {
 	if err := os.WriteFile(s.unitsFile(), []byte(strings.Join(units, "\n")+"\n"), 0o644); err != nil {
 		return r, fmt.Errorf("write the units to run: %w", err)
@@ -139,7 +139,7 @@ func share(j judgement, took time.Duration) []span {
 	return spans
 }
 
-// finished is the end of an attempt at a unit.
+// finished returns the end of an attempt at a unit.
 func (v verdict) finished(token worker.Token, took span, code int) *worker.Finished {
 	f := &worker.Finished{Test: v.unit, Token: token, Outcome: v.outcome, SetupMS: took.setup, CallMS: took.call, Cause: v.cause}
 	if v.cause != "" {

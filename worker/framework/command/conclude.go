@@ -125,7 +125,7 @@ func layOut(dir string) (files []string, err error) {
 		}
 		rel, err := url.PathUnescape(e.Name())
 		if err != nil || !filepath.IsLocal(rel) {
-			return fmt.Errorf("%s is no name of a coverage file", e.Name())
+			return fmt.Errorf("%s is not the name of a coverage file", e.Name())
 		}
 		to := filepath.Join(dir, "coverage", filepath.Base(filepath.Dir(full)), rel)
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {

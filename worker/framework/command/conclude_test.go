@@ -114,7 +114,7 @@ func TestCoverageFilesStayBelow(t *testing.T) {
 		t.Fatal(err)
 	}
 	done, _ := concluded(t, dir, command.Options{Combine: "true", Coverage: []string{"*"}})
-	if !strings.Contains(done.Error, "is no name of a coverage file") {
+	if !strings.Contains(done.Error, "is not the name of a coverage file") {
 		t.Errorf("%q", done.Error)
 	}
 }

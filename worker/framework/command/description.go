@@ -94,7 +94,7 @@ func (Description) options(keys map[string]json.RawMessage) (o Options, err erro
 	return o, nil
 }
 
-// vet finds what the user has to mend.
+// vet returns the user's mistakes.
 func (o Options) vet() error {
 	for _, key := range []struct{ name, value string }{{"list", o.List}, {"run", o.Run}} {
 		if strings.TrimSpace(key.value) == "" {

@@ -14,7 +14,7 @@ import (
 	"github.com/shardyard/shardyard/worker/framework/cases"
 )
 
-// matching are the regular files below dir that a pattern matches, as paths
+// matching returns the regular files below dir that a pattern matches, as paths
 // relative to it with slashes, in lexical order. ** stands for any number of
 // directories.
 func matching(dir string, patterns []string) (found []string, err error) {
@@ -49,7 +49,7 @@ func matching(dir string, patterns []string) (found []string, err error) {
 	return found, nil
 }
 
-// fixedPart are the directories of a pattern before the first that is not
+// fixedPart returns the directories of a pattern before the first that is not
 // fixed.
 func fixedPart(pattern string) string {
 	i := strings.IndexAny(pattern, `*?[\`)
@@ -70,7 +70,7 @@ func checkPattern(pattern string) error {
 	return nil
 }
 
-// remove removes files, so that what is found later is new.
+// remove removes files, so that files found later are new.
 func remove(dir string, files []string) error {
 	for _, f := range files {
 		if err := os.Remove(filepath.Join(dir, filepath.FromSlash(f))); err != nil && !errors.Is(err, fs.ErrNotExist) {

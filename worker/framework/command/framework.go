@@ -146,8 +146,8 @@ func names(batch []worker.Leased) []string {
 	return out
 }
 
-// unitsFile is the file that $SHARDYARD_UNITS names.
+// unitsFile returns the file that $SHARDYARD_UNITS names.
 func (s *session) unitsFile() string { return filepath.Join(s.scratch, "units") }
 
-// junitFile is the file that {junit} names.
+// junitFile returns the file that {junit} names.
 func (s *session) junitFile() string { return filepath.Join(s.scratch, "junit.xml") }

@@ -9,7 +9,7 @@ import (
 	"github.com/shardyard/shardyard/worker/framework/cases"
 )
 
-// A result is what one process left.
+// A result holds what one process left behind.
 type result struct {
 	ending
 	limit  time.Duration // that it was given
@@ -19,7 +19,7 @@ type result struct {
 	output string // what it printed: its two ends
 }
 
-// A verdict is what one process says of a unit.
+// A verdict is the outcome of a unit in one process.
 type verdict struct {
 	unit    worker.TestID
 	outcome worker.Outcome
@@ -27,7 +27,7 @@ type verdict struct {
 	cause   string       // "timeout", "signal" or "exited" when no case says why
 }
 
-// A judgement is what one process says of its batch.
+// A judgement is the outcome of a batch in one process.
 type judgement struct {
 	verdicts []verdict
 	again    []worker.TestID // to be run alone
@@ -70,7 +70,7 @@ func judge(batch []worker.TestID, of owner, r result) (j judgement) {
 	return j
 }
 
-// alone is the verdict on a unit that had a process for itself.
+// alone returns the verdict on a unit that had a process for itself.
 func (r result) alone(u worker.TestID, list []cases.Case, explained bool) verdict {
 	own := cases.Case{Name: string(u), Output: r.output, Message: r.reason()}
 	switch {
@@ -95,7 +95,8 @@ func (r result) alone(u worker.TestID, list []cases.Case, explained bool) verdic
 	return verdict{unit: u, outcome: own.Outcome, cases: append(list, own), cause: r.cause()}
 }
 
-// byStatus is the verdict on a unit of which nothing but the status is known.
+// byStatus returns the verdict on a unit of which nothing but the status is
+// known.
 func (r result) byStatus(u worker.TestID) verdict {
 	c := cases.Case{Name: string(u), Outcome: worker.Passed, Output: r.output, Millis: r.millis()}
 	v := verdict{unit: u, outcome: worker.Passed}
@@ -148,7 +149,7 @@ func (o owner) unowned(extra []cases.Case) error {
 	return usageError(fmt.Sprintf("run gave results that no unit of its own has by `case: %s`: %s%s", o.attribute, strings.Join(names, "; "), o.advice(extra)))
 }
 
-// advice says what to write so that the cases have units.
+// advice returns the lines of config that give the cases their units.
 func (o owner) advice(extra []cases.Case) string {
 	for _, attribute := range []string{byName, byClass, byFile} {
 		other := owner{attribute, o.units}

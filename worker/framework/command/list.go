@@ -18,7 +18,7 @@ const (
 	maxUnit = 8 << 10
 )
 
-// A listing is what `list` printed.
+// A listing holds the output of `list`.
 type listing struct {
 	units []worker.TestID // those that are asked for
 	all   []worker.TestID // every one, in order
@@ -56,7 +56,7 @@ func (s *session) list(ctx context.Context) (l listing, err error) {
 	return l, err
 }
 
-// units are the lines of a text that are not empty, each once.
+// units returns the lines of a text that are not empty, each once.
 func units(text string) (list, twice []worker.TestID, err error) {
 	seen := map[string]int{}
 	n := 0
@@ -81,7 +81,7 @@ func units(text string) (list, twice []worker.TestID, err error) {
 	return list, twice, nil
 }
 
-// chosen are the units that were asked for by name, in the order of the list;
+// chosen returns the units that were asked for by name, in the order of the list;
 // all, when none was.
 func chosen(all []worker.TestID, names []string) ([]worker.TestID, error) {
 	if len(names) == 0 {

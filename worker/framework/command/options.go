@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Options are what a session and the conclusion are told.
+// Options are the settings of a session and of the conclusion.
 type Options struct {
 	List string `json:"list"`
 	Run  string `json:"run"`

@@ -36,7 +36,7 @@ func newOwner(attribute string, units []worker.TestID) owner {
 	return o
 }
 
-// of is the unit whose case this is; false for no unit's. A name must be the
+// of returns the unit whose case this is; false for no unit's. A name must be the
 // unit. A class belongs also to the unit of its outer class, of its simple name,
 // and to a path that it ends with; a file to a path that it ends with. The
 // longest unit that fits is taken.
@@ -63,7 +63,7 @@ func (o owner) first(lists ...[]string) (worker.TestID, bool) {
 	return "", false
 }
 
-// ends are the text and what follows each separator, the longest first.
+// ends returns the text and what follows each separator, the longest first.
 func ends(text, sep string) []string {
 	out := []string{text}
 	for {

@@ -87,7 +87,7 @@ func (p piece) check(as string) error {
 	return nil
 }
 
-// after is what a shell takes the place behind the text for.
+// after returns what a shell takes the place behind the text for.
 func (q quotes) after(text string) quotes {
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
@@ -124,7 +124,7 @@ func special(r rune) bool {
 	return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+,", r)
 }
 
-// fill is the command with the words' values.
+// fill returns the command with the words' values.
 func (t template) fill(values map[string][]string) string {
 	var b strings.Builder
 	for _, p := range t {
@@ -168,7 +168,7 @@ const (
 	perAlternative = 12
 )
 
-// fits is how many of the units can be run by one command, at least one.
+// fits returns how many of the units can be run by one command, at least one.
 func (t template) fits(units []string) int {
 	n := len(units)
 	for n > 1 && !t.short(units[:n]) {
