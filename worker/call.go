@@ -11,10 +11,10 @@ import (
 // killGrace is how long a cancelled command may take to end.
 const killGrace = 10 * time.Second
 
-// Exec runs a command to its end, and gives what it prints to onOutput, which
-// may be nil. A command that fails is an Exited, not an error; one that could
-// not be started has Exited.Error set. When ctx ends, the command is killed.
-// The ID is chosen here.
+// Exec runs a command to its end, and passes its output to onOutput, which may be
+// nil. A command that fails is an Exited, not an error; one that could not be
+// started has Exited.Error set. When ctx ends, the command is killed. Exec chooses
+// the ID.
 func (c *Client) Exec(ctx context.Context, e Exec, onOutput func(Output)) (Exited, error) {
 	id, events, done := c.begin()
 	defer done()
@@ -116,8 +116,8 @@ func (c *Client) put(ctx context.Context, path string, mode uint32, r io.Reader)
 	}
 }
 
-// GetFile reads a file of the worker. What was written to w before an error is
-// a part of it. The worker chooses the length: w is what bounds it.
+// GetFile copies a file of the worker to w. Before an error it may have written a
+// part of it. The worker chooses the length: w must bound it.
 func (c *Client) GetFile(ctx context.Context, path string, w io.Writer) error {
 	id, events, done := c.begin()
 	defer done()
@@ -147,8 +147,8 @@ func (c *Client) GetFile(ctx context.Context, path string, w io.Writer) error {
 	}
 }
 
-// Conclude makes the run's reports, and gives what the framework prints to
-// onOutput, which may be nil. One at a time.
+// Conclude makes the run's reports, and passes the framework's output to onOutput,
+// which may be nil. Only one may run at a time.
 func (c *Client) Conclude(ctx context.Context, req Conclude, onOutput func(Output)) (Concluded, error) {
 	wait := &call{ch: make(chan Event, 16), gone: make(chan struct{})}
 	c.mu.Lock()

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// ErrLost says that an agent's stream ended, or went silent, before its End.
+// ErrLost means that an agent's stream ended, or went silent, before its End.
 var ErrLost = errors.New("worker lost")
 
 // ClientOptions are the times of a Client's heartbeat. Zero means the default.
@@ -99,8 +99,8 @@ func (c *Client) Hello(ctx context.Context, g Greeting) (Greeting, error) {
 	}
 }
 
-// Events are those of the session: everything that answers no other method. The
-// channel is closed when the stream has ended; Err says why.
+// Events returns the session's events: all that answer no other method. The channel
+// is closed when the stream has ended; Err returns why.
 func (c *Client) Events() <-chan Event { return c.events }
 
 // Send sends a request whose answers come on Events: Open, Lease, Revoke,
@@ -122,7 +122,7 @@ func (c *Client) Err() error {
 	return c.err
 }
 
-// RTT is how long the last ping took there and back; zero before the first.
+// RTT returns the round trip time of the last ping; zero before the first.
 func (c *Client) RTT() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -180,7 +180,7 @@ func (c *Client) shut(reason error) {
 	_ = c.conn.Close()
 }
 
-// read is the loop that hands events to who waits for them.
+// read is the loop that hands events to the calls that wait for them.
 func (c *Client) read() {
 	defer c.wg.Done()
 	defer close(c.events)
@@ -229,7 +229,7 @@ func (c *Client) route(e Event) {
 	}
 }
 
-// callFor finds who waits for an event; nil is the session.
+// callFor returns the call that waits for an event; nil for an event of the session.
 func (c *Client) callFor(e Event) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()

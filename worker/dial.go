@@ -86,9 +86,9 @@ type reading struct{ net.Conn }
 // Close implements io.Closer.
 func (r reading) Close() error { return r.SetReadDeadline(time.Unix(1, 0)) }
 
-// Introduced reads who dialled: the token that an agent introduces itself by.
-// What comes behind it stays in conn. An agent that takes its time, or says
-// something else, is an error.
+// Introduced reads the token by which an agent that dialled introduces itself. The
+// bytes behind it stay in conn. An agent that takes too long, or sends something
+// else, is an error.
 func Introduced(conn net.Conn) (token string, err error) {
 	if err := conn.SetReadDeadline(time.Now().Add(introduceWithin)); err != nil {
 		return "", err

@@ -106,7 +106,7 @@ func command(ctx context.Context, e Exec) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// pathOf is the PATH of an environment, in which the last value counts.
+// pathOf returns the PATH of an environment, in which the last value counts.
 func pathOf(env []string) (path string) {
 	for _, kv := range env {
 		if k, v, _ := strings.Cut(kv, "="); k == "PATH" {

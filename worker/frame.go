@@ -24,7 +24,8 @@ type message interface {
 	Request | Event
 	// urgent messages go ahead of those that wait.
 	urgent() bool
-	// data is what travels behind the line as it is; nil for kinds that have none.
+	// data returns what travels behind the line as it is; nil for kinds that
+	// have none.
 	data() *[]byte
 }
 
@@ -69,7 +70,7 @@ type frame struct {
 	cut   bool // it is the rest of a line
 }
 
-// A part says what is behind it.
+// A part is the line in front of a piece of a long line.
 type part struct {
 	Part struct {
 		Last bool `json:"last,omitempty"`

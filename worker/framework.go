@@ -6,14 +6,14 @@ import (
 	"errors"
 )
 
-// ErrUsage says that the user's input was at fault, when a Framework's error
+// ErrUsage means that the user's input was at fault, when a Framework's error
 // wraps it. The agent sets Failed.Usage then.
 var ErrUsage = errors.New("usage")
 
 // A Framework runs tests inside a worker. The agent is given one for each
 // name that it serves.
 type Framework interface {
-	// Name is what Open.Framework says.
+	// Name returns the name by which Open.Framework chooses the framework.
 	Name() string
 	// Run runs one process of a session: it takes tests from the stream until
 	// the stream closes, and emits Opened, Discovered, Collected, Started,
@@ -35,7 +35,7 @@ type Exit struct {
 	Stop    string
 	Files   []string
 	Missing string
-	// Unexplained says that Code is not what the outcomes of the tests make it:
+	// Unexplained is true if Code is not what the outcomes of the tests make it:
 	// a plugin, the project, or an error after the last test is not content.
 	// Closing is what these said at the end. Notes are sentences for the user.
 	Unexplained bool
@@ -48,7 +48,7 @@ type Exit struct {
 // A Stream is a session's queue of tests, and the way out for its events.
 type Stream interface {
 	// Next locks the next test. With wait it blocks until there is one or no
-	// more will come, else it returns at once. State says which it was.
+	// more will come, else it returns at once. The State tells which it was.
 	Next(ctx context.Context, wait bool) (Leased, State)
 	// Unlock puts a test that was locked but never started back at the head.
 	Unlock(Leased)

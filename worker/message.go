@@ -66,7 +66,7 @@ type Greeting struct {
 	CPUs int `json:"cpus,omitempty"`
 }
 
-// Ping measures the way there and back.
+// Ping measures the round trip.
 type Ping struct {
 	Seq int64 `json:"seq"`
 }
@@ -98,7 +98,7 @@ type Exited struct {
 	Error  string `json:"error,omitempty"` // the command could not be started
 }
 
-// Output is what a command or a test session printed.
+// Output is a piece of the output of a command or a test session.
 type Output struct {
 	ID     int64  `json:"id,omitempty"` // Exec.ID; 0 for the session's own output
 	Stream string `json:"stream"`       // "stdout" or "stderr"
@@ -124,7 +124,7 @@ type Get struct {
 	Path string `json:"path"`
 }
 
-// Mode says how a session finds its tests.
+// Mode is the way in which a session finds its tests.
 type Mode string
 
 const (
@@ -162,7 +162,7 @@ type Open struct {
 	Compile  bool   `json:"compile,omitempty"`
 }
 
-// Opened says that the session takes tests. Mode is the one in use: a
+// Opened reports that the session takes tests. Mode is the one in use: a
 // framework may answer a request for Lazy with Full, and says why.
 type Opened struct {
 	Mode   Mode   `json:"mode"`
@@ -191,7 +191,7 @@ type Discovered struct {
 	// DurationMS is how long opening took; a full session tells it of the
 	// suite instead.
 	DurationMS float64 `json:"duration_ms,omitempty"`
-	// More says that the list goes on in the next Discovered of this file.
+	// More is true if the list goes on in the next Discovered of this file.
 	More bool `json:"more,omitempty"`
 }
 
@@ -236,7 +236,7 @@ type Returned struct {
 	Revoked bool `json:"revoked,omitempty"`
 }
 
-// Started says that a test is locked: it runs here, or is about to.
+// Started reports that a test is locked: it runs here, or is about to.
 type Started struct {
 	Test  TestID `json:"test"`
 	Token Token  `json:"token"`
@@ -295,7 +295,7 @@ type Finished struct {
 	Code  int    `json:"code,omitempty"`
 }
 
-// Died says that the session's process ended before its time. The agent
+// Died reports that the session's process ended before its time. The agent
 // starts another one once tests wait; when none come before the session is
 // drained, Closed follows. What the process held only in memory
 // (coverage) is lost.
@@ -304,7 +304,7 @@ type Died struct {
 	Code   int    `json:"code"`           // exit status, or 128 + signal
 	Signal string `json:"signal,omitempty"`
 	Cause  string `json:"cause"` // "timeout", "exited", "signal"
-	// Again says that another process will be started when a test waits.
+	// Again is true if another process will be started when a test waits.
 	Again bool `json:"again"`
 }
 
@@ -318,7 +318,7 @@ type Closed struct {
 	// run.
 	Stop string `json:"stop,omitempty"`
 	// Files are the files of this worker that the run collects (coverage
-	// data), absolute. Missing says why there are fewer than there should be.
+	// data), absolute. Missing is the reason why some are missing; "" if none are.
 	Files   []string `json:"files,omitempty"`
 	Missing string   `json:"missing,omitempty"`
 	// Unexplained, Closing and Notes are as in Exit.
@@ -359,7 +359,7 @@ type Concluded struct {
 	Error   string          `json:"error,omitempty"`
 }
 
-// Failed says that the agent could not do what was asked: machinery broke.
+// Failed reports that the agent could not do what was asked: machinery broke.
 type Failed struct {
 	What  string `json:"what"` // the request: "open", "lease", ...
 	Error string `json:"error"`
@@ -369,7 +369,7 @@ type Failed struct {
 
 // Drain, Quit carry nothing.
 type (
-	// Drain says that no more leases follow.
+	// Drain reports that no more leases follow.
 	Drain struct{}
 	// Quit ends the agent.
 	Quit struct{}

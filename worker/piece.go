@@ -6,7 +6,7 @@ import (
 	"iter"
 )
 
-// errPieces says that an agent's pieces of a report do not fit together.
+// errPieces means that an agent's pieces of a report do not fit together.
 var errPieces = errors.New("pieces of reports do not fit together")
 
 // pieces cuts a report, or a piece of one, or output into what fits into frames.
@@ -22,7 +22,7 @@ func (e Event) pieces() iter.Seq[Event] {
 	}
 }
 
-// piece is the event with a part of its data.
+// piece returns the event with a part of its data.
 func (e Event) piece(data []byte, at int, last bool) Event {
 	if e.Output != nil {
 		o := *e.Output

@@ -59,8 +59,8 @@ func become(cmd *exec.Cmd, uid, gid *int) error {
 	return nil
 }
 
-// ExitStatus is how a process ended: its status and "", or 128 + the number of
-// a signal, and the signal's name.
+// ExitStatus returns how a process ended: its status and "", or 128 + the
+// number of a signal, and the signal's name.
 func ExitStatus(state *os.ProcessState) (code int, signal string) {
 	if state == nil {
 		return -1, ""

@@ -25,7 +25,7 @@ func KillGroup(cmd *exec.Cmd) error { return cmd.Process.Kill() }
 // become does nothing: the agent has no say in who runs a command here.
 func become(*exec.Cmd, *int, *int) error { return nil }
 
-// ExitStatus is how a process ended. Windows has no signals.
+// ExitStatus returns how a process ended. Windows has no signals.
 func ExitStatus(state *os.ProcessState) (code int, signal string) {
 	return state.ExitCode(), ""
 }

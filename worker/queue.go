@@ -46,13 +46,13 @@ func (q *queue) lease(l Lease) {
 func (q *queue) revoke(tests []TestID) (returned []TestID) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	asked := make(map[TestID]bool, len(tests))
+	wanted := make(map[TestID]bool, len(tests))
 	for _, id := range tests {
-		asked[id] = true
+		wanted[id] = true
 	}
 	kept := q.waiting[:0]
 	for _, t := range q.waiting {
-		if asked[t.ID] {
+		if wanted[t.ID] {
 			returned = append(returned, t.ID)
 		} else {
 			kept = append(kept, t)
@@ -157,7 +157,7 @@ func (q *queue) pending(ctx context.Context) bool {
 	}
 }
 
-// more says whether another process may still have something to do.
+// more reports whether another process may still have something to do.
 func (q *queue) more() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -119,7 +119,7 @@ func (q *Quick) test(s *scan) TestID {
 	return TestID(q.last)
 }
 
-// word is a string of which there are few.
+// word returns a string of which there are few.
 func (q *Quick) word(b []byte) string {
 	if known, ok := q.words[string(b)]; ok {
 		return known

@@ -26,7 +26,7 @@ const pace = 5 * time.Millisecond
 type Options struct {
 	Frameworks []Framework
 	Logger     hclog.Logger // nil: none. It must not write to the agent's out.
-	// Alone says that this process is nothing but the agent. On Linux it then
+	// Alone is true if this process is nothing but the agent. On Linux it then
 	// adopts what its commands leave behind, and ends every descendant that it
 	// has before Serve returns.
 	Alone bool

@@ -16,7 +16,7 @@ const (
 	maxUrgent = 64      // urgent messages that wait to be written
 )
 
-// ErrClosed says that a message was sent on a Conn after Close.
+// ErrClosed means that a message was sent on a Conn after Close.
 var ErrClosed = errors.New("connection closed")
 
 var errUrgentFull = errors.New("too many urgent messages wait")
@@ -192,7 +192,7 @@ func (c *Conn[In, Out]) abort() {
 	c.work.Signal()
 }
 
-// counts are the messages received and sent so far.
+// counts returns the messages received and sent so far.
 func (c *Conn[In, Out]) counts() (received, sent int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

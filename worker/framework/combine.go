@@ -7,9 +7,9 @@ import "context"
 type Combiner interface {
 	// Holds reports whether a file of this name holds coverage data.
 	Holds(name string) bool
-	// Combine leaves what it makes in Combination.Out. Data that is missing or
-	// broken is no error: Covered says so. An error means that nothing can be
-	// said of coverage.
+	// Combine writes its results to Combination.Out. Missing or broken data is no
+	// error: Covered is then not complete. An error means that the coverage is
+	// unknown.
 	Combine(context.Context, Combination) (Covered, error)
 }
 

@@ -35,7 +35,7 @@ type Unsupported struct {
 	Config []string // lines of shardyard.yaml that would do
 }
 
-// Error says what is not known, and which lines to write.
+// Error names the tool that is not supported, and the lines to write.
 func (u *Unsupported) Error() string {
 	return u.File + ": this project installs with " + u.Tool + ", which is not detected: write to shardyard.yaml\n  " +
 		strings.Join(u.Config, "\n  ")

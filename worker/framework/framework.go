@@ -19,14 +19,15 @@ type Description interface {
 	// Keys returns the keys of a suite in the config that only this framework
 	// has.
 	Keys() []Key
-	// Detect looks at a project's files and says how it is installed and
-	// tested. It returns nil when this framework cannot be told from files. An
-	// error means that a file could not be read or parsed.
+	// Detect looks at a project's files and returns how to install and test it. It
+	// returns nil for a framework that files do not show. An error means that a
+	// file could not be read or parsed.
 	Detect(dir string) (*Detected, error)
-	// Suite vets what a user asks for. The error is the user's to mend.
+	// Suite checks what a user asks for and turns it into a Suite. The error is a
+	// mistake of the user's.
 	Suite(Ask) (Suite, error)
-	// Deliver says what the result files are that a conclusion of a suite made,
-	// and what it says of coverage.
+	// Deliver interprets the conclusion of a suite: its result files, and its
+	// coverage.
 	Deliver(Suite, worker.Concluded) (Delivery, error)
 }
 
@@ -117,7 +118,7 @@ const (
 	Never  Cut = "never" // a file stays whole
 )
 
-// A Toolchain is what must be there before anything is installed, as data.
+// A Toolchain describes the programs that an environment is made with, as data.
 // The zero Toolchain needs nothing. In the values of Make, Install, Installed,
 // Own, Path, Env and Builder, {program} stands for the toolchain's program, {env}
 // for the environment, {cache} for the shared cache, {ca} for a bundle of
@@ -170,11 +171,11 @@ type Probe struct {
 	Args []string `json:"args"`
 	// Series is what an unwanted version must at least begin with: "3.".
 	Series string `json:"series,omitempty"`
-	// Advice says how to get a version, with {version}.
+	// Advice tells the user how to get a version; {version} stands for it.
 	Advice string `json:"advice,omitempty"`
 }
 
-// Found is what a program tells of itself.
+// Found is a program's description of itself.
 type Found struct {
 	Version    string   `json:"version"`    // "3.11.7"
 	Executable string   `json:"executable"` // absolute, no link
@@ -182,7 +183,7 @@ type Found struct {
 	Build      string   `json:"build"`      // changes when what is installed for it must be installed anew
 }
 
-// Detected is what a project's files say about how to test it.
+// Detected is how to install and test a project, as its files show it.
 type Detected struct {
 	// Framework is the name of the description that detected it: see
 	// configs.Detect.
@@ -207,18 +208,18 @@ type Detected struct {
 	// AsksGit is true if the build asks git for the version: the source tree
 	// must then carry what git needs to answer.
 	AsksGit bool
-	// Nothing says why the framework, left to itself, is sure to find no test
-	// here, as the end of a sentence for the user: "no test_*.py". "" when it
+	// Nothing is the reason why the framework, left to itself, is sure to find no
+	// test here, as the end of a sentence for the user: "no test_*.py". "" if it
 	// may find some.
 	Nothing string
 	// Notes are for the user: what was guessed, what may be missing.
 	Notes []string
-	// Unsupported says what this project uses that is not known, with the
-	// config that would help. Nil when there is nothing of it.
+	// Unsupported names a tool that this project uses and detection does not
+	// support, with the config that would help. Nil if there is none.
 	Unsupported *Unsupported
 }
 
-// Delivery is what a conclusion means to the user.
+// Delivery is a conclusion's results for the user.
 type Delivery struct {
 	Files    []File
 	Notes    []string // sentences for the user

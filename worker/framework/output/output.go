@@ -71,7 +71,7 @@ func (o *Output) Allow(n int64) {
 	o.left += n
 }
 
-// Close tells how much was left out. Nothing is passed any more.
+// Close emits how many bytes were left out. From then on nothing is passed on.
 func (o *Output) Close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
