@@ -7,11 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/shardyard/shardyard/orchestrator/report/junit"
 )
 
-// A Failure is a test that failed, with the text that its framework gave.
+// A Failure is a test that failed, with the text that its framework gave: where
+// that has none, its message and what the test printed.
 type Failure struct{ Test, Text string }
 
 // Failures reads the failures in the run's JUnit file. It returns none when the
@@ -39,16 +41,34 @@ func (r *Run) Failures() (list []Failure, err error) {
 			continue
 		}
 		var c struct {
-			Class    string   `xml:"classname,attr"`
-			Name     string   `xml:"name,attr"`
-			Failures []string `xml:"failure"`
-			Errors   []string `xml:"error"`
+			Class    string `xml:"classname,attr"`
+			Name     string `xml:"name,attr"`
+			Failures []told `xml:"failure"`
+			Errors   []told `xml:"error"`
+			Output   string `xml:"system-out"`
 		}
 		if err := dec.DecodeElement(&c, &start); err != nil {
 			return nil, fmt.Errorf("read the failures in %s: %w", r.Path(JUnit), err)
 		}
-		for _, text := range append(c.Failures, c.Errors...) {
-			list = append(list, Failure{junit.Key{Class: c.Class, Name: c.Name}.String(), text})
+		if c.Class == c.Name { // a unit that is its own case
+			c.Class = ""
+		}
+		for _, t := range append(c.Failures, c.Errors...) {
+			list = append(list, Failure{junit.Key{Class: c.Class, Name: c.Name}.String(), t.or(c.Output)})
 		}
 	}
+}
+
+// told is a failure or an error of a testcase.
+type told struct {
+	Message string `xml:"message,attr"`
+	Text    string `xml:",chardata"`
+}
+
+// or returns the text, else the message and the output.
+func (t told) or(output string) string {
+	if strings.TrimSpace(t.Text) != "" {
+		return t.Text
+	}
+	return strings.TrimSpace(t.Message + "\n" + output)
 }

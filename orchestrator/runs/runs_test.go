@@ -311,14 +311,16 @@ func TestFailures(t *testing.T) {
 		t.Errorf("without a file: %v, %v", list, err)
 	}
 	if err := os.WriteFile(r.Path(runs.JUnit), []byte(`<testsuites><testsuite><testcase classname="a" name="ok"/>
-<testcase classname="a.B" name="bad"><failure message="m">assert 1 == 2</failure><error>teardown</error></testcase></testsuite></testsuites>`), 0o644); err != nil {
+<testcase classname="a.B" name="bad"><failure message="m">assert 1 == 2</failure><error>teardown</error></testcase>
+<testcase classname="t/x.sh" name="t/x.sh"><failure message="exit status 3"></failure><system-out>got 1
+</system-out></testcase></testsuite></testsuites>`), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	list, err := r.Failures()
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []runs.Failure{{Test: "a.B::bad", Text: "assert 1 == 2"}, {Test: "a.B::bad", Text: "teardown"}}
+	want := []runs.Failure{{Test: "a.B::bad", Text: "assert 1 == 2"}, {Test: "a.B::bad", Text: "teardown"}, {Test: "t/x.sh", Text: "exit status 3\ngot 1"}}
 	if diff := cmp.Diff(want, list); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
