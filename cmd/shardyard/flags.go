@@ -33,7 +33,7 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		p.say("env.pass names %s, and this variable is not set here", name)
 	}
 	req := orchestrator.Request{
-		Version: version, Project: p.dir, ProjectID: p.id.ID, Suite: suite, RunID: orchestrator.NewRunID(time.Now()),
+		Version: version, Project: p.dir, ProjectID: p.id.ID, Suite: s.Name, RunID: orchestrator.NewRunID(time.Now()),
 		Source: source.Options{
 			Rev: f.rev, Include: p.config.Source.Include, Git: p.config.Source.Git != nil && *p.config.Source.Git,
 		},

@@ -95,7 +95,7 @@ func (f *planFlags) plan(ctx context.Context, suite string, in io.Reader, out, e
 	}
 	var d *orchestrator.Discovery
 	if f.tests != "" {
-		d, err = f.given(ctx, in, db, history.Key(p.id.ID, suite))
+		d, err = f.given(ctx, in, db, history.Key(p.id.ID, req.Suite))
 	} else {
 		d, err = f.discover(ctx, p, req, db, errs, logger)
 	}

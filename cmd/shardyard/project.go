@@ -96,15 +96,26 @@ func (f *projectFlags) owner(ctx context.Context, dir string) (at owned, err err
 func (p *project) complete() error {
 	written := p.config.Setup != nil || p.config.Prepare != nil
 	switch d := p.detection; {
-	case written:
+	case written, d.Kind == "" && p.undetectable():
 		return nil
 	case d.Unsupported != nil:
 		return d.Unsupported
 	case d.Kind == "":
 		return emptyError{errors.New("nothing to test was found in " + p.dir + ": " + d.Nothing + ". " +
-			"Run shardyard in the project's directory, or write a " + configs.FileName + " (shardyard init)")}
+			"Run shardyard in the project's directory, or write a " + configs.FileName + " (docs/config.md)")}
 	}
 	return nil
+}
+
+// undetectable reports whether the config has suites, and none of their frameworks
+// detects anything from files.
+func (p *project) undetectable() bool {
+	for _, s := range p.config.Suites {
+		if d, err := description(s.Framework).Detect(p.dir); d != nil || err != nil {
+			return false
+		}
+	}
+	return len(p.config.Suites) > 0
 }
 
 // collectable returns an error if the framework is sure to find no test, before
