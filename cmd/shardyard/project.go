@@ -147,7 +147,9 @@ func (p *project) notes(why string) []string {
 			notes = append(notes, "detected "+e.String())
 		}
 	}
-	notes = append(notes, p.detection.Notes...)
+	if p.installsAsDetected() {
+		notes = append(notes, p.detection.Notes...)
+	}
 	if why != "" {
 		notes = append(notes, why)
 	}
