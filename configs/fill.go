@@ -3,7 +3,9 @@ package configs
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -172,23 +174,26 @@ func (e Env) with(over Env) Env {
 // limits returns the limits with those that a suite gives itself. It asks the
 // origins which were given, as 0 is a value of some limits.
 func (c *Config) limits(suite string, over Limits) Limits {
-	l, given := c.Limits, func(key string) bool { _, ok := c.origins["suites."+suite+".limits."+key]; return ok }
-	if given("memory") {
-		l.Memory = over.Memory
-	}
-	if given("pids") {
-		l.PIDs = over.PIDs
-	}
-	if given("test") {
-		l.Test = over.Test
-	}
-	if given("run") {
-		l.Run = over.Run
-	}
-	if given("output") {
-		l.Output = over.Output
+	l := c.Limits
+	own := maps.Collect(over.fields())
+	for key, v := range l.fields() {
+		if _, given := c.origins["suites."+suite+".limits."+key]; given {
+			v.Set(own[key])
+		}
 	}
 	return l
+}
+
+// fields are the limits by their keys, in the order of the schema.
+func (l *Limits) fields() iter.Seq2[string, reflect.Value] {
+	return func(yield func(string, reflect.Value) bool) {
+		v := reflect.ValueOf(l).Elem()
+		for i := range v.NumField() {
+			if !yield(v.Type().Field(i).Tag.Get("yaml"), v.Field(i)) {
+				return
+			}
+		}
+	}
 }
 
 // Values returns the variables that tests see: Set, and the variables that Pass

@@ -120,15 +120,15 @@ key:                                     # shardyard.yaml:3
   - Makefile
 suites:
   u:
-    framework: pytest                      # default
-    workers: 2                             # shardyard.yaml:6
+    framework: pytest                    # default
+    workers: 2                           # shardyard.yaml:6
 workers: auto                            # default
 schedule: dynamic                        # default
 split_by: time                           # default
 collection: auto                         # default
 retries: 0                               # default
 env:
-  set:                                     # shardyard.yaml:5
+  set:                                   # shardyard.yaml:5
     A: "x\"y"
 builder:
   ca: host                               # default
@@ -147,9 +147,8 @@ source:
 		if err := c.Show(&b); err != nil {
 			t.Fatal(err)
 		}
-		squeeze := func(s string) string { return strings.Join(strings.Fields(s), " ") }
-		if squeeze(b.String()) != squeeze(test.want) {
-			t.Errorf("%s:\n%s", name, cmp.Diff(test.want, b.String()))
+		if diff := cmp.Diff(test.want, b.String()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 		roundTrip(t, c)
 	}

@@ -68,6 +68,7 @@ services: {}
 	if diff := cmp.Diff(want, c, cmpopts.IgnoreUnexported(Config{})); diff != "" {
 		t.Errorf("Parse (-want +got):\n%s", diff)
 	}
+	roundTrip(t, c)
 	if got := c.Origin("limits.pids"); got != "shardyard.yaml:25" {
 		t.Errorf("origin of limits.pids: %q", got)
 	}

@@ -80,7 +80,13 @@ func (p *printer) line(format string, args ...any) {
 }
 
 func (p *printer) value(path, key, value string) {
-	p.line("%-40s # %s", key+": "+value, p.origin(join(path, key)))
+	p.head(path, key, key+": "+value)
+}
+
+// head writes a line with the origin of its value, at the same column in every
+// section.
+func (p *printer) head(path, key, text string) {
+	p.line("%-*s # %s", 40-2*len(p.sections), text, p.origin(join(path, key)))
 }
 
 func (p *printer) origin(path string) string {
@@ -103,7 +109,7 @@ func (p *printer) list(path, key string, items []string) {
 		p.value(path, key, "[]")
 		return
 	}
-	p.line("%-40s # %s", key+":", p.origin(join(path, key)))
+	p.head(path, key, key+":")
 	for _, item := range items {
 		p.line("  - %s", scalar(item))
 	}
@@ -171,7 +177,7 @@ func (p *printer) variables(path, key string, values map[string]string) {
 		p.value(path, key, "{}")
 		return
 	}
-	p.line("%-40s # %s", key+":", p.origin(join(path, key)))
+	p.head(path, key, key+":")
 	names := make([]string, 0, len(values))
 	for name := range values {
 		names = append(names, name)
@@ -186,15 +192,9 @@ func (p *printer) variables(path, key string, values map[string]string) {
 func (p *printer) limits(path string, l *Limits, given bool) {
 	at := join(path, "limits")
 	p.open("limits")
-	for _, v := range []struct {
-		key, value string
-		zero       bool
-	}{
-		{"memory", l.Memory.String(), l.Memory == 0}, {"pids", strconv.Itoa(l.PIDs), false},
-		{"test", l.Test.String(), false}, {"run", l.Run.String(), false}, {"output", l.Output.String(), false},
-	} {
-		if _, said := p.origins[at+"."+v.key]; said || !given && !v.zero {
-			p.value(at, v.key, v.value)
+	for key, v := range l.fields() {
+		if _, said := p.origins[at+"."+key]; said || !given && !v.IsZero() {
+			p.value(at, key, fmt.Sprint(v.Interface()))
 		}
 	}
 	p.shut()
