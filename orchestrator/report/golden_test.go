@@ -63,6 +63,24 @@ func fold(all []Event) *State {
 
 var runs = []string{"failing", "green", "interrupted", "unbuilt", "predicted"}
 
+// TestScripts keeps the recorded streams what the scripts say. It stands before
+// the tests that read them, so that one -update writes both.
+func TestScripts(t *testing.T) {
+	for name, s := range map[string]*script{"failing": failing(), "green": green(), "interrupted": interrupted(), "unbuilt": unbuilt(), "predicted": predicted()} {
+		var b bytes.Buffer
+		w := NewWriter(nopCloser{&b})
+		for _, e := range s.events {
+			if err := w.Write(e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name+".jsonl", b.String())
+	}
+}
+
 func TestRunJSON(t *testing.T) {
 	for _, run := range runs {
 		var b bytes.Buffer

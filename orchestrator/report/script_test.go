@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
-	"testing"
 	"time"
 
 	"github.com/shardyard/shardyard/worker"
@@ -169,23 +168,6 @@ func predicted() *script {
 	s.at(4720, WorkerClosed{Worker: 1}, WorkerClosed{Worker: 2}, Concluded{Files: []string{"junit.xml"}})
 	s.end(5600)
 	return s
-}
-
-// TestScripts keeps the recorded streams what the scripts say.
-func TestScripts(t *testing.T) {
-	for name, s := range map[string]*script{"failing": failing(), "green": green(), "interrupted": interrupted(), "unbuilt": unbuilt(), "predicted": predicted()} {
-		var b bytes.Buffer
-		w := NewWriter(nopCloser{&b})
-		for _, e := range s.events {
-			if err := w.Write(e); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		golden(t, name+".jsonl", b.String())
-	}
 }
 
 type nopCloser struct{ *bytes.Buffer }
