@@ -143,10 +143,10 @@ func newRootCommand() *cobra.Command {
 		Short: "Run a slow test suite fast, on hardware you own",
 		Long: `shardyard runs a test suite on N isolated workers that share a warm dependency cache, hands each a time-balanced
 group of tests, and combines results and coverage into one verdict.`,
-		Example: `  shardyard run                      the whole suite, on as many workers as pay
-  shardyard run -w 8 -- -k "not slow" eight workers; what follows -- goes to the framework
-  shardyard plan                     what a run would do, and how wall clock depends on the number of workers
-  shardyard doctor                   what is missing on this machine, and how to mend it`,
+		Example: `  shardyard run                         the whole suite, on as many workers as pay
+  shardyard run -w 8 -- -k "not slow"   eight workers; what follows -- goes to the framework
+  shardyard plan                        what a run would do, and how wall clock depends on the number of workers
+  shardyard doctor                      what is missing on this machine, and how to mend it`,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
