@@ -37,7 +37,8 @@ def main():
     with open(os.path.join(request["dir"], "run.json"), encoding="utf-8") as f:
         reasons = list(json.load(f).get("missing_coverage") or [])
     if coverage is None:
-        reasons.append("coverage.py is not installed: add coverage or pytest-cov to the project's test dependencies")
+        if not reasons:  # else the workers have said so
+            reasons.append("coverage.py is not installed: add coverage or pytest-cov to the project's test dependencies")
         total = {}
     else:
         total = Combination(coverage, request, out, reasons).run()
