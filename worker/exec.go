@@ -132,7 +132,7 @@ func lookPath(name, dir, path string) (string, error) {
 	return "", fmt.Errorf("%w: %s is not on PATH (%s)", exec.ErrNotFound, name, path)
 }
 
-// An outlet makes Output events of what is written to it.
+// An outlet is a writer that emits Output events.
 type outlet struct {
 	id     int64
 	stream string

@@ -62,7 +62,7 @@ func (q *queue) revoke(tests []TestID) (returned []TestID) {
 	return returned
 }
 
-// drain says that no lease follows.
+// drain marks the queue as one that gets no more leases.
 func (q *queue) drain() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

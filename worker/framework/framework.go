@@ -90,15 +90,14 @@ type Suite struct {
 	Prepare []string `json:"prepare,omitempty"` // commands in the tree, after the user's
 	// Lazy is true if sessions may be asked to collect lazily.
 	Lazy bool `json:"lazy,omitempty"`
-	// Cut says how a file's tests may be spread over workers.
+	// Cut is how a file's tests may be spread over workers.
 	Cut Cut `json:"cut,omitempty"`
 	// Batch is what one process for each batch costs until history knows it;
 	// 0 means that tests stream into one process.
 	Batch time.Duration `json:"batch,omitempty"`
-	// OwnTree is true if sessions write into the tree what others must not see.
+	// OwnTree is true if sessions write files into the tree that others must not see.
 	OwnTree bool `json:"own_tree,omitempty"`
-	// Compiled says what governs the compiled form of sources that a session
-	// leaves behind; nil when it leaves none.
+	// Compiled is nil if sessions leave no compiled form of sources behind.
 	Compiled *Compiled `json:"compiled,omitempty"`
 }
 
@@ -108,7 +107,7 @@ type Compiled struct {
 	Settings []string `json:"settings,omitempty"`
 }
 
-// Cut says how the tests of one file may be spread over workers.
+// Cut is how the tests of one file may be spread over workers.
 type Cut string
 
 // The ways to cut a file.

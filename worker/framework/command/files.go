@@ -81,7 +81,7 @@ func remove(dir string, files []string) error {
 }
 
 // readJUnit reads files whole or not at all; one that is not there has nothing.
-// broken says what is wrong with the first that cannot be read.
+// broken is the reason why the first of them cannot be read; "" if all can.
 func readJUnit(dir string, files []string) (list []cases.Case, broken string) {
 	for _, name := range files {
 		own, err := readOne(filepath.Join(dir, filepath.FromSlash(name)))

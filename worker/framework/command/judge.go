@@ -34,8 +34,8 @@ type judgement struct {
 	extra    []cases.Case    // of no unit of the batch
 }
 
-// judge says what becomes of a batch's units. It is the rules of the package's
-// comment, and pure.
+// judge returns the outcome of a batch's units, by the rules in the package's
+// comment. It is pure.
 func judge(batch []worker.TestID, of owner, r result) (j judgement) {
 	if !r.cased {
 		for _, u := range batch {
@@ -112,7 +112,7 @@ func (r result) byStatus(u worker.TestID) verdict {
 
 func (r result) millis() float64 { return float64(r.took.Microseconds()) / 1e3 }
 
-// reason says how the process ended.
+// reason returns how the process ended, in words.
 func (r result) reason() string {
 	if r.late {
 		return "timed out after " + r.limit.String()

@@ -272,11 +272,11 @@ func (s *session) fault(exit worker.Exit) error {
 	}
 }
 
-// seeMore returns the command that shows pytest's own messages where the workers run.
+// seeMore ends an error: how to see all of pytest's messages, where the workers run.
 const seeMore = "\nsee all that pytest says: shardyard exec -- pytest --collect-only"
 
-// advised says what to do about an error where that is not plain here, in a
-// copy of the project.
+// advised adds to an error what to do about it, where pytest's text does not show
+// that: it runs in a copy of the project.
 func advised(text string) string {
 	if strings.Contains(text, "file or directory not found") {
 		text += "\npaths are relative to the project's directory; a file that git ignores is not in the copy that is tested unless source.include names it"

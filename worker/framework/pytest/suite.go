@@ -97,7 +97,7 @@ func takesValue(option string) bool {
 	return false
 }
 
-// measuring says how coverage is measured; nil for not at all.
+// measuring returns how coverage is measured; nil if it is not.
 func measuring(ask framework.Ask, args []string) *CoverageOptions {
 	on := ask.Detected != nil && ask.Detected.Coverage || asksForCoverage(args)
 	if c := ask.Coverage.Enabled; c != nil {

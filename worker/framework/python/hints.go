@@ -110,7 +110,7 @@ func withoutLocal(packages []string) []string {
 
 var requirementLine = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[A-Za-z0-9._, -]*\])?\s*(\(?[<>=!~][^;{}]*\)?)?\s*(;.*)?$`)
 
-// plainRequirement says that a line is a name with versions, and nothing that
+// plainRequirement reports whether a line is a name with versions, and nothing that
 // only its tool understands.
 func plainRequirement(line string) bool { return requirementLine.MatchString(line) }
 
