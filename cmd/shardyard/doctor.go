@@ -177,8 +177,8 @@ func historyChecks(ctx context.Context, p *project, logger hclog.Logger) []docto
 	return []doctor.Check{doctor.Good("history", "%s", found)}
 }
 
-// countRuns counts what the history knows of the project's runs, over all its
-// suites, and says when the last one was.
+// countRuns returns the number of the project's recorded runs, over all its suites,
+// and the time of the last one.
 func countRuns(ctx context.Context, path string, p *project, logger hclog.Logger) (n int, last time.Time, err error) {
 	db, err := history.Open(ctx, path, logger.Named("history"))
 	if err != nil {

@@ -148,7 +148,7 @@ func (f *runFlags) override(req *orchestrator.Request, s configs.Effective) erro
 	case orchestrator.Adaptive, orchestrator.Full, orchestrator.Lazy:
 		req.Collection = c
 	default:
-		return fmt.Errorf("--collection %q: there are auto, full and lazy", c)
+		return fmt.Errorf("--collection %q: write auto, full or lazy", c)
 	}
 	if f.failOn != "" && f.failOn != "flaky" {
 		return fmt.Errorf("--fail-on %q: write flaky", f.failOn)

@@ -141,7 +141,7 @@ func common(cmd, rest, flags string) (list []proof) {
 		{flag: "directory", with: "-C nowhere", want: "nowhere: no such file"},
 		{flag: "config", with: "--config none.yaml", want: "none.yaml"},
 		{flag: "log-level", with: "--log-level loud", want: `--log-level "loud": write trace`},
-		{flag: "engine", with: "--engine cloud", want: `--engine "cloud": there are`},
+		{flag: "engine", with: "--engine cloud", want: `--engine "cloud": write auto`},
 		{flag: "suite", with: "-s none", want: "none"},
 	} {
 		if slices.Contains(strings.Fields(flags), p.flag) {

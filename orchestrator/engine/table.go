@@ -121,5 +121,5 @@ type UnknownError struct {
 
 func (e *UnknownError) Error() string {
 	last := len(e.Known) - 1
-	return fmt.Sprintf("--engine %q: there are %s and %s", e.Name, strings.Join(e.Known[:last], ", "), e.Known[last])
+	return fmt.Sprintf("--engine %q: write %s or %s", e.Name, strings.Join(e.Known[:last], ", "), e.Known[last])
 }

@@ -35,7 +35,7 @@ func TestTableOpens(t *testing.T) {
 		{ask: "", opened: "plain", note: "no yard engine (refused): nothing is isolated"},
 		{ask: "last", opened: "last"},
 		{ask: "yard", err: "refused"},
-		{ask: "cloud", err: `--engine "cloud": there are auto, yard, plain and last`},
+		{ask: "cloud", err: `--engine "cloud": write auto, yard, plain or last`},
 	} {
 		e, note, err := table().Open(t.Context(), test.ask, engine.Options{})
 		if test.err != "" {

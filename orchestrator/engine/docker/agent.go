@@ -72,7 +72,7 @@ func identify(name string) (string, error) {
 	defer func() { _ = f.Close() }() // only read from
 	program, err := elf.NewFile(f)
 	if err != nil {
-		return "", fmt.Errorf("%s is no program for Linux: %w", name, err)
+		return "", fmt.Errorf("%s is not a program for Linux: %w", name, err)
 	}
 	for _, p := range program.Progs {
 		if p.Type == elf.PT_INTERP {

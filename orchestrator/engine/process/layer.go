@@ -71,7 +71,7 @@ func readSeal(dir string) (s sealed, err error) {
 }
 
 // owns reports whether the project made a layer, under this name or one before.
-// One that does not say who made it is everybody's to remove.
+// Any project may remove a layer that names no maker.
 func (e *Engine) owns(dir string) bool {
 	s, err := readSeal(dir)
 	return err != nil || s.Project == e.project || slices.Contains(e.before, s.Project)
