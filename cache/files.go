@@ -45,8 +45,8 @@ func (f Files) Find(key string) (file *os.File, ok bool, err error) {
 	return file, true, nil
 }
 
-// Keep writes the file with this key, in place of the one before. When write
-// says that there is nothing to keep, that one stays.
+// Keep writes the file with this key, in place of the one before, which stays if
+// write returns false: there is nothing to keep.
 func (f Files) Keep(key string, write func(io.Writer) (bool, error)) error {
 	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
 		return err

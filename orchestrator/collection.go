@@ -7,7 +7,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/plan"
 )
 
-// A Collection says how workers find their tests that need not find all of them.
+// A Collection is the way in which workers find tests that need not find all.
 type Collection string
 
 // The ways to collect.

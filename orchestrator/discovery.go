@@ -23,7 +23,7 @@ type Discovery struct {
 const workerCost = 200 * time.Millisecond
 
 // Discover collects the suite on one worker, as a run would, and runs nothing.
-// The report says why when it could not.
+// If it could not, the report has the reason.
 func Discover(ctx context.Context, req Request, deps Deps) (*Discovery, *report.Report, error) {
 	req.Workers = 1
 	rec, err := openLog(&req, deps)

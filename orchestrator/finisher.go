@@ -25,7 +25,7 @@ type finisher struct {
 	ended chan struct{} // closed when done or failed is set
 	text  gate
 	done  worker.Concluded
-	// failed: the conclusion could not be made.
+	// failed is the reason why the conclusion could not be made; nil if it was.
 	failed error
 }
 

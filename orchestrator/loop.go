@@ -49,7 +49,7 @@ type loop struct {
 	stopped bool
 	killed  bool
 	timer   <-chan time.Time // ends the grace period
-	// discoverOnly: once the tests are known, none is handed out.
+	// discoverOnly stops the run once the tests are known.
 	discoverOnly bool
 
 	settings   *settings
@@ -93,7 +93,7 @@ func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loo
 		return nil, errors.Join(err, dir.clear())
 	}
 	if err := l.compiled.recall(); err != nil {
-		l.note(report.Warning, "what was compiled of the sources cannot be read, and is compiled again: %v", err)
+		l.note(report.Warning, "the kept bytecode cannot be read, so this run compiles the sources again: %v", err)
 	}
 	return l, nil
 }

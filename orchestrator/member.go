@@ -114,7 +114,7 @@ func (l *loop) tend(ctx context.Context, m *member, turn engine.Starter) {
 	l.inbox <- message{from: m, gone: &d} // nobody waits for what follows but the end of the run
 	if d.compiled != "" {
 		if err := l.compiled.keep(d.compiled); err != nil {
-			l.note(report.Warning, "what was compiled of the sources cannot be kept, the next run compiles it again: %v", err)
+			l.note(report.Warning, "the bytecode cannot be kept, so the next run compiles the sources again: %v", err)
 		}
 	}
 	if err := p.end(ctx); err != nil {

@@ -125,7 +125,7 @@ func (p *past) tests(files []worker.Discovered) []plan.Test {
 	return plan.Estimate(tests, p.estimates)
 }
 
-// planned says what is expected of a plan for so many tests.
+// planned returns the event with the prediction of a plan for so many tests.
 func (p *past) planned(pl plan.Plan, workers []dispatch.WorkerID, tests int) report.Planned {
 	ev := report.Planned{Workers: len(pl.Shards), Unknown: pl.Unknown}
 	if pl.Unknown*10 <= tests { // else they would be made up

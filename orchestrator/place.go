@@ -40,7 +40,7 @@ func begin(ctx context.Context, starter engine.Starter, spec engine.Spec) (*plac
 	return p, nil
 }
 
-// A greetError says how a place ended whose agent gave no greeting.
+// A greetError reports how a place ended whose agent gave no greeting.
 type greetError struct {
 	name string
 	ending

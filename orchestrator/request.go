@@ -77,9 +77,8 @@ func (r *Request) runner() dispatch.Runner {
 	return dispatch.Stream
 }
 
-// Compiled is what is kept between runs of what the framework compiles of the
-// project's sources. It is what tests leave behind and later runs execute:
-// not for runs that do not trust each other.
+// Compiled is where runs keep the compiled form of the project's sources. Tests write
+// it and later runs execute it: it is not for runs that do not trust each other.
 type Compiled struct {
 	Dir string // "" keeps nothing
 }

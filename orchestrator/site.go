@@ -77,7 +77,7 @@ func sweep(ctx context.Context, deps Deps, rec *recorder) error {
 		deps.Logger.Info("swept", "removed", removed)
 	}
 	if err != nil {
-		rec.note(report.Warning, "what earlier runs left behind could not all be removed: %v", err)
+		rec.note(report.Warning, "some things that earlier runs left behind could not be removed: %v", err)
 	}
 	return ctx.Err()
 }

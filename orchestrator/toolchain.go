@@ -32,8 +32,7 @@ func searchPath(tools framework.Toolchain, f *strings.Replacer, rest ...string) 
 	return strings.Join(append(dirs, rest...), ":")
 }
 
-// bundles are the variables by which programs are told of a bundle of
-// certificates.
+// bundles are the variables that name a bundle of certificates to programs.
 var bundles = []string{"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS"}
 
 // environ returns the environment of a builder's commands.

@@ -71,8 +71,8 @@ func New(cfg Config) *Census {
 	return c
 }
 
-// Hire says how one more worker collects. Exact asks for one that collects the
-// whole suite; so does one without which nobody would find out what that is.
+// Hire returns how one more worker collects. It collects the whole suite if exact is
+// set, or if no other session would.
 func (c *Census) Hire(w dispatch.WorkerID, exact bool) worker.Mode {
 	exact = exact || c.mode == worker.Full || c.orphaned()
 	c.sessions[w] = &session{exact: exact}
@@ -199,8 +199,8 @@ func (c *Census) compare(w dispatch.WorkerID, list *collection) (r Ruling) {
 	return r
 }
 
-// inventory says which tests there really are, after the hint, and settles
-// what waited for that.
+// inventory gives the dispatcher the tests of the suite, in place of the hint, and
+// settles the claims that waited for them.
 func (c *Census) inventory() (r Ruling) {
 	if c.broken != "" { // before the tests are known to the dispatcher, which would hand them out
 		r.add(Stop{c.broken})

@@ -54,7 +54,7 @@ func (c *Census) Disproved(tests []dispatch.Result) (r Ruling) {
 	return r
 }
 
-// disagreement says what was seen, and no more.
+// disagreement returns a sentence on what the run has shown, and no more.
 func disagreement(res dispatch.Result) string {
 	failed := res.Attempts[0]
 	for _, a := range res.Attempts {

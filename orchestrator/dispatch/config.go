@@ -21,7 +21,7 @@ const (
 type Config struct {
 	// Workers is the number of workers that are expected, numbered from 1.
 	Workers int
-	// Split says what must stay together besides groups.
+	// Split is what must stay together besides groups.
 	Split plan.Split
 	// Fixtures is the cost of opening a file on a worker, by file.
 	Fixtures map[string]time.Duration

@@ -66,7 +66,7 @@ type member struct {
 // idle workers have nothing at all to do.
 func (m *member) idle() bool { return m.presence == ready && len(m.held) == 0 && m.count == 0 }
 
-// suits says that the worker may run what another one holds.
+// suits reports whether the worker may run a test that another worker holds.
 func (m *member) suits(e *entry) bool { return m.exact || e.lane != confirm }
 
 // touch marks the worker as changed since it was last fed.

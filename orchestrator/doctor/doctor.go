@@ -32,18 +32,18 @@ func Good(name, format string, args ...any) Check {
 	return Check{Name: name, Mark: Fine, Found: fmt.Sprintf(format, args...)}
 }
 
-// Warn returns a check of what works and could be better.
+// Warn returns a check of something that works and could be better.
 func Warn(name, fix, format string, args ...any) Check {
 	return Check{Name: name, Mark: Warning, Found: fmt.Sprintf(format, args...), Fix: fix}
 }
 
-// Fail returns a check of what makes runs fail.
+// Fail returns a check of something that makes runs fail.
 func Fail(name, fix, format string, args ...any) Check {
 	return Check{Name: name, Mark: Failed, Found: fmt.Sprintf(format, args...), Fix: fix}
 }
 
-// An Examiner checks one part of what a run needs. What depends on something
-// that failed it leaves out.
+// An Examiner checks one part of what a run needs. It leaves out checks that depend
+// on one that failed.
 type Examiner interface {
 	Examine(ctx context.Context) []Check
 }

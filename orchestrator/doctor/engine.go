@@ -11,7 +11,7 @@ import (
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
-// Workers says where and on what workers would run.
+// Workers examines the engine and the image that workers would run on.
 type Workers struct {
 	// Open opens the engine. Note is what was passed over to get there.
 	Open func(context.Context) (e engine.Engine, note string, err error)

@@ -179,7 +179,7 @@ func (r *recording) row(name worker.TestID, attempts []Attempt, k known) []any {
 	return []any{id, r.suite, string(name), last.File, last.Index, r.now.UnixMilli(), k.call, addSamples(k.samples, more, KeepSamples)}
 }
 
-// counts says that an attempt tells how long the test takes.
+// counts reports whether an attempt's time is a sample of its test's time.
 func counts(a Attempt) bool { return a.Outcome == worker.Passed && !a.Tentative }
 
 func (r *recording) sample(a Attempt) Sample {

@@ -151,17 +151,16 @@ type (
 		OOM    bool   `json:"oom,omitempty"`
 		Test   string `json:"test,omitempty"` // that it was running
 	}
-	// WorkerClosed ends a worker as it should. Unexplained says that Code, the
-	// status of its session, is not what its tests make it; Closing is then what
-	// the session said at its end.
+	// WorkerClosed ends a worker in order. Unexplained is set if no test explains
+	// Code, the status of its session; Closing then has the session's last output.
 	WorkerClosed struct {
 		Worker      int    `json:"worker"`
 		Code        int    `json:"code"`
 		Unexplained bool   `json:"unexplained,omitempty"`
 		Closing     string `json:"closing,omitempty"`
 	}
-	// Discovered ends discovery. Stop says that, as in the framework itself,
-	// its errors mean that no test counts.
+	// Discovered ends discovery. Stop is set if its errors mean that no test
+	// counts, as in the framework itself.
 	Discovered struct {
 		Tests      int      `json:"tests"`
 		Deselected int      `json:"deselected,omitempty"`
@@ -169,7 +168,7 @@ type (
 		Stop       bool     `json:"stop,omitempty"`
 		Duration   Duration `json:"duration_ms,omitempty"`
 	}
-	// Inventoried says which file of the run's directory lists the tests of the
+	// Inventoried names the file of the run's directory that lists the tests of the
 	// suite: a line for each file, in the suite's order.
 	Inventoried struct {
 		File  string `json:"file"`
@@ -307,7 +306,7 @@ type (
 		Reason    string  `json:"reason,omitempty"` // why it is not complete
 	}
 	// Concluded is the framework's own end of the run. Code is its exit
-	// status when it saw all reports; Error says that it could not conclude.
+	// status when it saw all reports; Error is set if it could not conclude.
 	Concluded struct {
 		Code  int      `json:"code"`
 		Files []string `json:"files,omitempty"`

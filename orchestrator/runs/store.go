@@ -21,8 +21,8 @@ const own = ".shardyard"
 // latest is what points at the newest run in a store.
 const latest = "latest"
 
-// An UnknownError says that there is no such run, or no single one: whoever
-// named it can mend that.
+// An UnknownError reports that no run has this name, or that several do: a mistake of
+// the user's.
 type UnknownError string
 
 func (e UnknownError) Error() string { return string(e) }

@@ -19,7 +19,7 @@ import (
 // ErrNothing means that there is nothing to combine.
 var ErrNothing = errors.New("nothing to combine")
 
-// A Search says where the results of shards are looked for.
+// A Search is where to look for the results of shards.
 type Search struct {
 	Dirs []string
 	// Plan is a file with what was planned; "" for plan.json in one of Dirs.
@@ -188,7 +188,7 @@ func source(path string) junit.Source {
 	return junit.Source{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
 }
 
-// readJUnit reads a whole file, and says what is wrong with it.
+// readJUnit reads a whole file, and returns what is wrong with it.
 func readJUnit(path string) (err error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/runs"
 )
 
-// A Job says what becomes of the results that were found.
+// A Job holds the settings of Combine.
 type Job struct {
 	// Started is the first event: the run's id, its project.
 	Started report.RunStarted
@@ -43,9 +43,8 @@ type Coverage struct {
 	Limit   *float64
 }
 
-// Combine makes one run of what was found. A file that cannot be read, or a
-// run that was cut off, is a fault of the combined run and no error: what the
-// others say counts.
+// Combine makes one run of the results. A file that cannot be read, or a run that was
+// cut off, is a fault of the combined run and no error: the other results count.
 func (f *Found) Combine(ctx context.Context, job Job) (*report.Report, error) {
 	j, err := newJournal(job.Out)
 	if err != nil {
@@ -95,8 +94,8 @@ func (f *Found) tests(j *journal) (slowest time.Duration, err error) {
 	return slowest, nil
 }
 
-// readable returns the JUnit files that can be read. Each of the others is a
-// fault: what it would have said is missing.
+// readable returns the JUnit files that can be read. Each of the others is a fault:
+// its results are missing.
 func (f *Found) readable(j *journal) []junit.Source {
 	var sources []junit.Source
 	for _, path := range f.JUnit {
