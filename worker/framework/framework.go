@@ -200,6 +200,8 @@ type Detected struct {
 	Setup, Prepare, Key []string
 	// Ensure are packages that tests need beside what setup and prepare install.
 	Ensure []string
+	// Options are arguments that the project's own configuration adds.
+	Options []string
 	// Coverage is true if the project measures coverage by itself.
 	Coverage bool
 	// CoverageConfig is the file with the project's coverage settings, or "".

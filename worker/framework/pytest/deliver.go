@@ -14,8 +14,8 @@ import (
 )
 
 // Deliver implements [framework.Description]. Result files keep their place below
-// out. The JUnit file and what plugins wrote are copied to where the user's own
-// options have them.
+// out. The JUnit file, what plugins wrote and reports of coverage are copied to
+// where the user's own options have them, or the project's, as read here.
 func (Description) Deliver(suite framework.Suite, done worker.Concluded) (framework.Delivery, error) {
 	var s Summary
 	if len(done.Summary) > 0 {
@@ -23,28 +23,34 @@ func (Description) Deliver(suite framework.Suite, done worker.Concluded) (framew
 			return framework.Delivery{}, fmt.Errorf("read the conclusion's summary: %w", err)
 		}
 	}
-	var d framework.Delivery
-	for _, name := range done.Files {
-		f := framework.File{Name: name, As: strings.TrimPrefix(name, "out/")}
-		if f.As == "junit.xml" && s.JUnitXML != "" {
-			f.To = junitPlace(s.JUnitXML, suite.Args)
-			if f.To == "" {
-				d.Warnings = append(d.Warnings, fmt.Sprintf("--junitxml %s, from the project's own options, is not a .xml file below the project: left out", s.JUnitXML))
-			}
-		}
-		if report, ok := strings.CutPrefix(f.As, "reports/"); ok {
-			f.To = reportPlace(report, suite.Args)
-			if f.To == "" && !strings.HasPrefix(report, "assets/") && !strings.Contains(report, "/assets/") {
-				d.Notes = append(d.Notes, report+" is in the run's results, in reports/")
-			}
-		}
-		d.Files = append(d.Files, f)
-	}
 	var options suiteOptions
 	if len(suite.Options) > 0 {
 		if err := json.Unmarshal(suite.Options, &options); err != nil {
 			return framework.Delivery{}, fmt.Errorf("read the suite's options: %w", err)
 		}
+	}
+	var d framework.Delivery
+	for _, name := range done.Files {
+		f := framework.File{Name: name, As: strings.TrimPrefix(name, "out/")}
+		if f.As == "junit.xml" && s.JUnitXML != "" {
+			f.To = junitPlace(s.JUnitXML, suite.Args, options.Project)
+			if f.To == "" {
+				d.Warnings = append(d.Warnings, fmt.Sprintf("--junitxml %s is neither in the arguments nor, as a .xml file below the project, in the project's configuration: left out", s.JUnitXML))
+			}
+		}
+		if report, ok := strings.CutPrefix(f.As, "reports/"); ok {
+			f.To = reportPlace(report, suite.Args)
+			if own := reportPlace(report, options.Project); f.To == "" && filepath.IsLocal(own) {
+				f.To = own
+			}
+			if f.To == "" && !strings.HasPrefix(report, "assets/") && !strings.Contains(report, "/assets/") {
+				d.Notes = append(d.Notes, report+" is in the run's results, in reports/")
+			}
+		}
+		if report, ok := strings.CutPrefix(f.As, "coverage/"); ok {
+			f.To = coveragePlace(report, suite.Args, options.Project)
+		}
+		d.Files = append(d.Files, f)
 	}
 	switch {
 	case s.Coverage != nil:
@@ -67,12 +73,37 @@ func (c *CoverageSummary) covered() *framework.Covered {
 }
 
 // junitPlace returns where the user's own --junitxml has the JUnit file; "" for
-// nowhere. The path comes from a worker, so what the user did not type must be a
-// .xml file below the project.
-func junitPlace(to string, args []string) string {
-	typed := slices.ContainsFunc(args, func(a string) bool { return a == to || strings.HasSuffix(a, "="+to) })
-	if !typed && (!filepath.IsLocal(to) || filepath.Ext(to) != ".xml") {
-		return ""
+// nowhere. The path comes from a worker: it counts when the user typed it, or
+// when the project's options have it, and it is a .xml file below the project.
+func junitPlace(to string, args, project []string) string {
+	isIt := func(a string) bool { return a == to || strings.HasSuffix(a, "="+to) }
+	if slices.ContainsFunc(args, isIt) || slices.ContainsFunc(project, isIt) && filepath.IsLocal(to) && filepath.Ext(to) == ".xml" {
+		return to
+	}
+	return ""
+}
+
+// coverageReports are the names of --cov-report, and what they make here.
+var coverageReports = map[string]string{
+	"xml": "coverage.xml", "json": "coverage.json", "lcov": "coverage.lcov", "markdown": "coverage.md", "html": "html/", "annotate": "annotated/",
+}
+
+// coveragePlace returns where --cov-report=KIND:PATH has a report of coverage, or a
+// file of one; "" for nowhere. The last one counts.
+func coveragePlace(report string, args, project []string) (to string) {
+	typed := len(project)
+	for i, a := range slices.Concat(project, args) {
+		kind, place, ok := strings.Cut(strings.TrimPrefix(a, "--cov-report="), ":")
+		made, known := coverageReports[kind]
+		if !ok || !known || !strings.HasPrefix(a, "--cov-report=") || i < typed && !filepath.IsLocal(place) {
+			continue
+		}
+		switch rest, within := strings.CutPrefix(report, made); {
+		case report == made:
+			to = place
+		case within && strings.HasSuffix(made, "/") && filepath.IsLocal(rest):
+			to = filepath.Join(place, rest)
+		}
 	}
 	return to
 }

@@ -36,6 +36,9 @@ func TestReportPlace(t *testing.T) {
 
 func TestDeliver(t *testing.T) {
 	limit := 85.0
+	project := worker.Raw(suiteOptions{Project: []string{
+		"--junitxml=j.xml", "--junitxml=../../.bashrc", "--log-file=logs.txt", "--html=../r.html", "--cov-report=html:cov/html", "--cov-report=xml:../c.xml",
+	}})
 	for name, test := range map[string]struct {
 		summary Summary
 		args    []string
@@ -54,8 +57,33 @@ func TestDeliver(t *testing.T) {
 			Summary{JUnitXML: "../../.bashrc"}, nil, []string{"out/junit.xml"},
 			framework.Delivery{
 				Files:    []framework.File{{Name: "out/junit.xml", As: "junit.xml"}},
-				Warnings: []string{"--junitxml ../../.bashrc, from the project's own options, is not a .xml file below the project: left out"},
+				Warnings: []string{"--junitxml ../../.bashrc is neither in the arguments nor, as a .xml file below the project, in the project's configuration: left out"},
 			},
+		},
+		"a worker's": {
+			Summary{JUnitXML: "forged.xml"}, nil, []string{"out/junit.xml"},
+			framework.Delivery{
+				Files:    []framework.File{{Name: "out/junit.xml", As: "junit.xml"}},
+				Warnings: []string{"--junitxml forged.xml is neither in the arguments nor, as a .xml file below the project, in the project's configuration: left out"},
+			},
+		},
+		"what the project's own options name": {
+			Summary{}, nil, []string{"out/reports/logs.txt", "out/reports/r.html", "out/coverage/html/index.html", "out/coverage/coverage.xml"},
+			framework.Delivery{
+				Files: []framework.File{
+					{Name: "out/reports/logs.txt", As: "reports/logs.txt", To: "logs.txt"}, {Name: "out/reports/r.html", As: "reports/r.html"},
+					{Name: "out/coverage/html/index.html", As: "coverage/html/index.html", To: "cov/html/index.html"},
+					{Name: "out/coverage/coverage.xml", As: "coverage/coverage.xml"},
+				},
+				Notes: []string{"r.html is in the run's results, in reports/"},
+			},
+		},
+		"coverage where the user says": {
+			Summary{}, []string{"--cov-report=xml:/reports/c.xml", "--cov-report=markdown:c.md"}, []string{"out/coverage/coverage.xml", "out/coverage/coverage.md", "out/coverage/html/../../x"},
+			framework.Delivery{Files: []framework.File{
+				{Name: "out/coverage/coverage.xml", As: "coverage/coverage.xml", To: "/reports/c.xml"},
+				{Name: "out/coverage/coverage.md", As: "coverage/coverage.md", To: "c.md"}, {Name: "out/coverage/html/../../x", As: "coverage/html/../../x"},
+			}},
 		},
 		"plugins' reports": {
 			Summary{}, []string{"--html=r.html"}, []string{"out/reports/r.html", "out/reports/assets/style.css", "out/reports/log.txt"},
@@ -76,7 +104,7 @@ func TestDeliver(t *testing.T) {
 			framework.Delivery{Coverage: &framework.Covered{Reason: "no worker wrote coverage data"}},
 		},
 	} {
-		got, err := Description{}.Deliver(framework.Suite{Args: test.args}, worker.Concluded{Files: test.files, Summary: worker.Raw(test.summary)})
+		got, err := Description{}.Deliver(framework.Suite{Args: test.args, Options: project}, worker.Concluded{Files: test.files, Summary: worker.Raw(test.summary)})
 		if diff := cmp.Diff(test.want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
 		}

@@ -60,6 +60,7 @@ func detectTests(p *python.Project, d *framework.Detected) {
 		d.Evidence = append(d.Evidence, framework.Because(d.CoverageConfig, line, "coverage is configured here"))
 	}
 	d.Ensure = append([]string{Name}, known.plugins...)
+	d.Options = known.addopts
 	if d.Kind == "" {
 		d.Kind = "plain"
 		d.Notes = append(d.Notes, "nothing says what the project depends on: only pytest is installed")
@@ -141,13 +142,22 @@ func (known *facts) section(file string, o map[string]python.Option) {
 	for _, v := range o["addopts"].Values {
 		known.addopts = append(known.addopts, strings.Fields(v)...)
 	}
+	known.logs(o["log_file"].Values)
 	known.require(o["required_plugins"].Values)
 }
 
 func (known *facts) table(file string, line int, t map[string]any) {
 	known.evidence = append(known.evidence, framework.Because(file, line, "pytest is configured here"))
 	known.addopts = either(t["addopts"])
+	known.logs(either(t["log_file"]))
 	known.require(either(t["required_plugins"]))
+}
+
+// logs takes a setting for the option that it stands for.
+func (known *facts) logs(file []string) {
+	if len(file) == 1 {
+		known.addopts = append(known.addopts, "--log-file="+file[0])
+	}
 }
 
 // either returns a TOML value that may be one string of words, or a list.

@@ -26,6 +26,7 @@
 //	            the same phase: fixtures of wider scope were torn down after the
 //	            test was finished, and failed, printed or took their time. Another
 //	            Finished of the same token follows it
+//	logs        {"text"}: what the test added to the file of log_file
 //	logfinish   {"nodeid", "location"}
 //	warning     {"when", "nodeid", "location", "warning": {"message", "class",
 //	            "args", "category", "filename", "lineno", "line"}}; class and

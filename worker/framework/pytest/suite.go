@@ -15,6 +15,8 @@ type suiteOptions struct {
 	Seed     int64            `json:"seed,omitempty"`
 	Coverage *CoverageOptions `json:"coverage,omitempty"`
 	Color    string           `json:"color"`
+	// Project are arguments of the project's own configuration, as read here.
+	Project []string `json:"project,omitempty"`
 }
 
 // Suite implements [framework.Description].
@@ -31,6 +33,7 @@ func (Description) Suite(ask framework.Ask) (framework.Suite, error) {
 	tools, ensure := python.Toolchain(""), []string{Name}
 	if d := ask.Detected; d != nil {
 		tools, ensure = d.Toolchain, slices.Clone(d.Ensure)
+		options.Project = d.Options
 	}
 	if cover != nil {
 		ensure = append(ensure, "coverage")

@@ -1,5 +1,6 @@
 """The pytest plugin of a session: where pytest's hooks meet our parts."""
 
+import os
 import threading
 
 import pytest
@@ -8,6 +9,7 @@ from . import junit, lazy, reports, verdict, xdist
 from .collection import Collection
 from .ends import End
 from .leave import settle
+from .logfile import LogFile
 from .settings import Settings
 from .stream import Loop
 from .threads import await_threads, is_stray
@@ -26,6 +28,8 @@ class Plugin:
         self._collection = None
         self._loop = None
         self._stop = ""
+        self._scratch = order["scratch"]
+        self._logs = None
         self._end = End()
         self._terminal = None
         self._session = None
@@ -77,6 +81,7 @@ class Plugin:
         if self._fixtures is not None and config.pluginmanager.hasplugin("xdist"):
             config.pluginmanager.register(self._fixtures, "shardyard-xdist")
         self._terminal = reports.silence(config)
+        self._logs = LogFile(config, os.path.join(self._scratch, "log"))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session):
@@ -153,6 +158,9 @@ class Plugin:
 
     def pytest_runtest_logfinish(self, nodeid, location):
         if self._attempt():
+            text = self._logs.more()
+            if text:
+                self._attempt().log("logs", {"text": text}, now=False)
             self._attempt().log("logfinish", {"nodeid": nodeid, "location": location}, now=False)
 
     def pytest_warning_recorded(self, warning_message, when, nodeid, location):

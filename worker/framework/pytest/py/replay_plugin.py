@@ -19,7 +19,9 @@ except ImportError:  # before pytest 9
 
 from . import owner, verdict
 from .ends import End, Tee
+from .logfile import LogFile
 from .replay_records import Once, Paths, Records, in_order, report_of, warning_of
+from .reports import COUNTED
 from .settings import settle_seed
 from .written import Written
 
@@ -144,7 +146,8 @@ class Replay:
         elif self._xml.logfile != self._junit():  # a conftest has put it elsewhere
             self.junitxml = config.option.xmlpath
             self._xml.logfile = self._junit()
-        self._written.look(config)
+        self._logs = LogFile(config)
+        self._written.look(config, self._logs.path)
 
     def _junit(self):
         return os.path.join(self._dir, "out", "junit.xml")
@@ -235,11 +238,15 @@ class Replay:
         self._config.hook.pytest_runtest_logstart(nodeid=data["nodeid"], location=tuple(data["location"]))
 
     def _on_report(self, record, data):
+        counted = data.pop(COUNTED, True)
         report = report_of(self._config, data)
-        if report.failed and verdict.is_subtest(report) and subtests is not None:
+        if report.failed and counted and verdict.is_subtest(report) and subtests is not None:
             # pytest 9 counts them where they run, and fails their test by the count.
             self._config.stash[subtests.failed_subtests_key][getattr(report, "id", report.nodeid)] += 1
         self._config.hook.pytest_runtest_logreport(report=report)
+
+    def _on_logs(self, record, data):
+        self._logs.add(data["text"])
 
     def _on_logfinish(self, record, data):
         self._config.hook.pytest_runtest_logfinish(nodeid=data["nodeid"], location=tuple(data["location"]))

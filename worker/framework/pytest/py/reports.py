@@ -3,8 +3,15 @@
 import contextlib
 import platform
 
-from . import attributes, cut
+try:
+    from _pytest import subtests
+except ImportError:  # before pytest 9
+    subtests = None
+
+from . import attributes, cut, verdict
 from .channel import text
+
+COUNTED = "$shardyard_counted"  # of a report of a subtest: its test fails with it
 
 
 class Wire:
@@ -37,6 +44,9 @@ class Wire:
 
     def serialise(self, report):
         data = self.config.hook.pytest_report_to_serializable(config=self.config, report=report)
+        if subtests is not None and report.failed and verdict.is_subtest(report):
+            # Those of unittest do not fail the test that they are of.
+            data[COUNTED] = bool(self.config.stash[subtests.failed_subtests_key].get(getattr(report, "id", report.nodeid)))
         return attributes.pack(report, data)
 
     def counts(self):

@@ -16,9 +16,10 @@ class Written:
         self._before = {}
         self.look(config)
 
-    def look(self, config):
-        """Looks at those that it has not seen yet: conftest files set options too."""
-        for path in self._named(config):
+    def look(self, config, *more):
+        """Looks at those that it has not seen yet, and at more: conftest files
+        set options too."""
+        for path in [*self._named(config), *filter(None, more)]:
             self._before.setdefault(path, _state(path))
 
     def copy(self, to):
@@ -50,5 +51,6 @@ def _state(path):
         found = os.stat(path)
     except OSError:
         return None
-    # An empty one is opened and not written, as --log-file: its tests ran elsewhere.
-    return (found.st_mtime_ns, found.st_size, found.st_ino) if found.st_size else None
+    # One that is empty, or holds [] or {}, has nothing of the tests: they ran
+    # elsewhere. It must not take the place of a good one.
+    return (found.st_mtime_ns, found.st_size, found.st_ino) if found.st_size > len("[]\n") else None
