@@ -106,9 +106,9 @@ func (o Options) vet() error {
 	case err != nil:
 		return fmt.Errorf("run: %w", err)
 	case len(o.JUnit) > 0 && t.has(junitWord):
-		return errors.New("junit names files that run writes, and run has {junit}, a file of ours: one of the two")
+		return errors.New("junit names files that run writes, and {junit} in run is a file that shardyard names: use one of the two")
 	case o.Combine != "" && len(o.Coverage) == 0, o.Combine == "" && len(o.Coverage) > 0:
-		return errors.New("coverage_files and coverage_combine go together")
+		return errors.New("coverage_files and coverage_combine need each other: write both")
 	}
 	if _, err := parse(o.Combine, filesWord, outWord); err != nil {
 		return fmt.Errorf("coverage_combine: %w", err)
@@ -132,11 +132,11 @@ func (o *Options) cover(c framework.Coverage) error {
 	case c.FailUnder != nil:
 		return errors.New("coverage.fail_under is of no use to a command: let coverage_combine fail under the limit")
 	case len(c.Sources) > 0:
-		return errors.New("coverage.sources is of no use to a command: run says what is measured")
+		return errors.New("coverage.sources is of no use to a command: choose what is measured in run")
 	case c.Enabled == nil:
 		return nil
 	case *c.Enabled && o.Combine == "":
-		return errors.New("coverage of a command needs coverage_files and coverage_combine")
+		return errors.New("coverage of a command needs coverage_files and coverage_combine: write both")
 	case !*c.Enabled:
 		o.Coverage, o.Combine = nil, ""
 	}
