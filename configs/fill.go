@@ -144,7 +144,7 @@ func (c *Config) suite(name string) (Suite, error) {
 	if meant := Nearest(name, c.SuiteNames()); meant != "" {
 		return Suite{}, fmt.Errorf("there is no suite %q: did you mean %s?", name, meant)
 	}
-	return Suite{}, fmt.Errorf("there is no suite %q: there are %s", name, names)
+	return Suite{}, fmt.Errorf("there is no suite %q: name one of %s", name, names)
 }
 
 func (c Coverage) with(over Coverage) Coverage {

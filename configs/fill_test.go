@@ -65,7 +65,7 @@ suites:
 		}
 	}
 	for name, want := range map[string]string{
-		"": "this project has several suites, name one: unit, db", "untit": "did you mean unit?", "zzzzz": "there are unit, db",
+		"": "this project has several suites, name one: unit, db", "untit": "did you mean unit?", "zzzzz": "name one of unit, db",
 	} {
 		if _, err := c.Suite(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("suite %q: %v, want %q", name, err, want)

@@ -42,7 +42,7 @@ func survey(ctx context.Context, info engine.Info, req *Request, deps Deps, rec 
 		Engine: g.info.Name + " " + g.info.Version, Image: g.base.Image, ImageNote: g.base.Note,
 	})
 	if ignored := g.engine.Unhonoured(g.spec(engine.Worker, "worker-1")); len(ignored) > 0 {
-		rec.note(report.Warning, "the %s engine does nothing about %s: workers run without", g.info.Name, strings.Join(ignored, ", "))
+		rec.note(report.Warning, "the %s engine cannot honour %s: workers run without", g.info.Name, strings.Join(ignored, ", "))
 	}
 	return g, nil
 }

@@ -96,7 +96,7 @@ func (l *lesson) remember(ctx context.Context, rec *recorder, end report.RunFini
 		err = l.rememberTimes(ctx, remembered, run.Duration)
 	}
 	if err != nil {
-		rec.note(report.Warning, "the history cannot be written; the next run is planned without this one: %v", err)
+		rec.note(report.Warning, "the history cannot be written, so the next run is planned without this one: %v", err)
 	}
 }
 

@@ -590,8 +590,8 @@ func TestTheNumberOfWorkersIsChosen(t *testing.T) {
 func TestAHistoryThatCannotBeReadCostsNoVerdict(t *testing.T) {
 	x := try(t, two(), func(x *trial) { x.deps.History = &fakeHistory{broken: errors.New("disk full")} })
 	x.ends(t, report.ExitGreen, green)
-	x.wants(t, "warning: the history cannot be read, the plan will not be balanced by time: disk full", "concluded",
-		"warning: the history cannot be written; the next run is planned without this one: disk full")
+	x.wants(t, "warning: the history cannot be read, so the plan is not balanced by time: disk full", "concluded",
+		"warning: the history cannot be written, so the next run is planned without this one: disk full")
 	x = try(t, two(), func(x *trial) {
 		x.deps.History = &fakeHistory{facts: map[string]string{factTrust: "{", factStart: "x"}}
 	})

@@ -40,7 +40,7 @@ func recall(ctx context.Context, req *Request, from History, rec *recorder) past
 		return p
 	}
 	if err := p.read(ctx, from); err != nil {
-		rec.note(report.Warning, "the history cannot be read, the plan will not be balanced by time: %v", err)
+		rec.note(report.Warning, "the history cannot be read, so the plan is not balanced by time: %v", err)
 	}
 	return p
 }

@@ -89,7 +89,7 @@ func decodeOne(r io.Reader, v any) error {
 		return err
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("there is more after the end")
+		return errors.New("there is more text after the end of the JSON value")
 	}
 	return nil
 }

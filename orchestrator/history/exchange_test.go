@@ -106,7 +106,7 @@ func TestBadFilesAreRefused(t *testing.T) {
 		{PytestSplit, `{"a": 1e300}`, "a time of 1e+300"},
 		{PytestSplit, `{"a": "x"}`, "cannot unmarshal"},
 		{PytestSplit, `[["a"]]`, "1 values where"},
-		{PytestSplit, `{"a": 1} {`, "more after the end"},
+		{PytestSplit, `{"a": 1} {`, "more text after the end"},
 		{PytestSplit, ``, "EOF"},
 		{CSV, "a,b\n", "the first line must be"},
 		{CSV, strings.Join(columns, ",") + "\nt,f,passed,NaN,0,0,0,1\n", "NaN"},

@@ -53,7 +53,7 @@ func (e *Engine) ClearAll(ctx context.Context) error {
 		return err
 	}
 	if s.busy {
-		return errors.New("containers of a run that lives are on the engine; try again when it has ended")
+		return errors.New("a run still has containers on the engine; try again when it has ended")
 	}
 	others, err := e.lock.others()
 	if err != nil {

@@ -88,7 +88,7 @@ func (s session) alone(project string) error {
 			continue
 		}
 		if l, err := s.lifeOf(s.host + ":" + path); err != nil || l == alive {
-			return errors.Join(errors.New("a run of this project lives; try again when it has ended"), err)
+			return errors.Join(errors.New("a run of this project is still going; try again when it has ended"), err)
 		}
 	}
 	return nil
