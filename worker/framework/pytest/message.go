@@ -98,7 +98,8 @@ func (m *message) event() *worker.Event {
 }
 
 // listen sends the plugin's messages to out until the socket ends, and closes
-// out. What comes together is sent together. Bytes that are no message end it
+// out. What comes together is sent together; a batch is valid until the next one
+// is received. Bytes that are no message end it
 // too, with an error.
 func listen(socket io.Reader, out chan<- []message, stop <-chan struct{}) error {
 	defer close(out)
@@ -124,7 +125,8 @@ type listener struct {
 	out   chan<- []message
 	stop  <-chan struct{}
 	batch []message
-	bytes int // of data in the batch
+	spare []message // the batch before, which is done with once this one is taken
+	bytes int       // of data in the batch
 }
 
 func (l *listener) run() error {
@@ -202,10 +204,9 @@ func (l *listener) flush() error {
 	if len(l.batch) == 0 {
 		return nil
 	}
-	batch := l.batch
-	l.batch, l.bytes = nil, 0
 	select {
-	case l.out <- batch:
+	case l.out <- l.batch:
+		l.batch, l.spare, l.bytes = l.spare[:0], l.batch, 0
 		return nil
 	case <-l.stop:
 		return errStopped

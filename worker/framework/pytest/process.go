@@ -22,7 +22,7 @@ const linger = 2 * time.Second
 // A process is one pytest process, with its socket and its output.
 type process struct {
 	cmd    *exec.Cmd
-	socket *os.File // the agent's end
+	socket socket
 	pipes  [2]*os.File
 	output *output.Output
 	copies sync.WaitGroup
@@ -53,11 +53,14 @@ func start(ctx context.Context, open worker.Open, options Options, py string, em
 			err = errors.Join(err, p.closeFiles())
 		}
 	}()
-	socket, child, err := socketpair()
+	ours, child, err := socketpair()
 	if err != nil {
 		return nil, err
 	}
-	p.socket, theirs = socket, append(theirs, child)
+	theirs = append(theirs, child)
+	if p.socket, err = newSocket(ours); err != nil {
+		return nil, errors.Join(fmt.Errorf("make a socket for pytest: %w", err), ours.Close())
+	}
 	cmd.ExtraFiles = []*os.File{child}
 	var ends [2]*os.File
 	for i := range ends {
@@ -86,7 +89,7 @@ func (p *process) wait() {
 	p.code, p.signal = worker.ExitStatus(p.cmd.ProcessState)
 	p.kill()
 	last := time.Now().Add(linger)
-	for _, f := range []*os.File{p.socket, p.pipes[0], p.pipes[1]} {
+	for _, f := range []*os.File{p.socket.File, p.pipes[0], p.pipes[1]} {
 		// It fails on a file that is closed already, and then nobody reads.
 		_ = f.SetDeadline(last)
 	}
@@ -105,7 +108,7 @@ func (p *process) close() error {
 }
 
 func (p *process) closeFiles() (err error) {
-	for _, f := range []*os.File{p.socket, p.pipes[0], p.pipes[1]} {
+	for _, f := range []*os.File{p.socket.File, p.pipes[0], p.pipes[1]} {
 		if f != nil {
 			err = errors.Join(err, f.Close())
 		}
