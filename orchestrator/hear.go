@@ -26,7 +26,9 @@ func (l *loop) take(ctx context.Context, msg message) {
 	case msg.gone != nil:
 		l.leave(ctx, m, *msg.gone)
 	default:
-		l.event(ctx, m, msg.event)
+		for i := range msg.events {
+			l.event(ctx, m, &msg.events[i])
+		}
 	}
 }
 

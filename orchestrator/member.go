@@ -39,7 +39,7 @@ func (m *member) name() string { return report.WorkerName(int(m.id)) }
 type message struct {
 	from     *member
 	attached *place
-	event    *worker.Event
+	events   []worker.Event // in their order
 	gone     *departure
 }
 
@@ -132,10 +132,9 @@ func (l *loop) work(ctx context.Context, m *member, p *place) (d departure) {
 	}
 	l.inbox <- message{from: m, attached: p} // from now on the loop may talk to it
 	var closed *worker.Closed
-	for ev := range p.client.Events() {
-		l.inbox <- message{from: m, event: &ev}
-		if ev.Closed != nil {
-			closed = ev.Closed
+	for events := range p.client.Events() {
+		l.inbox <- message{from: m, events: events}
+		if closed = events[len(events)-1].Closed; closed != nil {
 			break
 		}
 	}

@@ -26,7 +26,7 @@ type Client struct {
 	stream io.ReadWriteCloser
 	opts   ClientOptions
 
-	events   chan Event
+	events   chan []Event
 	greeting chan Greeting
 	stop     chan struct{} // closed by Close and when the stream ends
 	wg       sync.WaitGroup
@@ -65,7 +65,7 @@ func NewClient(stream io.ReadWriteCloser, opts ClientOptions) *Client {
 		conn:     NewConn[Event, Request](stream, stream),
 		stream:   stream,
 		opts:     opts,
-		events:   make(chan Event, 16),
+		events:   make(chan []Event, 4),
 		greeting: make(chan Greeting, 1),
 		stop:     make(chan struct{}),
 		calls:    map[int64]*call{},
@@ -99,9 +99,10 @@ func (c *Client) Hello(ctx context.Context, g Greeting) (Greeting, error) {
 	}
 }
 
-// Events returns the session's events: all that answer no other method. The channel
-// is closed when the stream has ended; Err returns why.
-func (c *Client) Events() <-chan Event { return c.events }
+// Events returns the session's events: all that answer no other method. What comes
+// together is handed over together, in its order. The channel is closed when the
+// stream has ended; Err returns why.
+func (c *Client) Events() <-chan []Event { return c.events }
 
 // Send sends a request whose answers come on Events: Open, Lease, Revoke,
 // Drain. It blocks while the agent does not read.
@@ -180,15 +181,35 @@ func (c *Client) shut(reason error) {
 	_ = c.conn.Close()
 }
 
+// maxTogether and maxTogetherData bound the events, and the bytes of their data,
+// that are handed over together.
+const maxTogether, maxTogetherData = 64, MaxFrame
+
 // read is the loop that hands events to the calls that wait for them.
 func (c *Client) read() {
 	defer c.wg.Done()
 	defer close(c.events)
 	var pieces joint
+	var batch []Event
+	bytes := 0 // of data in it
 	for {
 		event, err := c.conn.Receive()
 		if err == nil && event.Reported != nil {
 			err = pieces.check(*event.Reported)
+		}
+		if err == nil && event.ofTest() {
+			batch = append(batch, event)
+			if event.Reported != nil {
+				bytes += len(event.Reported.Data)
+			}
+			if c.conn.waits() && len(batch) < maxTogether && bytes < maxTogetherData {
+				continue
+			}
+		}
+		c.seen(true)
+		if len(batch) > 0 {
+			c.handOver(batch)
+			batch, bytes = make([]Event, 0, len(batch)), 0
 		}
 		if err != nil {
 			if errors.Is(err, io.EOF) {
@@ -197,13 +218,26 @@ func (c *Client) read() {
 			c.shut(fmt.Errorf("%w: %w", ErrLost, err))
 			return
 		}
-		c.seen(true)
-		c.route(event)
+		if !event.ofTest() {
+			c.route(event)
+		}
 		c.seen(false)
 		if event.End != nil {
 			c.shut(nil)
 			return
 		}
+	}
+}
+
+// ofTest reports whether an event is of the session's tests, of which each has
+// several.
+func (e Event) ofTest() bool { return e.Reported != nil || e.Started != nil || e.Finished != nil }
+
+// handOver gives events to who follows the session.
+func (c *Client) handOver(events []Event) {
+	select {
+	case c.events <- events:
+	case <-c.stop:
 	}
 }
 
@@ -260,10 +294,7 @@ func (c *Client) callFor(e Event) *call {
 
 func (c *Client) deliver(to *call, e Event) {
 	if to == nil {
-		select {
-		case c.events <- e:
-		case <-c.stop:
-		}
+		c.handOver([]Event{e})
 		return
 	}
 	select {

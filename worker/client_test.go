@@ -74,7 +74,7 @@ func TestHeartbeatBusy(t *testing.T) {
 		c, agent := peer(worker.ClientOptions{})
 		go func() { _, _ = io.Copy(io.Discard, agent) }()
 		conn := worker.NewConn[worker.Request, worker.Event](strings.NewReader(""), agent)
-		for range 100 {
+		for range 1000 {
 			if err := conn.Send(report("a", 1)); err != nil {
 				t.Fatal(err)
 			}
@@ -83,8 +83,8 @@ func TestHeartbeatBusy(t *testing.T) {
 		if err := c.Err(); err != nil {
 			t.Error(err)
 		}
-		for range 100 {
-			<-c.Events()
+		for got := 0; got < 1000; {
+			got += len(<-c.Events())
 		}
 		c.Close()
 		_ = agent.Close()

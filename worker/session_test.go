@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -142,9 +143,22 @@ func session(dir string) worker.Request {
 	return worker.Request{Open: &worker.Open{Framework: "script", Mode: worker.Full, Dir: dir}}
 }
 
+// each are the events of a session, one by one.
+func each(c *worker.Client) iter.Seq[worker.Event] {
+	return func(yield func(worker.Event) bool) {
+		for events := range c.Events() {
+			for _, e := range events {
+				if !yield(e) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // until reads what happens until the session is closed.
 func until(c *worker.Client) (told []string) {
-	for e := range c.Events() {
+	for e := range each(c) {
 		told = append(told, tell(e))
 		if e.Closed != nil {
 			return told
@@ -209,7 +223,7 @@ func TestRevoke(t *testing.T) {
 	send(t, c, worker.Request{Revoke: &worker.Revoke{Tests: []worker.TestID{"hold-1", "c", "a", "unknown"}}})
 	send(t, c, worker.Request{Revoke: &worker.Revoke{Tests: []worker.TestID{"c"}}}, drain)
 	var told []string
-	for e := range c.Events() {
+	for e := range each(c) {
 		told = append(told, tell(e))
 		if len(told) == 4 {
 			close(f.gate)
@@ -231,11 +245,11 @@ func TestRevoke(t *testing.T) {
 func TestSessionAgain(t *testing.T) {
 	c, done := serve(t, worker.Greeting{}, &script{})
 	send(t, c, lease(9, "early"))
-	if got := tell(<-c.Events()); got != "returned [early] false" {
+	if got := tell((<-c.Events())[0]); got != "returned [early] false" {
 		t.Errorf("a lease without a session: %s", got)
 	}
 	send(t, c, worker.Request{Open: &worker.Open{Framework: "other"}})
-	if got := tell(<-c.Events()); got != "failed open usage=false" {
+	if got := tell((<-c.Events())[0]); got != "failed open usage=false" {
 		t.Errorf("an unknown framework: %s", got)
 	}
 	for range 2 {
@@ -292,7 +306,7 @@ func TestSessionLongReports(t *testing.T) {
 	var told []string
 	var report, output []byte
 	dropped := int64(0)
-	for e := range c.Events() {
+	for e := range each(c) {
 		switch {
 		case e.Reported != nil:
 			if report = append(report[:e.Reported.Offset], e.Reported.Data...); !e.Reported.More {

@@ -98,6 +98,13 @@ func (c *Conn[In, Out]) Receive() (In, error) {
 	}
 }
 
+// waits reports whether the next message has come, as far as its line. It is for
+// the goroutine that receives.
+func (c *Conn[In, Out]) waits() bool {
+	come, _ := c.r.Peek(c.r.Buffered()) // which is no more than there is
+	return bytes.IndexByte(come, '\n') >= 0
+}
+
 // assemble reads a part, and returns the line that it completes, or nil.
 func (c *Conn[In, Out]) assemble(head []byte) ([]byte, error) {
 	p, err := decodePart(head)

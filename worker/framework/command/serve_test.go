@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -83,7 +84,7 @@ func session(t *testing.T, open worker.Open, options command.Options, batches ..
 	}
 	send(worker.Request{Open: &open})
 	got.cases = map[string][]cases.Case{}
-	for e := range c.Events() {
+	for e := range each(c) {
 		switch {
 		case e.Opened != nil && e.Opened.Mode != worker.Full:
 			t.Errorf("opened %s", e.Opened.Mode)
@@ -375,8 +376,8 @@ func TestSessionEndsWithItsAgent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for e := range c.Events() {
-		if e.Started != nil {
+	for events := range c.Events() {
+		if events[0].Started != nil {
 			break
 		}
 	}
@@ -393,4 +394,17 @@ func caseOf(t *testing.T, r worker.Reported) (c cases.Case) {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// each are the events of a session, one by one.
+func each(c *worker.Client) iter.Seq[worker.Event] {
+	return func(yield func(worker.Event) bool) {
+		for events := range c.Events() {
+			for _, e := range events {
+				if !yield(e) {
+					return
+				}
+			}
+		}
+	}
 }
