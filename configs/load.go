@@ -46,8 +46,8 @@ func Find(dir string) (path string, ok bool, err error) {
 // maxFile is more than any configuration needs, and little enough to parse.
 const maxFile = 1 << 20
 
-// Load reads a file over the defaults. Mistakes in it are Errors, all of them. A
-// suite's framework is one of those given, and has the keys that it says.
+// Load reads a file over the defaults. Mistakes in the file are Errors, all of them.
+// A suite must name one of the given frameworks, and may have that one's keys.
 func Load(path string, frameworks []framework.Description) (*Config, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// Config is what a census is told at the start.
+// Config holds a census's settings.
 type Config struct {
-	// Full makes every session collect the whole suite, as somebody asked for.
-	// So does a trust that rests.
+	// Full makes every session collect the whole suite, because the user asks for
+	// it. A trust that rests does the same.
 	Full  bool
 	Trust Trust
 	// Hinted is what the last run found.
@@ -23,7 +23,8 @@ type Config struct {
 	Only bool
 }
 
-// A Census is what the sessions of a run have said. One goroutine owns it.
+// A Census keeps what the sessions of a run reported of their tests. One goroutine
+// owns it.
 type Census struct {
 	cfg      Config
 	mode     worker.Mode // of sessions that need not collect everything
@@ -40,7 +41,7 @@ type Census struct {
 	stopped bool
 	broken  string // files could not be collected, in words: no test counts
 	failed  string // how the last session failed that was to collect everything
-	told    map[string]bool
+	noted   map[string]bool
 }
 
 // A session is what the census knows of one worker's.
@@ -61,7 +62,7 @@ type claim struct {
 
 // New makes a census that knows nothing but the hint.
 func New(cfg Config) *Census {
-	c := &Census{cfg: cfg, mode: worker.Lazy, sessions: map[dispatch.WorkerID]*session{}, told: map[string]bool{}}
+	c := &Census{cfg: cfg, mode: worker.Lazy, sessions: map[dispatch.WorkerID]*session{}, noted: map[string]bool{}}
 	switch {
 	case cfg.Full:
 		c.mode = worker.Full
@@ -82,8 +83,8 @@ func (c *Census) Hire(w dispatch.WorkerID, exact bool) worker.Mode {
 	return worker.Lazy
 }
 
-// orphaned reports whether the suite is not known, and no session is left that
-// would tell it.
+// orphaned reports whether the suite is not known, and no session is left that could
+// collect it.
 func (c *Census) orphaned() bool {
 	if c.full != nil {
 		return false
@@ -96,7 +97,7 @@ func (c *Census) orphaned() bool {
 	return true
 }
 
-// Opened takes in that a session takes tests: at once if it is lazy, else when
+// Opened records that a session takes tests: at once if it is lazy, else when
 // it has collected the suite.
 func (c *Census) Opened(w dispatch.WorkerID, o worker.Opened) (r Ruling) {
 	s := c.session(w)
@@ -117,7 +118,7 @@ func (c *Census) Opened(w dispatch.WorkerID, o worker.Opened) (r Ruling) {
 	return r
 }
 
-// Discovered takes in the tests of a file: a part of a full collection, or
+// Discovered records the tests of a file: a part of a full collection, or
 // what a lazy session found when it opened the file. A long list comes in
 // pieces.
 func (c *Census) Discovered(w dispatch.WorkerID, d worker.Discovered) Ruling {
@@ -153,7 +154,7 @@ func (c *Census) refute(cl claim) (r Ruling) {
 	return r
 }
 
-// Collected takes in the end of a full collection. The first one is the suite;
+// Collected records the end of a full collection. The first one is the suite;
 // a later one must equal it.
 func (c *Census) Collected(w dispatch.WorkerID, end worker.Collected) (r Ruling) {
 	s := c.session(w)
@@ -240,7 +241,7 @@ func (c *Census) vanished() (gone []worker.TestID) {
 	return gone
 }
 
-// Unknown takes in tests that a lazy session was handed and did not find.
+// Unknown records tests that a lazy session was handed and did not find.
 func (c *Census) Unknown(w dispatch.WorkerID, ids []worker.TestID) (r Ruling) {
 	c.unknown = append(c.unknown, ids...)
 	c.lookUp(&r)
@@ -248,8 +249,8 @@ func (c *Census) Unknown(w dispatch.WorkerID, ids []worker.TestID) (r Ruling) {
 	return r
 }
 
-// lookUp looks at the tests that lazy sessions did not find. One that the
-// suite has not either was only a hint.
+// lookUp checks the tests that lazy sessions did not find against the suite. A test
+// that the suite does not have either was only a hint.
 func (c *Census) lookUp(r *Ruling) {
 	if c.full == nil {
 		return
@@ -270,8 +271,8 @@ func (c *Census) session(w dispatch.WorkerID) *session {
 }
 
 func (c *Census) once(what string) bool {
-	first := !c.told[what]
-	c.told[what] = true
+	first := !c.noted[what]
+	c.noted[what] = true
 	return first
 }
 

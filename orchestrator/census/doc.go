@@ -1,6 +1,6 @@
-// Package census knows which tests there are. It hears what the workers'
-// sessions say of their tests, and answers with a [Ruling]: what the
-// dispatcher is to be told, what people are to be told, in which order.
+// Package census finds out which tests a suite has. Its inputs are the workers'
+// sessions' reports of their tests; it answers each with a [Ruling]: inputs for the
+// dispatcher and events for people, in order.
 //
 // One session, or several, collects the whole suite: the first list that is
 // complete is the suite. The others collect a file when one of its tests is

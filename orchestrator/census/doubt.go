@@ -8,7 +8,7 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// Ran takes in that a test has ended on the worker.
+// Ran records that a test has ended on the worker.
 func (c *Census) Ran(w dispatch.WorkerID) {
 	c.lazily = c.lazily || !c.session(w).exact
 }
@@ -34,23 +34,23 @@ func (c *Census) consequence() string {
 	return fmt.Sprintf("the next %d runs of this suite collect everything on every worker", c.cfg.Trust.After(c.seen).Rest)
 }
 
-// Disproved takes in, at the end of the run, the tests that failed on a lazy
+// Disproved records, at the end of the run, the tests that failed on a lazy
 // worker and not on one that had collected everything.
 func (c *Census) Disproved(tests []dispatch.Result) (r Ruling) {
 	if len(tests) == 0 {
 		return nil
 	}
-	told := disagreement(tests[0])
+	text := disagreement(tests[0])
 	if n := len(tests) - 1; n > 0 {
-		told += fmt.Sprintf(" (and so for %d more)", n)
+		text += fmt.Sprintf(" (and so for %d more)", n)
 	}
 	if c.seen == Unseen {
 		c.seen = Doubted
 		if c.cfg.Trust.After(Doubted).Rest > 0 {
-			told += "; it is not the first run with such a test: " + c.consequence()
+			text += "; it is not the first run with such a test: " + c.consequence()
 		}
 	}
-	r.note(report.Warning, "%s", told)
+	r.note(report.Warning, "%s", text)
 	return r
 }
 

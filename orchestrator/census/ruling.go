@@ -9,9 +9,9 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// A Ruling is what follows from what a session said. The order counts: a stop
-// comes before the inventory that would be handed out else, a list that is
-// refuted before the inventory is complete, a worker that is ready last.
+// A Ruling lists what to do after a session's report, in order: a stop comes before
+// the inventory that would be handed out otherwise, a refuted list before the
+// inventory is complete, a ready worker last.
 type Ruling []Act
 
 // An Act is one thing to do.

@@ -6,7 +6,7 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-// Failed takes in that a session could not go on. A mistake of the user's ends
+// Failed records that a session could not go on. A mistake of the user's ends
 // the run, and so does what a second worker that collects everything says in
 // the same words: an internal error of the framework's would meet all others
 // too. Anything else costs this worker; those that come after a lazy one
@@ -37,15 +37,15 @@ func (c *Census) Failed(w dispatch.WorkerID, f worker.Failed) (r Ruling) {
 	return r
 }
 
-// Gone takes in that a worker's session has ended.
+// Gone records that a worker's session has ended.
 func (c *Census) Gone(w dispatch.WorkerID) { c.session(w).over = true }
 
-// Stopped takes in that nothing is handed out any more.
+// Stopped records that nothing is handed out any more.
 func (c *Census) Stopped() { c.stopped = true }
 
 // Orphaned ends the run when the suite is not known and no session is left
-// that would tell it, for this cause. It is asked once whoever was to come for
-// a lost worker has been hired.
+// that could collect it, for this cause. Call it after the replacement of a lost
+// worker was hired.
 func (c *Census) Orphaned(cause string) (r Ruling) {
 	if c.stopped || !c.orphaned() {
 		return nil

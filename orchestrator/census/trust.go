@@ -1,6 +1,6 @@
 package census
 
-// A Trust is what earlier runs say of lazy collection of a suite. A test that
+// A Trust is what earlier runs have shown of lazy collection of a suite. A test that
 // fails on a lazy worker and not on one that collected everything may look at
 // the whole list of tests, or depend on their order: one run cannot tell.
 // Either way its verdict is the latter's, so a first such run costs nothing
