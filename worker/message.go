@@ -179,6 +179,9 @@ type Item struct {
 	// Print is a fingerprint of what else identifies the test (marks, fixture
 	// names, line): equal lists of items mean equal discoveries.
 	Print string `json:"print,omitempty"`
+	// Values is a digest of its parameters' values, as far as they can be told
+	// from process to process; "" for none.
+	Values string `json:"values,omitempty"`
 }
 
 // Discovered is the ordered list of the tests of one file, from a full

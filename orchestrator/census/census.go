@@ -2,6 +2,7 @@ package census
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/plan"
@@ -185,6 +186,9 @@ func (c *Census) Collected(w dispatch.WorkerID, end worker.Collected) (r Ruling)
 
 // compare holds a later full collection against the suite.
 func (c *Census) compare(w dispatch.WorkerID, list *collection) (r Ruling) {
+	if id := c.full.exchanged(list); id != "" {
+		return c.ambiguous(w, id)
+	}
 	diff := c.full.difference(list)
 	if diff == "" {
 		r.add(Ready{Exact: true})
@@ -197,6 +201,18 @@ func (c *Census) compare(w dispatch.WorkerID, list *collection) (r Ruling) {
 	c.session(w).over = true
 	r.add(Dismissed{})
 	r.input(dispatch.WorkerLost{Worker: w, Cause: "it collected other tests: " + diff})
+	return r
+}
+
+// ambiguous ends a run in which an id names one test here and another one
+// there: nobody can say which has run, so that none counts.
+func (c *Census) ambiguous(w dispatch.WorkerID, id worker.TestID) (r Ruling) {
+	c.broken = fmt.Sprintf("%s has another value on %s than in the run's discovery", report.Clean(string(id)), report.WorkerName(int(w)))
+	c.session(w).over = true
+	r.tell(report.Fault{Kind: report.Infrastructure, Text: c.broken + ", where that value has another id, so that ids say nothing: " +
+		"give the parameters a fixed order (of a set, that of its elements differs from process to process), or collect on one worker with -w 1"})
+	r.add(Stop{c.broken})
+	r.add(Dismissed{})
 	return r
 }
 

@@ -1,6 +1,7 @@
 package census
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -50,9 +51,43 @@ func (c *collection) has(id worker.TestID) bool {
 
 // confirms reports whether a lazy session found in the file what this
 // collection has there: the same tests, in the same order, with the same
-// fingerprints.
+// fingerprints and no value under another one's id. Which tests stay together
+// only the whole suite says.
 func (c *collection) confirms(file string, found []worker.Item) bool {
-	return slices.Equal(found, c.items(file))
+	known := c.items(file)
+	same := func(a, b worker.Item) bool { return a.ID == b.ID && a.Print == b.Print }
+	return slices.EqualFunc(found, known, same) && exchanged(known, found) == ""
+}
+
+// exchanged is the first of these tests whose value another one of them has in
+// the other list, in which the same values are under the same ids in another
+// order: what such an id names differs from process to process. Values that
+// only differ, as a time does, are the same test's.
+func exchanged(items, others []worker.Item) worker.TestID {
+	var first worker.TestID
+	var values, otherValues []string
+	for j := range min(len(items), len(others)) {
+		if items[j].ID == others[j].ID && items[j].Values != others[j].Values {
+			values, otherValues = append(values, items[j].Values), append(otherValues, others[j].Values)
+			first = cmp.Or(first, items[j].ID)
+		}
+	}
+	slices.Sort(values)
+	slices.Sort(otherValues)
+	if !slices.Equal(values, otherValues) {
+		return ""
+	}
+	return first
+}
+
+// exchanged is the same, of all files.
+func (c *collection) exchanged(other *collection) worker.TestID {
+	for _, f := range c.files {
+		if id := exchanged(f.Items, other.items(f.File)); id != "" {
+			return id
+		}
+	}
+	return ""
 }
 
 // difference says in words where two collections differ first; "" when they do
@@ -82,6 +117,9 @@ func differentItem(items, others []worker.Item) string {
 		}
 		if others[j].ID != it.ID {
 			return fmt.Sprintf("%s where %s was expected", others[j].ID, it.ID)
+		}
+		if others[j].Print != it.Print {
+			return fmt.Sprintf("other marks or fixtures of %s", it.ID)
 		}
 	}
 	if len(others) > len(items) {

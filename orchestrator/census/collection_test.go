@@ -24,7 +24,14 @@ func collectionOf(files ...worker.Discovered) *collection {
 }
 
 func TestAListIsConfirmedItemByItem(t *testing.T) {
-	c := collectionOf(file("a.py", "a::1", "a::2"), file("b.py", "b::1", "b::2"))
+	valued := func(values ...string) worker.Discovered {
+		d := file("v.py", "v::1", "v::2")
+		d.Items[0].Values, d.Items[1].Values = values[0], values[1]
+		return d
+	}
+	grouped := valued("x", "y")
+	grouped.Items[0].Group = "g" // what stays together only the whole suite says
+	c := collectionOf(file("a.py", "a::1", "a::2"), file("b.py", "b::1", "b::2"), grouped)
 	marked := file("a.py", "a::1", "a::2")
 	marked.Items[1].Print = "another mark"
 	for _, x := range []struct {
@@ -37,6 +44,9 @@ func TestAListIsConfirmedItemByItem(t *testing.T) {
 		{file("c.py", "c::1"), false},
 		{file("c.py"), true}, // nothing was found, and there is nothing
 		{marked, false},
+		{valued("x", "y"), true},
+		{valued("x", "z"), true},  // a value that varies
+		{valued("y", "x"), false}, // under another one's id
 	} {
 		if got := c.confirms(x.found.File, x.found.Items); got != x.want {
 			t.Errorf("%+v is confirmed: %v, want %v", x.found, got, x.want)

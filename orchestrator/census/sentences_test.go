@@ -469,6 +469,60 @@ var lazyCollection = []sentence{
 			> replace 4`,
 	},
 	{
+		text: "So does one that collected other marks or fixtures.",
+		script: `
+			hire 1
+			> full
+			hire 2 exact
+			> full
+			opened 1 full
+			> begun full
+			opened 2 full
+			> begun full
+			file 1 a.py a1
+			file 2 a.py a1!mark
+			collected 1
+			> known
+			> discovered 1
+			> add a1
+			> complete
+			> planned
+			> ready exact
+			> hand 1 a1
+			collected 2
+			> warning: worker-2 collected other tests than the run's discovery, and does not run any: other marks or fixtures of a1. Do ids depend on time, chance or the machine?
+			> dismissed
+			> lost 2 it collected other tests: other marks or fixtures of a1
+			> replace 3`,
+	},
+	{
+		text: "Where the same ids stand for the same values in another order, no test counts.",
+		script: `
+			hire 1
+			> full
+			hire 2 exact
+			> full
+			opened 1 full
+			> begun full
+			opened 2 full
+			> begun full
+			file 1 a.py a1=x a2=y
+			file 2 a.py a1=y a2=x
+			collected 1
+			> known
+			> discovered 2
+			> add a1 a2
+			> complete
+			> planned
+			> ready exact
+			> hand 1 a1 a2
+			collected 2
+			> infrastructure: a1 has another value on worker-2 than in the run's discovery, where that value has another id, so that ids say nothing: give the parameters a fixed order (of a set, that of its elements differs from process to process), or collect on one worker with -w 1
+			> stop a1 has another value on worker-2 than in the run's discovery
+			> take back 1 a1 a2
+			> dismissed`,
+	},
+	{
 		text: "As in the framework itself no test counts when files could not be collected: the run is stopped before the tests are known.",
 		script: `
 			hire 1
@@ -764,8 +818,9 @@ func (p *player) session(w dispatch.WorkerID, verb, rest string) {
 		name, items, _ := strings.Cut(rest, " ")
 		d := worker.Discovered{File: name, More: verb == "part"}
 		for _, it := range strings.Fields(items) {
+			it, values, _ := strings.Cut(it, "=")
 			id, print, _ := strings.Cut(it, "!")
-			d.Items = append(d.Items, worker.Item{ID: worker.TestID(id), Print: print})
+			d.Items = append(d.Items, worker.Item{ID: worker.TestID(id), Print: print, Values: values})
 		}
 		p.obey(w, p.c.Discovered(w, d))
 	case "collected":

@@ -3,6 +3,8 @@
 import time
 
 from . import cut, identity
+from .groups import Groups
+from .values import Values
 
 
 class Collection:
@@ -10,8 +12,10 @@ class Collection:
 
     mode = "full"
 
-    def __init__(self, wire):
+    def __init__(self, wire, distribution):
         self._wire = wire
+        self._distribution = distribution  # what --dist says
+        self._groups = self._values = None
         self._owner = {}  # node id of a collector -> its file, or None
         self._reports = []  # (file or None, serialised report)
         self._deselected = 0
@@ -35,6 +39,7 @@ class Collection:
         """Says what the suite holds. Returns the sentence that ends the run
         when, as in pytest itself, errors mean that no test runs."""
         self._index(session.items)
+        self._group(session.config, session.items)
         reports = self._reports_by_file()
         for file, items in self._runs(session.items):
             self._discovered(file, items, reports.pop(file, []))
@@ -61,6 +66,10 @@ class Collection:
     def find(self, file, test_id):
         """The test, or None when the suite has no such test."""
         return self._items.get((file, test_id))
+
+    def _group(self, config, items):
+        self._groups = Groups(items, self._distribution)
+        self._values = self._values or Values(config)
 
     def _index(self, items):
         files = {}
@@ -90,7 +99,7 @@ class Collection:
             yield file, run
 
     def _discovered(self, file, items, reports, **more):
-        described = [identity.describe(item, test_id) for test_id, item in items]
+        described = [identity.describe(item, test_id, self._groups.of(item), self._values) for test_id, item in items]
         pieces = list(cut.pieces(described, lambda item: len(item["id"])))
         for piece in pieces[:-1]:
             self._wire.emit("discovered", file=file, items=piece, more=True)

@@ -1,4 +1,4 @@
-"""What names a test: its id, its file, its group and its fingerprint."""
+"""What names a test: its id, its file and its fingerprint."""
 
 import hashlib
 
@@ -57,34 +57,25 @@ def _shortened(nodeid):
     return "%s...%s...%s" % (nodeid[: LONGEST // 2], digest, nodeid[-64:])
 
 
-def describe(item, test_id):
+def describe(item, test_id, group, values):
     """The test as worker.Item."""
-    described = {"id": test_id, "print": fingerprint(item)}
-    group = group_of(item)
+    described = {"id": test_id, "print": fingerprint(item, values)}
     if group:
         described["group"] = group
+    parameters = getattr(getattr(item, "callspec", None), "params", None)
+    if parameters:
+        described["values"] = values.digest(parameters, objects=True)
     return described
 
 
-def fingerprint(item):
+def fingerprint(item, values):
     """A digest of what else identifies the test: its line, its marks and its
-    fixtures. Arguments of marks are only counted: their repr can vary with
-    the hash seed."""
-    marks = [(mark.name, len(mark.args), sorted(mark.kwargs)) for mark in item.iter_markers()]
+    fixtures. Of marks' arguments, literals count with their values, and all
+    else with its type: its repr can vary from process to process."""
+    marks = [
+        (mark.name, [values.digest(arg) for arg in mark.args], [(name, values.digest(mark.kwargs[name])) for name in sorted(mark.kwargs)])
+        for mark in item.iter_markers()
+        if mark.name != "parametrize"  # its values are the test's own
+    ]
     seen = (item.location[1], marks, list(getattr(item, "fixturenames", ())))
     return hashlib.sha256(repr(seen).encode("utf-8", "backslashreplace")).hexdigest()[:16]
-
-
-def group_of(item):
-    """The group of the xdist_group marks, spelt as pytest-xdist spells it.
-    Where there is none: tests that look at each other's outcome stay together,
-    as the mark of pytest-dependency and that of pytest's own example of
-    incremental classes say."""
-    names = set()
-    for mark in item.iter_markers("xdist_group"):
-        names.add(str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")))
-    if not names and item.get_closest_marker("dependency"):
-        names.add(file_of(item))
-    elif not names and item.get_closest_marker("incremental"):
-        names.add((item.parent or item).nodeid)
-    return utf8("_".join(sorted(names)))

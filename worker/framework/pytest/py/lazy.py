@@ -41,8 +41,8 @@ class LazyCollection(Collection):
 
     mode = "lazy"
 
-    def __init__(self, wire, session):
-        Collection.__init__(self, wire)
+    def __init__(self, wire, session, distribution):
+        Collection.__init__(self, wire, distribution)
         self._session = session
         self._perform_collect = session.perform_collect
         self._cache = None
@@ -137,6 +137,7 @@ class LazyCollection(Collection):
             hook.pytest_collection_finish(session=session)
         items = session.items
         self._index(items)
+        self._group(session.config, items)  # of this file only: the full collection decides
         session.items = before + list(items)
         session.testscollected = len(session.items)
         reports = self._reports_by_file().get(file, [])

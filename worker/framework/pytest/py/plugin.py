@@ -90,9 +90,9 @@ class Plugin:
         if self._lazy and not self._reason:
             self._reason = "; ".join(self._settings.full) or lazy.objection(session) or ""
         if self._lazy and not self._reason:
-            self._collection = lazy.LazyCollection(self._wire, session)
+            self._collection = lazy.LazyCollection(self._wire, session, self._settings.distribution)
         else:
-            self._collection = Collection(self._wire)
+            self._collection = Collection(self._wire, self._settings.distribution)
 
     # Collection
 

@@ -23,6 +23,8 @@ class Settings:
         self._data = {"maxfail": 0, "cov_fail_under": None, "junitxml": None, "cov": False}
         # Reasons why the whole suite must be collected at once.
         self.full = []
+        # What --dist of pytest-xdist says: which tests stay together.
+        self.distribution = "no"
 
     def early(self, config):
         """pytest-cov reads its options before pytest's own are parsed."""
@@ -75,7 +77,10 @@ class Settings:
         option = config.option
         if owner.has(config.pluginmanager, "pytest-xdist"):
             asked = getattr(option, "numprocesses", None) or getattr(option, "tx", None)
-            if asked or getattr(option, "dist", "no") != "no":
+            self.distribution = getattr(option, "dist", "no")
+            if self.distribution in ("loadfile", "loadscope"):
+                self._note("-n and --tx of pytest-xdist are left out: shardyard distributes the tests itself, and keeps together what --dist %s does" % self.distribution)
+            elif asked or self.distribution != "no":
                 self._note("-n, --dist and --tx of pytest-xdist are left out: shardyard distributes the tests itself")
             for name, value in (("numprocesses", None), ("dist", "no"), ("tx", []), ("looponfail", False)):
                 if hasattr(option, name):
