@@ -296,6 +296,9 @@ type Finished struct {
 	// "signal". Code is the process's exit status then.
 	Cause string `json:"cause,omitempty"`
 	Code  int    `json:"code,omitempty"`
+	// Tentative says that the outcome, whatever it is, may be due to a session
+	// that collects lazily.
+	Tentative bool `json:"tentative,omitempty"`
 }
 
 // Died reports that the session's process ended before its time. The agent

@@ -151,7 +151,7 @@ func (c *Census) refute(cl claim) (r Ruling) {
 	for _, it := range c.full.items(cl.file) {
 		ids = append(ids, it.ID)
 	}
-	r.input(dispatch.TestsRejected{Worker: cl.by, Tests: ids})
+	r.input(dispatch.TestsRejected{Worker: cl.by, Tests: ids, Files: true})
 	return r
 }
 

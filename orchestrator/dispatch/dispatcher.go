@@ -138,7 +138,7 @@ func (d *Dispatcher) PlanWorkers() []WorkerID { return d.shards }
 
 // join adds a worker that is expected.
 func (d *Dispatcher) join(id WorkerID) *member {
-	m := &member{id: id, speed: 1, running: -1, last: -1, opened: map[int32]bool{}, ranIn: map[int32]bool{}}
+	m := &member{id: id, speed: 1, running: -1, last: -1, opened: map[int32]bool{}, ranIn: map[int32]bool{}, barred: map[int32]bool{}}
 	d.members = append(d.members, m)
 	d.byID[id] = m
 	d.lives++

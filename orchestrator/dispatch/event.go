@@ -58,8 +58,8 @@ type (
 		Outcome               worker.Outcome
 		Setup, Call, Teardown time.Duration
 		// Tentative failures are final only once they failed on an exact
-		// worker too.
-		Tentative bool
+		// worker too, Suspect outcomes of any kind only once one has run the test.
+		Tentative, Suspect bool
 	}
 	// TestsReturned gives tests back unrun, after Revoke or at the end of a session.
 	TestsReturned struct {
@@ -68,10 +68,12 @@ type (
 	}
 	// TestsRejected voids a worker's attempts: what it has under these ids is
 	// not what was discovered. What no other worker has or had of them is run
-	// by an exact worker.
+	// by an exact worker. Files says that it found other tests in their files:
+	// nothing that it runs of these is final.
 	TestsRejected struct {
 		Worker WorkerID
 		Tests  []worker.TestID
+		Files  bool
 	}
 	// RoundTripped reports the time of a message to a worker and back.
 	RoundTripped struct {

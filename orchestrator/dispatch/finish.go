@@ -78,7 +78,7 @@ func (d *Dispatcher) finish(in TestFinished, now time.Duration) {
 	}
 	took := in.Setup + in.Call + in.Teardown
 	d.measure(m, e, took+d.cfg.PerTest)
-	tentative := in.Tentative && !m.exact && failing(in.Outcome)
+	tentative := !m.trusts(e, in)
 	if !m.exact {
 		d.lazyRan += took
 	}
@@ -108,7 +108,7 @@ func (d *Dispatcher) amend(i int32, in TestFinished) {
 		}
 		a.Outcome = in.Outcome
 		a.Setup, a.Call, a.Teardown = in.Setup, in.Call, in.Teardown
-		a.Tentative = in.Tentative && !d.byID[in.Worker].exact && failing(in.Outcome)
+		a.Tentative = !d.byID[in.Worker].trusts(e, in)
 		d.about(e, *a, true)
 		switch {
 		case e.state != final || a.Void != "":
@@ -133,11 +133,13 @@ func (d *Dispatcher) decide(i int32) {
 		last--
 	}
 	switch {
-	case last < 0 || d.stopped != "" || !failing(e.attempts[last].Outcome):
+	case last < 0 || d.stopped != "":
 		d.conclude(i, d.stopped)
 	case e.attempts[last].Tentative:
 		e.exact = true
 		d.park(i, confirm)
+	case !failing(e.attempts[last].Outcome):
+		d.conclude(i, "")
 	case e.failures() <= d.cfg.Retries:
 		d.park(i, again)
 	default:
@@ -255,6 +257,9 @@ func (d *Dispatcher) reject(in TestsRejected) {
 			continue
 		}
 		e := &d.entries[i]
+		if m := d.byID[in.Worker]; m != nil && in.Files {
+			m.barred[e.file] = true
+		}
 		his, others := false, false
 		for k := range e.attempts {
 			switch a := &e.attempts[k]; {
@@ -266,7 +271,7 @@ func (d *Dispatcher) reject(in TestsRejected) {
 			}
 		}
 		if e.at != nil {
-			his, others = his || e.at.id == in.Worker, others || e.at.id != in.Worker
+			his, others = his || e.at.id == in.Worker, others || e.at.id != in.Worker && (e.state != waiting || e.at.exact)
 		}
 		if his {
 			e.rejected++

@@ -35,7 +35,7 @@ type Attempt struct {
 	Setup,
 	Call,
 	Teardown time.Duration
-	// Tentative is true if it failed on a worker that is not exact. It does not
+	// Tentative is true if it failed, or is suspect, on a worker that is not exact. It does not
 	// count once the test has run on one that is.
 	Tentative bool
 	// First is true if it was the first of the test's file to start on its
@@ -148,8 +148,11 @@ func (e *entry) result() Result {
 			continue
 		}
 		if e.superseded(i) {
-			r.Disproved = true // unless the exact worker saw it fail too
+			r.Disproved = r.Disproved || failing(a.Outcome) // unless the exact worker saw it fail too
 			continue
+		}
+		if a.Tentative && !failing(a.Outcome) {
+			continue // nobody has confirmed it
 		}
 		switch {
 		case failing(a.Outcome):

@@ -46,6 +46,7 @@ type member struct {
 	running int32          // the test that started last, or -1
 	last    int32          // likewise, also once it has ended
 	ranIn   map[int32]bool // files of which a test has started here
+	barred  map[int32]bool // files of which it found other tests than there are
 	since   time.Duration  // when it did; of a batch, when its first one did
 	trip    time.Duration  // a message's there and back; 0: unknown
 	paid    worker.Token   // the last batch of which a test has ended
@@ -67,7 +68,12 @@ type member struct {
 func (m *member) idle() bool { return m.presence == ready && len(m.held) == 0 && m.count == 0 }
 
 // suits reports whether the worker may run a test that another worker holds.
-func (m *member) suits(e *entry) bool { return m.exact || e.lane != confirm }
+func (m *member) suits(e *entry) bool { return m.exact || e.lane != confirm && !m.barred[e.file] }
+
+// trusts reports whether the outcome of a test on the worker is final.
+func (m *member) trusts(e *entry, in TestFinished) bool {
+	return m.exact || !m.barred[e.file] && !(in.Tentative && (in.Suspect || failing(in.Outcome)))
+}
 
 // touch marks the worker as changed since it was last fed.
 func (d *Dispatcher) touch(m *member) {

@@ -249,7 +249,7 @@ func (w *world) end(f *fake) {
 	in := dispatch.TestFinished{Worker: f.id, Token: l.token, Test: l.id,
 		Outcome:   rapid.SampledFrom([]worker.Outcome{worker.Passed, worker.Passed, worker.Passed, worker.Skipped, worker.XFailed, worker.Failing, worker.Errored}).Draw(w.t, "outcome"),
 		Call:      time.Duration(rapid.IntRange(0, 4000).Draw(w.t, "took")) * time.Millisecond,
-		Tentative: !f.exact,
+		Tentative: !f.exact, Suspect: rapid.IntRange(0, 9).Draw(w.t, "suspect") == 0,
 	}
 	w.closed = append(w.closed, in)
 	w.send(in)
@@ -291,7 +291,7 @@ func (w *world) trouble() {
 			w.rejects++
 			in := w.closed[rapid.IntRange(0, len(w.closed)-1).Draw(w.t, "rejected")]
 			if _, leased := w.handedTo[in.Test]; !leased {
-				w.send(dispatch.TestsRejected{Worker: in.Worker, Tests: []worker.TestID{in.Test}})
+				w.send(dispatch.TestsRejected{Worker: in.Worker, Tests: []worker.TestID{in.Test}, Files: rapid.Bool().Draw(w.t, "all of its file")})
 			}
 		}
 	case 6:
@@ -389,7 +389,7 @@ func (w *world) check() {
 		seen[r.Test.ID] = true
 		counted := 0
 		for _, a := range r.Attempts {
-			if a.Void == "" {
+			if suspect := a.Tentative && a.Outcome != worker.Failing && a.Outcome != worker.Errored; a.Void == "" && !suspect {
 				counted++
 			}
 		}

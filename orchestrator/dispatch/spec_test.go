@@ -513,6 +513,71 @@ var specs = []spec{
 		verdicts: "a passed, b passed, c passed, d passed",
 	},
 	{
+		name: "what passes and is suspect runs again where everything was collected",
+		cfg:  dispatch.Config{Workers: 2, StartCost: time.Minute},
+		script: `
+			add a:2s b:1s
+			complete
+			ready 1 exact
+			> hand 1 a
+			ready 2
+			> hand 2 b
+			1s suspect 2 b 1s
+			> hand 1 b
+			2s pass 1 a 2s
+			fail 1 b 1s
+			> release 1
+			> release 2
+			> done`,
+		verdicts: "a passed, b failed",
+	},
+	{
+		name: "what is suspect has no verdict when nobody can confirm it",
+		cfg:  dispatch.Config{Workers: 2, StartCost: time.Minute},
+		script: `
+			add a:2s b:1s
+			complete
+			ready 1 exact
+			> hand 1 a
+			ready 2
+			> hand 2 b
+			1s suspect 2 b 1s
+			> hand 1 b
+			2s pass 1 a 2s
+			stop enough
+			> take back 1 b
+			> release 2
+			return 1 b
+			> release 1
+			> done`,
+		verdicts: "a passed, b not-run (enough)",
+	},
+	{
+		name: "nothing of a file in which a worker found other tests is final there",
+		cfg:  dispatch.Config{Workers: 2, StartCost: time.Minute},
+		script: `
+			add a:2s@z b:1s@f
+			complete
+			ready 1 exact
+			> hand 1 a
+			ready 2
+			> hand 2 b
+			refute 2 b
+			> take back 2 b
+			> hand 1 b
+			add c:1s@f
+			> hand 2 c
+			1s pass 2 c 1s
+			2s pass 1 a 2s
+			> hand 1 c
+			pass 1 b 1s
+			fail 1 c 1s
+			> release 1
+			> release 2
+			> done`,
+		verdicts: "a passed, b passed, c failed",
+	},
+	{
 		name: "a later report of the worker changes the outcome of its attempt",
 		cfg:  dispatch.Config{Workers: 1},
 		script: `
@@ -718,8 +783,8 @@ func (a *actor) input(verb string, args []string) dispatch.Input {
 		return dispatch.RoundTripped{Worker: w, Took: took}
 	case "ready":
 		return dispatch.WorkerReady{Worker: w, Exact: len(args) > 0 && args[0] == "exact"}
-	case "reject":
-		return dispatch.TestsRejected{Worker: w, Tests: ids(args)}
+	case "reject", "refute":
+		return dispatch.TestsRejected{Worker: w, Tests: ids(args), Files: verb == "refute"}
 	case "lost":
 		return dispatch.WorkerLost{Worker: w, Cause: strings.Join(args, " ")}
 	case "return":
@@ -734,9 +799,9 @@ func (a *actor) input(verb string, args []string) dispatch.Input {
 		}
 		return dispatch.TestFinished{Worker: w, Token: a.token(other, args[1]), Test: worker.TestID(args[1]), Outcome: worker.Passed}
 	}
-	in := dispatch.TestFinished{Worker: w, Token: a.token(w, args[0]), Test: worker.TestID(args[0]), Tentative: verb == "tentative"}
+	in := dispatch.TestFinished{Worker: w, Token: a.token(w, args[0]), Test: worker.TestID(args[0]), Tentative: verb == "tentative" || verb == "suspect", Suspect: verb == "suspect"}
 	in.Call, _ = time.ParseDuration(args[1])
-	in.Outcome = map[string]worker.Outcome{"pass": worker.Passed, "fail": worker.Failing, "tentative": worker.Failing, "error": worker.Errored, "skip": worker.Skipped}[verb]
+	in.Outcome = map[string]worker.Outcome{"pass": worker.Passed, "fail": worker.Failing, "tentative": worker.Failing, "suspect": worker.Passed, "error": worker.Errored, "skip": worker.Skipped}[verb]
 	if in.Outcome == "" {
 		a.t.Fatalf("%q: no such verb", a.line)
 	}

@@ -126,6 +126,9 @@ func (d *Dispatcher) cut(b *bargain, u *unit, first bool) []int32 {
 			continue
 		}
 		e := &d.entries[i]
+		if b.thief.barred[e.file] {
+			continue
+		}
 		price := b.takes + b.price(e)
 		fair := price <= b.leaves-scale(e.test.Estimate, b.spares)
 		alone := first && len(taken) == 0
@@ -188,6 +191,9 @@ func (d *Dispatcher) cutWhole(b *bargain, u *unit, first bool) []int32 {
 	var all []int32
 	for _, i := range u.tests[u.next:] {
 		if d.waits(u, i) {
+			if b.thief.barred[d.entries[i].file] {
+				return nil
+			}
 			trial.take(&d.entries[i])
 			all = append(all, i)
 		}

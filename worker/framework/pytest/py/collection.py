@@ -11,6 +11,7 @@ class Collection:
     """What pytest collected: tests by their file and id."""
 
     mode = "full"
+    suspicion = None  # of what a test has seen
 
     def __init__(self, wire, distribution):
         self._wire = wire

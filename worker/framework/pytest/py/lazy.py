@@ -13,6 +13,7 @@ import time
 
 from . import identity, importpath
 from .collection import Collection
+from .suspicion import Suspicion
 
 TRIED = (7, 8, 9)  # major versions
 
@@ -85,6 +86,7 @@ class LazyCollection(Collection):
             session._collection_cache = self._cache
         session.items = []
         session.testscollected = 0
+        self.suspicion = Suspicion(session)
         return session.items
 
     def _skim(self, node):
@@ -128,6 +130,7 @@ class LazyCollection(Collection):
         """Collects one file, as a part of the suite."""
         session, hook = self._session, self._session.config.hook
         start = time.perf_counter()
+        self.suspicion.opening(file)
         items = []
         before, session.items = session.items, items
         with catch_warnings(session.config, hook, "collect"), self._path.of(file):

@@ -82,7 +82,7 @@ class Loop:
     def _run(self, leased):
         session, item = self.session, leased.item
         self.next = Next(self, item)
-        self.attempt = Attempt(self._wire, leased)
+        self.attempt = Attempt(self._wire, leased, self._collection.suspicion)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=self.next)
         if session.shouldfail or session.shouldstop:
             self.attempt.close(now=True)
@@ -193,9 +193,12 @@ class Next:
 class Attempt:
     """One execution of one test, as the agent hears of it."""
 
-    def __init__(self, wire, leased):
+    def __init__(self, wire, leased, suspicion):
         self._wire = wire
+        self._suspicion = suspicion
         self._id = leased.id
+        self._file = leased.file
+        self._suspect = False
         self._token = leased.token
         self._verdict = verdict.Verdict(leased.item, wire.config.invocation_params.dir)
         self._teardown = None  # the last report of a teardown
@@ -203,6 +206,8 @@ class Attempt:
         # Both before anything else runs: a hook of the protocol can end the
         # process before pytest logs the start.
         wire.emit("started", now=False, test=self._id, token=self._token)
+        if suspicion is not None:
+            suspicion.begins()
         self._start = {"nodeid": leased.item.nodeid, "location": leased.item.location}
         self.log("logstart", self._start)
 
@@ -226,6 +231,7 @@ class Attempt:
     def close(self, now):
         if not self._closed:
             self._closed = True
+            self._suspect = self._suspicion is not None and self._suspicion.ends(self._file)
             self._finished(now)
 
     def amend(self, report):
@@ -241,4 +247,5 @@ class Attempt:
         self._finished(now=True)
 
     def _finished(self, now):
-        self._wire.emit("finished", now, test=self._id, token=self._token, **self._verdict.finished())
+        suspect = {"tentative": True} if self._suspect else {}
+        self._wire.emit("finished", now, test=self._id, token=self._token, **suspect, **self._verdict.finished())
