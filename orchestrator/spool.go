@@ -26,6 +26,7 @@ type spool struct {
 	size int64
 	of   map[attempt][]extent // reports of an attempt, in the order of arrival
 	rest []extent             // reports of sessions
+	head map[string]head      // by worker: of its last report
 	open map[string][]extent  // by worker: what there is of a report whose next piece is still to come
 
 	mu      sync.Mutex
@@ -66,7 +67,7 @@ func newSpool(path string) (*spool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keep reports: %w", err)
 	}
-	s := &spool{file: f, w: bufio.NewWriterSize(f, 256<<10), of: map[attempt][]extent{}, open: map[string][]extent{}}
+	s := &spool{file: f, w: bufio.NewWriterSize(f, 256<<10), of: map[attempt][]extent{}, head: map[string]head{}, open: map[string][]extent{}}
 	s.changed.L = &s.mu
 	return s, nil
 }
@@ -106,11 +107,7 @@ func (s *spool) append(to []extent, from string, rep worker.Reported) ([]extent,
 		data = bytes.ReplaceAll(data, []byte{'\n'}, []byte{' '})
 	}
 	if rep.Offset == 0 {
-		head, err := json.Marshal(record{from, rep.Test, rep.Kind})
-		if err != nil {
-			return to, err
-		}
-		if err := s.write(append(head[:len(head)-1], `,"data":`...)); err != nil {
+		if err := s.begin(from, rep); err != nil {
 			return to, err
 		}
 	}
@@ -123,6 +120,34 @@ func (s *spool) append(to []extent, from string, rep worker.Reported) ([]extent,
 		}
 	}
 	return join(to, extent{at, s.size - at}), nil
+}
+
+// A head is what the records of one test and worker have in common: the line up
+// to the kind.
+type head struct {
+	test worker.TestID
+	line []byte
+}
+
+// begin writes a record up to its data.
+func (s *spool) begin(from string, rep worker.Reported) error {
+	h, ok := s.head[from]
+	if !ok || h.test != rep.Test {
+		line, err := json.Marshal(record{Worker: from, Test: rep.Test})
+		if err != nil {
+			return err
+		}
+		h = head{rep.Test, bytes.TrimSuffix(line, []byte(`""}`))}
+		s.head[from] = h
+	}
+	kind, err := json.Marshal(rep.Kind)
+	if err != nil {
+		return err
+	}
+	if err := s.write(h.line); err != nil {
+		return err
+	}
+	return s.write(append(kind, `,"data":`...))
 }
 
 func (s *spool) write(p []byte) error {

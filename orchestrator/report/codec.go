@@ -103,9 +103,13 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	} else if data, err = encode(e.Body); err != nil {
 		return nil, fmt.Errorf("encode event %q: %w", e.Body.Type(), err)
 	}
-	kind, err := encode(e.Body.Type())
-	if err != nil {
+	kind := string(e.Body.Type())
+	if _, plain := bodies[Type(kind)]; plain {
+		kind = `"` + kind + `"`
+	} else if quoted, err := encode(kind); err != nil {
 		return nil, err
+	} else {
+		kind = string(quoted)
 	}
 	at, err := Duration(e.At).MarshalJSON()
 	if err != nil {
