@@ -54,7 +54,7 @@ func (c *plain) progress(s *report.State, at time.Duration) {
 		return
 	}
 	c.tenths = tenths
-	line := fmt.Sprintf("%3d%%  %s of %s", tenths*10, report.Number(done), report.Number(t.Discovered))
+	line := fmt.Sprintf("%3d%%  %s of %s", done*100/t.Discovered, report.Number(done), report.Number(t.Discovered))
 	if t.Failed > 0 {
 		line += fmt.Sprintf(" · %s failed", report.Number(t.Failed))
 	}
