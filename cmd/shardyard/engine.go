@@ -77,7 +77,7 @@ func openProcess(_ context.Context, o engine.Options) (engine.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return process.New(process.Options{
+	return process.New(process.Options{ //nolint:contextcheck // it only looks at files of this machine
 		Project: o.Project, Before: o.Before, CacheDir: o.CacheDir, StateDir: filepath.Join(o.StateDir, "process"),
 		Executable: exe, Logger: o.Logger.Named("process"),
 	})
