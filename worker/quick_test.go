@@ -69,7 +69,7 @@ func TestQuickWrites(t *testing.T) {
 			{Reported: &worker.Reported{Test: test, Kind: "report", Offset: int64(token), More: token%2 == 1, Data: []byte("{}")}},
 			{Finished: &worker.Finished{
 				Test: test, Token: token, Outcome: worker.Failing, Message: id.Draw(t, "message"), File: id.Draw(t, "file"),
-				Line: rapid.IntRange(0, 9).Draw(t, "line"), SetupMS: ms.Draw(t, "setup"), CallMS: ms.Draw(t, "call"), TeardownMS: ms.Draw(t, "teardown"),
+				Line: rapid.IntRange(0, 9).Draw(t, "line"), Tentative: rapid.Bool().Draw(t, "tentative"), SetupMS: ms.Draw(t, "setup"), CallMS: ms.Draw(t, "call"), TeardownMS: ms.Draw(t, "teardown"),
 			}},
 		}).Draw(t, "event")
 		line, _, _ := bytes.Cut(written(t, e), []byte("\n"))
