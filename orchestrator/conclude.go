@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
@@ -46,28 +47,83 @@ func (c *conclusion) conclude(ctx context.Context) (err error) {
 	if !c.out.known {
 		return nil // nothing was discovered: there is nothing to conclude
 	}
-	f := c.finish
-	f.start(ctx, c.spool)
 	if err := c.writeInput(); err != nil {
 		return fmt.Errorf("gather the reports: %w", err)
 	}
+	asked := ctx
+	ctx, cancel := hastened(ctx)
+	defer cancel()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	err = c.attempt(ctx)
+	if err == nil || ctx.Err() != nil || errors.Is(err, errSilent) && c.out.hung {
+		return err
+	}
+	c.note(report.Warning, "the reports are made again, in a fresh place: %v", err)
+	c.finish = newFinisher(c.finish.site)
+	err = c.attempt(ctx)
+	removed := make(chan error, 1)
+	if within(asked, removal, func() { removed <- c.finish.remove(ctx) }) {
+		err = errors.Join(err, <-removed)
+	}
+	return err
+}
+
+// hastened returns a context for the conclusion: it ends when the run is to end
+// at once, or some time after ctx.
+func hastened(ctx context.Context) (context.Context, context.CancelFunc) {
+	late, cancel := outliving(ctx)
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(lastWords, cancel)
+		context.AfterFunc(late, func() { timer.Stop() })
+	})
+	return late, func() { stop(); cancel() }
+}
+
+// errSilent says that the framework was given up.
+var errSilent = errors.New("the framework gave no sign of life while it made its reports")
+
+// attempt makes the reports in the finisher.
+func (c *conclusion) attempt(ctx context.Context) error {
+	f := c.finish
+	f.start(ctx, c.spool)
+	defer context.AfterFunc(ctx, f.cancel)()
+	quiet := newLull(max(silence, c.req.TestTimeout), f.cancel)
+	err := c.hand(ctx, quiet)
+	switch heard := quiet.end(); {
+	case ctx.Err() != nil:
+		return fmt.Errorf("conclude: %w", context.Cause(ctx))
+	case err != nil && !heard:
+		return fmt.Errorf("conclude: %w", errSilent)
+	case err != nil:
+		return err
+	}
+	return c.collect(ctx)
+}
+
+// hand hands the finisher what it lacks, and waits for what it makes of it.
+func (c *conclusion) hand(ctx context.Context, quiet *lull) error {
+	f := c.finish
 	if <-f.ready; f.err != nil {
 		return f.err
 	}
+	quiet.stir()
 	if <-f.fed; f.unfed != nil {
 		return fmt.Errorf("hand the reports to the finisher: %w", f.unfed)
 	}
 	if err := f.place.put(ctx, c.dir.conclusion(), f.dir); err != nil {
 		return fmt.Errorf("hand the reports to the finisher: %w", err)
 	}
-	f.text.open(c.terminal)
+	quiet.stir()
+	f.text.open(c.terminal, quiet.stir)
 	if err := f.place.client.PutFile(ctx, path.Join(f.dir, complete), 0o644, strings.NewReader("")); err != nil {
 		return fmt.Errorf("hand the reports to the finisher: %w", err)
 	}
 	if <-f.ended; f.failed != nil {
 		return fmt.Errorf("conclude: %w", f.failed)
 	}
-	return c.collect(ctx)
+	return nil
 }
 
 // collect fetches the finisher's results, and emits their events.

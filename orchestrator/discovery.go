@@ -56,7 +56,7 @@ func discover(ctx context.Context, req *Request, deps Deps, rec *recorder) (*Dis
 	l.discoverOnly = true
 	out := l.dispatch(ctx)
 	if out.broken != "" {
-		err = l.conclusion(out, deps).conclude(late) // shows why files could not be collected
+		err = l.conclusion(out, deps).conclude(ctx) // shows why files could not be collected
 	}
 	err = errors.Join(err, l.clear(late), at.close())
 	if !out.known || out.broken != "" {

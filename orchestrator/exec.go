@@ -31,7 +31,7 @@ func Exec(ctx context.Context, req Request, cmd Command, deps Deps) (code int, e
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, rec.log.Close()) }()
+	defer func() { err = errors.Join(err, rec.close()) }()
 	rec.emit(report.RunStarted{Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, ProjectID: req.ProjectID, StartedAt: rec.began})
 	info, err := deps.Engine.Info(ctx)
 	if err != nil {

@@ -36,6 +36,8 @@ type fakeEngine struct {
 	boot func(name string) time.Duration
 	// lag is how long what an agent says is on its way.
 	lag time.Duration
+	// removing is how long a place takes to be removed.
+	removing time.Duration
 
 	mu      sync.Mutex
 	places  map[string]*fakePlace
@@ -168,6 +170,7 @@ func (p *fakePlace) Seal(_ context.Context, key string) (engine.Layer, error) {
 }
 
 func (p *fakePlace) Remove(context.Context) error {
+	time.Sleep(p.engine.removing)
 	p.gone.Do(func() { close(p.thaw) })
 	p.kill(engine.Exit{Code: 137})
 	<-p.ended
@@ -250,6 +253,7 @@ type fakeSuite struct {
 	closing    func(worker string) worker.Exit
 	began      func(worker.Open)
 	tests      map[worker.TestID]func(*fakeSession, worker.Leased) fate
+	stuck      bool // the conclusion never ends
 	conclude   func(worker.Conclude, func(worker.Event)) (worker.Concluded, error)
 	delivery   framework.Delivery
 
@@ -482,6 +486,10 @@ func (f *fakeFramework) Conclude(ctx context.Context, c worker.Conclude, emit fu
 		return worker.Concluded{}, err
 	}
 	emit(worker.Event{Output: &worker.Output{Stream: "stdout", Data: []byte("the framework's last words\n")}})
+	if f.suite.stuck {
+		<-ctx.Done()
+		return worker.Concluded{}, ctx.Err()
+	}
 	if f.suite.conclude != nil {
 		return f.suite.conclude(c, emit)
 	}

@@ -25,6 +25,8 @@ type finisher struct {
 	ended chan struct{} // closed when done or failed is set
 	text  gate
 	done  worker.Concluded
+	// cancel gives it up. It is set when ready is closed, unless it never started.
+	cancel context.CancelFunc
 	// failed is the reason why the conclusion could not be made; nil if it was.
 	failed error
 }
@@ -36,9 +38,11 @@ func newFinisher(at *site) *finisher {
 // complete is the file that tells the finisher that its input is there.
 const complete = "complete"
 
-// start starts the finisher, once. It takes the reports from the spool as they come.
+// start starts the finisher, once. It takes the reports from the spool as they come. It
+// goes on when ctx ends, unless the run is to end at once.
 func (f *finisher) start(ctx context.Context, s *spool) {
 	f.once.Do(func() {
+		ctx, f.cancel = outliving(ctx)
 		go func() {
 			defer close(f.ended)
 			f.err = f.open(ctx)
@@ -47,6 +51,7 @@ func (f *finisher) start(ctx context.Context, s *spool) {
 				close(f.fed)
 				return
 			}
+			defer context.AfterFunc(ctx, f.place.client.Close)()
 			go f.feed(ctx, s)
 			at, l := f.site, f.place.layout
 			f.done, f.failed = f.place.client.Conclude(ctx, worker.Conclude{
@@ -74,7 +79,8 @@ func (f *finisher) feed(ctx context.Context, s *spool) {
 
 // remove ends the finisher, started or not. The spool, if any, is finished.
 func (f *finisher) remove(ctx context.Context) error {
-	f.once.Do(func() { close(f.ready); close(f.fed); close(f.ended) })
+	f.once.Do(func() { f.cancel = func() {}; close(f.ready); close(f.fed); close(f.ended) })
+	f.cancel()
 	<-f.ready
 	if f.place == nil {
 		return nil
@@ -90,6 +96,7 @@ type gate struct {
 	mu   sync.Mutex
 	to   io.Writer
 	kept []byte
+	stir func() // is told of everything that comes, once it is open
 }
 
 func (g *gate) write(p []byte) {
@@ -99,13 +106,14 @@ func (g *gate) write(p []byte) {
 		g.kept = append(g.kept, p...)
 		return
 	}
+	g.stir()
 	_, _ = g.to.Write(p) // a terminal that is gone must not stop the conclusion
 }
 
-// open writes the kept text, and from then on passes text on at once.
-func (g *gate) open(to io.Writer) {
+// open shows what was kept, and from then on all that comes, and calls stir.
+func (g *gate) open(to io.Writer, stir func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	_, _ = to.Write(g.kept)
-	g.to, g.kept = to, nil
+	g.to, g.kept, g.stir = to, nil, stir
 }

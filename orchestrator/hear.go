@@ -73,6 +73,9 @@ func (l *loop) discovered(ctx context.Context, m *member, d worker.Discovered) {
 
 func (l *loop) processDied(m *member, d worker.Died) {
 	m.died = true
+	if d.Cause == worker.Hung {
+		l.hung = append(l.hung, m.id)
+	}
 	l.emit(report.Died{Worker: int(m.id), Test: string(d.Test), Cause: d.Cause, Code: d.Code, Again: d.Again})
 }
 

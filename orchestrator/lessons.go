@@ -15,7 +15,7 @@ import (
 // list of tests in a directory, also of one that was killed. It is false when
 // the run had not discovered its tests.
 func Lessons(dir string) (run history.Run, ok bool, err error) {
-	log, _, err := report.ReadState(filepath.Join(dir, "events.jsonl"))
+	log, _, err := report.ReadState(filepath.Join(dir, logFile))
 	if err != nil || !log.Inventoried() {
 		return run, false, err
 	}
@@ -60,7 +60,7 @@ func lessons(log *report.State, inventory []history.File) history.Run {
 // attemptsAt returns the attempts at a test that say something about it.
 func attemptsAt(t *report.Test, file string, index int, hosts map[int]string) (out []history.Attempt) {
 	for _, a := range t.Attempts {
-		if a.Void {
+		if a.Void || a.Run != "" {
 			continue
 		}
 		out = append(out, history.Attempt{
@@ -92,7 +92,7 @@ func (l *lesson) remember(ctx context.Context, rec *recorder, end report.RunFini
 	if after := l.known.trust.After(l.out.observed); err == nil && after != l.known.trust {
 		err = remembered.setTrust(ctx, after)
 	}
-	if err == nil && !l.out.stopped && l.out.lastTest > l.out.firstTest {
+	if err == nil && !l.out.stopped && !l.out.part && l.out.lastTest > l.out.firstTest {
 		err = l.rememberTimes(ctx, remembered, run.Duration)
 	}
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/census"
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/plan"
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
@@ -32,7 +33,8 @@ type loop struct {
 	compiled *compiled
 	spool    *spool
 	finish   *finisher
-	workers  int // how many were asked for
+	carried  *carried // set before dispatch
+	workers  int      // how many were asked for
 	starts   *engine.Queue
 
 	d       *dispatch.Dispatcher
@@ -48,14 +50,16 @@ type loop struct {
 	done    bool
 	stopped bool
 	killed  bool
+	parted  bool             // workers that do not go are left behind
 	timer   <-chan time.Time // ends the grace period
 	// discoverOnly stops the run once the tests are known.
 	discoverOnly bool
 
 	settings   *settings
-	spoolNoted bool            // the user knows that reports cannot be kept
-	missing    []missing       // files of workers
-	noted      map[string]bool // what sessions said to the user at their end
+	spoolNoted bool                // the user knows that reports cannot be kept
+	missing    []missing           // files of workers
+	noted      map[string]bool     // what sessions said to the user at their end
+	hung       []dispatch.WorkerID // whose session did not end by itself
 
 	starting    *step
 	discovering *step
@@ -101,8 +105,17 @@ func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loo
 // clear waits until every place of the run is removed, and removes what only
 // the run needed here.
 func (l *loop) clear(ctx context.Context) error {
-	err := errors.Join(l.spool.finish(), l.finish.remove(ctx))
-	l.removals.Wait()
+	err := l.spool.finish()
+	removed := make(chan error, 1)
+	if within(ctx, removal, func() {
+		err := l.finish.remove(ctx)
+		l.removals.Wait()
+		removed <- err
+	}) {
+		err = errors.Join(err, <-removed)
+	} else {
+		l.note(report.Warning, "not all workers could be removed in time: the next run removes what is left of them")
+	}
 	return errors.Join(err, l.spool.close(), l.dir.clear())
 }
 
@@ -110,19 +123,19 @@ func (l *loop) clear(ctx context.Context) error {
 // verdict and every worker is gone.
 func (l *loop) dispatch(ctx context.Context) *outcome {
 	// Workers outlive ctx for the grace period.
-	hard, kill := context.WithCancel(context.WithoutCancel(ctx))
+	hard, kill := outliving(ctx)
 	defer kill()
 	full, _ := l.req.collects(&l.past, l.workers)
 	l.census = census.New(census.Config{
-		Full: full, Trust: l.past.trust, Hinted: l.past.hinted, Estimate: l.past.tests, Only: l.discoverOnly,
+		Full: full, Trust: l.past.trust, Hinted: l.hinted(), Estimate: l.past.tests, Only: l.discoverOnly,
 	})
 	l.hired = l.elapsed()
 	l.starting = l.step("start")
 	for i := range l.workers {
 		l.hire(hard, dispatch.WorkerID(i+1), i == 0)
 	}
-	if len(l.past.hinted) > 0 && !l.discoverOnly {
-		l.input(hard, dispatch.TestsAdded{Tests: l.past.hinted, Hinted: true})
+	if hinted := l.hinted(); len(hinted) > 0 && !l.discoverOnly {
+		l.input(hard, dispatch.TestsAdded{Tests: hinted, Hinted: true})
 	}
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
@@ -132,8 +145,9 @@ func (l *loop) dispatch(ctx context.Context) *outcome {
 		defer t.Stop()
 		deadline = t.C
 	}
-	interrupt := ctx.Done()
-	for l.started > 0 || !l.done {
+	interrupt, atOnce := ctx.Done(), killed(ctx).Done()
+	var parted <-chan time.Time
+	for (l.started > 0 || !l.done) && !l.parted {
 		select {
 		case m := <-l.inbox:
 			l.take(hard, m)
@@ -152,12 +166,26 @@ func (l *loop) dispatch(ctx context.Context) *outcome {
 				l.spoolBroke(hard, err)
 			}
 		case <-l.timer:
-			l.timer, l.killed = nil, true
+			l.timer, l.killed, parted = nil, true, time.After(parting)
 			kill()
+		case <-atOnce:
+			atOnce, l.timer, l.killed, parted = nil, nil, true, time.After(grace/3)
+			l.stop(hard, report.Stopped{Reason: "interrupted", Signal: signalOf(ctx)})
+		case <-parted:
+			l.parted = true
 		}
 	}
 	l.close(hard)
 	return l.outcome()
+}
+
+// hinted are the tests that are taken for the suite's until discovery has found
+// them. Where verdicts are taken over, discovery says first what is left to run.
+func (l *loop) hinted() []plan.Test {
+	if l.carried != nil {
+		return nil
+	}
+	return l.past.hinted
 }
 
 // hurry gives running tests their last seconds.

@@ -21,9 +21,18 @@ func (l *loop) tell(in dispatch.Input) dispatch.Answer { return l.d.Handle(l.ela
 
 // follow emits the verdicts of an answer, and obeys its commands.
 func (l *loop) follow(ctx context.Context, answer dispatch.Answer) {
+	if len(answer.Judged) > 0 { // a verdict is not known before the reports that it rests on
+		if err := l.spool.flush(); err != nil {
+			l.spoolBroke(ctx, err)
+		}
+	}
 	for _, id := range answer.Judged {
 		if res, ok := l.d.Result(id); ok {
-			l.emit(judged(res, l.census.Broken()))
+			v := judged(res, l.census.Broken())
+			if last, ok := res.Last(); ok {
+				v.Reports = extents(l.spool.of[attempt{id, last.Token}])
+			}
+			l.emit(v)
 		}
 	}
 	for _, c := range answer.Commands {
@@ -87,6 +96,13 @@ func (l *loop) obey(ctx context.Context, m *member, r census.Ruling) {
 		case census.Tell:
 			l.emit(a.Body)
 		case census.Input:
+			if in, ok := a.Input.(dispatch.TestsAdded); ok && l.carried != nil {
+				var err error
+				if in.Tests, err = l.rest(in.Tests, l.settings != nil && l.settings.Measured); err != nil {
+					l.spoolBroke(ctx, err)
+				}
+				a.Input = in
+			}
 			if in, ok := a.Input.(dispatch.TestsRejected); ok {
 				l.emit(rejected(in))
 			}
@@ -120,7 +136,7 @@ func (l *loop) ready(ctx context.Context, m *member, exact bool) {
 			return
 		}
 	}
-	l.finish.start(context.WithoutCancel(ctx), l.spool)
+	l.finish.start(ctx, l.spool)
 }
 
 // known ends discovery, and keeps the list of the tests and the framework's

@@ -2,11 +2,15 @@ package orchestrator
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/census"
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/plan"
+	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
 )
 
@@ -16,10 +20,12 @@ type outcome struct {
 	files      []worker.Discovered
 	tests      []plan.Test       // those of the files, estimated
 	results    []dispatch.Result // of every test, in the suite's order
+	part       bool              // not all of it ran
 	deselected int
 	broken     string    // files could not be collected, in words: no test counts
 	stopped    bool      // before every test had its verdict
 	missing    []missing // files of workers
+	hung       bool      // a session did not end by itself
 
 	// Where the framework's reports are in the spool: those of an attempt, and
 	// those of no test.
@@ -39,16 +45,19 @@ type outcome struct {
 // outcome returns what the loop has come to.
 func (l *loop) outcome() *outcome {
 	return &outcome{
-		known: l.census.Known(), files: l.census.Files(), tests: l.census.Tests(), results: l.d.Results(),
-		deselected: l.census.Deselected(), broken: l.census.Broken(), stopped: l.stopped, missing: l.missing,
+		known: l.census.Known(), files: l.census.Files(), tests: l.census.Tests(), results: l.carried.together(l.d.Results()), part: l.carried != nil,
+		deselected: l.census.Deselected(), broken: l.census.Broken(), stopped: l.stopped, missing: l.missing, hung: len(l.hung) > 0,
 		reports: l.spool.of, session: l.spool.rest, observed: l.census.Observation(),
 		workers: l.workers, mode: l.census.Mode(), hired: l.hired, firstTest: l.ran.first, lastTest: l.ran.last, collecting: l.collecting, collected: l.collected,
 	}
 }
 
 // close emits what only the whole run can show: that no test of a broken suite
-// counts, or which failures did not hold.
+// counts, which failures did not hold, or which sessions did not end.
 func (l *loop) close(ctx context.Context) {
+	if len(l.hung) > 0 {
+		l.emit(report.Fault{Kind: report.Infrastructure, Text: unended(l.hung)})
+	}
 	var disproved []dispatch.Result
 	for _, res := range l.d.Results() {
 		switch {
@@ -59,4 +68,14 @@ func (l *loop) close(ctx context.Context) {
 		}
 	}
 	l.obey(ctx, nil, l.census.Disproved(disproved))
+}
+
+// unended says of which workers the session did not end by itself.
+func unended(ids []dispatch.WorkerID) string {
+	names := make([]string, len(ids))
+	for i, id := range slices.Sorted(slices.Values(ids)) {
+		names[i] = report.WorkerName(int(id))
+	}
+	return fmt.Sprintf("all tests were done, and the session did not end within the time limit of a test on %s: "+
+		"workers/%s.log shows where its threads were", strings.Join(names, ", "), names[0])
 }

@@ -22,17 +22,43 @@ type recorder struct {
 	state *report.State
 	log   *report.Writer
 	sinks []Sink
-	err   error // the first one of the log
+	flush *time.Timer // brings to the disk what has waited long enough
+	full  bool        // the log cannot be written any more
 }
 
+// logFile is the log in a run's directory.
+const logFile = "events.jsonl"
+
+// delay is how long an event may wait before it is in the log.
+const delay = 200 * time.Millisecond
+
 func newRecorder(out string, deps Deps) (*recorder, error) {
-	f, err := os.Create(filepath.Join(out, "events.jsonl"))
+	f, err := os.Create(filepath.Join(out, logFile))
 	if err != nil {
 		return nil, fmt.Errorf("write results: %w", err)
 	}
-	return &recorder{
+	c := &recorder{
 		now: deps.Now, began: deps.Now(), state: report.NewState(), log: report.NewWriter(f), sinks: deps.Sinks,
-	}, nil
+	}
+	c.flush = time.AfterFunc(delay, c.sync)
+	return c, nil
+}
+
+// sync brings the log to the disk as far as it goes.
+func (c *recorder) sync() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.written(c.log.Flush())
+}
+
+// written takes in how a write to the log went. The first one that fails makes
+// the run not green: the events go on to all but the log.
+func (c *recorder) written(err error) {
+	if err == nil || c.full {
+		return
+	}
+	c.full = true
+	c.tell(c.event(report.Fault{Kind: report.Infrastructure, Text: fmt.Sprintf("the run's log ends before the run does: write events.jsonl: %v", err)}))
 }
 
 // elapsed returns the time since the start of the run, to the microsecond, as the
@@ -42,11 +68,21 @@ func (c *recorder) elapsed() time.Duration { return c.now().Sub(c.began).Round(t
 func (c *recorder) emit(body report.Body) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	ev := c.event(body)
+	err := c.log.Write(ev) // nobody sees a verdict that a crash could lose
+	c.tell(ev)
+	c.written(err)
+	c.flush.Reset(delay)
+}
+
+// event gives what happened its place and time.
+func (c *recorder) event(body report.Body) report.Event {
 	c.seq++
-	ev := report.Event{Seq: c.seq, At: c.elapsed(), Body: body}
-	if err := c.log.Write(ev); err != nil && c.err == nil {
-		c.err = fmt.Errorf("write events.jsonl: %w", err)
-	}
+	return report.Event{Seq: c.seq, At: c.elapsed(), Body: body}
+}
+
+// tell tells everybody but the log.
+func (c *recorder) tell(ev report.Event) {
 	c.state.Apply(ev)
 	for _, s := range c.sinks {
 		s.Handle(ev)
@@ -59,17 +95,26 @@ func (c *recorder) note(level report.Level, format string, args ...any) {
 
 // finished returns what the events come to.
 func (c *recorder) finished() report.RunFinished {
+	c.sync()
 	exit, reasons := c.state.Exit()
 	return report.RunFinished{Exit: exit, Reasons: reasons, Duration: report.Duration(c.elapsed())}
 }
 
-// end closes the log.
+// end closes the log. The error is of its end: what else could not be written
+// is among the faults of the report.
 func (c *recorder) end(fin report.RunFinished) (*report.Report, error) {
 	c.emit(fin)
-	if err := c.log.Close(); err != nil {
-		c.err = errors.Join(c.err, fmt.Errorf("write events.jsonl: %w", err))
+	if err := c.close(); err != nil && !c.full {
+		return c.state.Report(), fmt.Errorf("write events.jsonl: %w", err)
 	}
-	return c.state.Report(), c.err
+	return c.state.Report(), nil
+}
+
+func (c *recorder) close() error {
+	c.flush.Stop()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.log.Close()
 }
 
 // A step is a step of the line while it runs.

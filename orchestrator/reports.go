@@ -13,6 +13,8 @@ import (
 type settings struct {
 	Notes   []string `json:"notes"`
 	MaxFail int      `json:"maxfail"`
+	// Measured says that coverage is measured.
+	Measured bool `json:"measured"`
 }
 
 // reported keeps one of the framework's reports, or a piece of one, for the

@@ -28,6 +28,12 @@ type Request struct {
 	RunID     string // see NewRunID
 	Out       string // the run's result directory, absolute; it exists and is empty
 
+	// Again is the directory of an earlier run: what that has proven need not run
+	// again. "" for none.
+	Again string
+	// Invocation is how the user asked for the run, for one that repeats it.
+	Invocation []string
+
 	Source source.Options
 
 	Image string // a name, "auto" or "host"

@@ -2,11 +2,13 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path"
 	"path/filepath"
 
+	"github.com/shardyard/shardyard/orchestrator/report/junit"
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
@@ -43,4 +45,22 @@ func copyFile(from, to string) error {
 		return err
 	}
 	return os.WriteFile(to, data, 0o644)
+}
+
+// junitFile has the verdicts in a run's directory.
+const junitFile = "junit.xml"
+
+// keepJUnit writes a JUnit file of what is known, where tests are known and the
+// framework has not made its own.
+func (c *recorder) keepJUnit(dir string) (err error) {
+	path, rep := filepath.Join(dir, junitFile), c.state.Report()
+	if _, err := os.Stat(path); err == nil && rep.Concluded != nil || rep.Totals.Discovered == 0 {
+		return nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write JUnit file: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return junit.Write(f, rep)
 }

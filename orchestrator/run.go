@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/report"
@@ -24,6 +25,9 @@ func Run(ctx context.Context, req Request, deps Deps) (*report.Report, error) {
 	if err != nil {
 		rec.fault(ctx, err)
 	}
+	if err := rec.keepJUnit(req.Out); err != nil {
+		rec.emit(report.Fault{Kind: report.Infrastructure, Text: err.Error()})
+	}
 	end := rec.finished()
 	learned.remember(context.WithoutCancel(ctx), rec, end)
 	return rec.end(end)
@@ -38,12 +42,17 @@ func straight(ctx context.Context, req *Request, deps Deps, rec *recorder) (*les
 	}
 	late := context.WithoutCancel(ctx)
 	known := recall(ctx, req, deps.History, rec)
+	again, err := carry(req, at, rec)
+	if err != nil {
+		return nil, errors.Join(err, at.close())
+	}
 	l, err := newLoop(req, deps, rec, at, known)
 	if err != nil {
 		return nil, errors.Join(err, at.close())
 	}
+	l.carried = again
 	out := l.dispatch(ctx)
-	err = errors.Join(l.conclusion(out, deps).conclude(late), l.clear(late), at.close())
+	err = errors.Join(l.conclusion(out, deps).conclude(ctx), l.clear(late), at.close())
 	return &lesson{to: deps.History, built: at.built, known: known, out: out}, err
 }
 
@@ -55,7 +64,10 @@ func openLog(req *Request, deps Deps) (*recorder, error) {
 	}
 	started := report.RunStarted{
 		Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, ProjectID: req.ProjectID, Args: req.Session.Args, Selection: selection(req.Session.Args),
-		Framework: req.Session.Framework, StartedAt: rec.began,
+		Framework: req.Session.Framework, StartedAt: rec.began, Variables: variables(req), Invocation: req.Invocation,
+	}
+	if req.Again != "" {
+		started.Again = filepath.Base(req.Again)
 	}
 	if req.FailOnFlaky {
 		started.FailOn = []string{"flaky"}

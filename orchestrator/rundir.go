@@ -9,6 +9,11 @@ import (
 // A runDir is the directory that a run leaves its results in.
 type runDir string
 
+// path is the path of one of its files.
+func (d runDir) path(elem ...string) string {
+	return filepath.Join(append([]string{string(d)}, elem...)...)
+}
+
 // conclusion has all that the finisher is given, besides the reports.
 func (d runDir) conclusion() string { return filepath.Join(string(d), "conclusion") }
 

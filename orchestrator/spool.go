@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
 )
 
@@ -148,6 +149,22 @@ func (s *spool) begin(from string, rep worker.Reported) error {
 		return err
 	}
 	return s.write(append(kind, `,"data":`...))
+}
+
+// copy writes whole records of another spool behind all others.
+func (s *spool) copy(records []byte) (extent, error) {
+	at := s.size
+	err := s.write(records)
+	return extent{at, s.size - at}, err
+}
+
+// extents is where reports are, for the log.
+func extents(at []extent) []report.Extent {
+	out := make([]report.Extent, len(at))
+	for i, e := range at {
+		out[i] = report.Extent{e.offset, e.length}
+	}
+	return out
 }
 
 func (s *spool) write(p []byte) error {

@@ -26,7 +26,8 @@ type trial struct {
 	engine *fakeEngine
 	req    Request
 	deps   Deps
-	cancel context.CancelCauseFunc
+	cancel context.CancelCauseFunc // the first signal
+	kill   context.CancelFunc      // the second one
 	// during is told of every event as it comes.
 	during func(report.Event)
 
@@ -56,6 +57,9 @@ func (x *trial) run(t *testing.T, change func(*trial)) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	x.cancel = cancel
+	kill, second := context.WithCancel(context.WithoutCancel(ctx))
+	defer second()
+	ctx, x.kill = WithKill(ctx, kill), second
 	if change != nil {
 		change(x)
 	}

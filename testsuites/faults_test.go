@@ -30,6 +30,7 @@ import (
 //	says: REGEXP                  in what shardyard prints; or "not: REGEXP"
 //	cases: no                     the test cases of both JUnit files are not compared
 //	holds: FILE REGEXP            in a file that the run leaves in the project
+//	hangs: yes                    plain pytest never ends, and is not run
 //	before: COMMAND               run in the project first, in its environment
 type fault struct {
 	name     string
@@ -43,6 +44,7 @@ type fault struct {
 	holds    []holding
 	before   string
 	cases    bool
+	hangs    bool
 }
 
 type holding struct {
@@ -80,6 +82,8 @@ func readFault(t *testing.T, path string) fault {
 		case "holds":
 			file, text, _ := strings.Cut(value, " ")
 			f.holds = append(f.holds, holding{file, regexp.MustCompile(text)})
+		case "hangs":
+			f.hangs, f.cases = true, false
 		case "before":
 			f.before = value
 		case "cases":
@@ -131,7 +135,10 @@ func (f fault) try(t *testing.T, bin, python string, args []string) {
 	of := func(project string) []string {
 		return strings.Fields(strings.ReplaceAll(strings.Join(args, " "), "PROJECT", project))
 	}
-	want, plainText := status(t, plain, env, "pytest", append([]string{"--junitxml=" + filepath.Join(plain, "plain.xml")}, of(plain)...)...)
+	want, plainText := 0, "it hangs"
+	if !f.hangs {
+		want, plainText = status(t, plain, env, "pytest", append([]string{"--junitxml=" + filepath.Join(plain, "plain.xml")}, of(plain)...)...)
+	}
 	argv := append([]string{"run", "--engine", "process", "-w", "3", "--progress", "plain"}, f.flags...)
 	home := filepath.Dir(ours)
 	env = append(env, "XDG_STATE_HOME="+filepath.Join(home, "state"), "XDG_CACHE_HOME="+filepath.Join(home, "cache"))

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // maxFiles bounds the files that are being written at once.
@@ -104,7 +105,8 @@ func (a *agent) get(ctx context.Context, g Get) {
 }
 
 func (a *agent) sendFile(ctx context.Context, g Get) error {
-	file, err := os.Open(g.Path)
+	// Without waiting, since to open a FIFO waits for one who writes.
+	file, err := os.OpenFile(g.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ type Framework interface {
 type Exit struct {
 	Code    int
 	Signal  string
-	Cause   string // "" (as it should), "timeout", "exited", "signal"
+	Cause   string // "" (as it should), "timeout", "exited", "signal", or Hung
 	Test    TestID // that ran when the process ended before its time
 	Stop    string
 	Files   []string

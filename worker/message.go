@@ -309,10 +309,14 @@ type Died struct {
 	Test   TestID `json:"test,omitempty"` // that ran, if any; its Finished came before
 	Code   int    `json:"code"`           // exit status, or 128 + signal
 	Signal string `json:"signal,omitempty"`
-	Cause  string `json:"cause"` // "timeout", "exited", "signal"
+	Cause  string `json:"cause"` // "timeout", "exited", "signal", or Hung
 	// Again is true if another process will be started when a test waits.
 	Again bool `json:"again"`
 }
+
+// Hung is the cause of a process that did not end by itself behind its last
+// test: it had no test's time to exceed.
+const Hung = "hung"
 
 // Closed ends a session. No event of it follows. The counts let the
 // coordinator see that nothing was lost.

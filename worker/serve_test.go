@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -161,6 +162,18 @@ func TestFiles(t *testing.T) {
 	}
 	if err := c.PutFile(t.Context(), "relative", 0, bytes.NewReader(nil)); err == nil {
 		t.Error("a relative path gives no error")
+	}
+	fifo := filepath.Join(dir, "fifo")
+	if err := exec.Command("mkfifo", fifo).Run(); err != nil { //nolint:noctx // ends at once
+		t.Fatal(err)
+	}
+	for _, odd := range []string{fifo, os.DevNull} {
+		if err := c.GetFile(t.Context(), odd, io.Discard); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("%s: %v", odd, err)
+		}
+	}
+	if err := os.Remove(fifo); err != nil {
+		t.Fatal(err)
 	}
 	if err := c.GetFile(t.Context(), dir, io.Discard); err == nil {
 		t.Error("a directory is read without error")

@@ -44,6 +44,8 @@ var proofs = slices.Concat(
 	common("run", "", "directory config log-level engine"),
 	wrong("run", "workers target split-by schedule collection retries fail-on cov-fail-under test-timeout run-timeout"),
 	requests("run", "image rev color markers keyword cov bytecode full-collection"),
+	common("rerun", "", "directory log-level"),
+	wrong("rerun", "workers target"),
 	common("plan", "", "directory config log-level engine"),
 	wrong("plan", "workers target split-by"),
 	requests("plan", "image rev color markers keyword cov bytecode"),
@@ -75,6 +77,9 @@ var proofs = slices.Concat(
 		{cmd: "plan", flag: "store-durations", with: "--tests ids --store-durations no/file", without: "--tests ids", want: "open no/file"},
 		{cmd: "plan", flag: "svg", with: "--tests ids --svg no/file", without: "--tests ids", want: "--svg: open no/file"},
 
+		{cmd: "rerun", flag: "progress", with: "--progress fancy", want: "fancy"},
+		{cmd: "rerun", flag: "color", with: "--color always", want: "\x1b"},
+		{cmd: "rerun", flag: "ci", with: "--ci elsewhere", want: "elsewhere"},
 		{cmd: "run", flag: "ci", with: "--ci elsewhere", want: "elsewhere"},
 		{cmd: "combine", flag: "ci", with: "parts --out out --ci elsewhere", want: "elsewhere"},
 
@@ -208,7 +213,7 @@ c.py::test_3
 -- covered/.coverage --
 none
 -- .shardyard/runs/past/events.jsonl --
-{"seq":1,"at_ms":0,"type":"run_started","run":"past"}
+{"seq":1,"at_ms":0,"type":"run_started","data":{"run":"past","invocation":["--engine=process","--image=other:1","--"]}}
 {"seq":2,"at_ms":0,"type":"discovered","tests":1}
 `
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/shardyard/shardyard/configs"
 )
@@ -74,6 +75,8 @@ type runFlags struct {
 	ci          string
 
 	changed func(string) bool
+	flags   *pflag.FlagSet
+	again   string // the directory of the run of which verdicts are taken over
 }
 
 // register registers what every command honours that makes a request: where
@@ -83,7 +86,7 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.cov, "cov", nil, "measure coverage, of this package or directory where one is given")
 	flags.Lookup("cov").NoOptDefVal = allSources
-	f.changed = flags.Changed
+	f.changed, f.flags = flags.Changed, flags
 }
 
 // sessionFlags choose the tests, and how a session finds them.

@@ -105,36 +105,58 @@ func codeOf(err error) int {
 	}
 }
 
-// signals returns a context that SIGINT and SIGTERM end, once. The second signal
-// ends the program at once: what is left behind, the next run removes.
+// signals returns a context that SIGINT, SIGTERM and SIGHUP end. The second signal
+// has a run end at once; the third ends the program: what is left behind, the
+// next run removes.
 func signals(parent context.Context, errs io.Writer) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
-	ch := make(chan os.Signal, 2)
-	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
+	kill, second := context.WithCancel(parent)
+	ch := make(chan os.Signal, 3)
+	signal.Notify(ch, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	done := make(chan struct{})
 	go func() {
-		select {
-		case s := <-ch:
-			name := "interrupt"
-			if s == syscall.SIGTERM {
-				name = "terminated"
+		for n := 1; ; n++ {
+			var s os.Signal
+			select {
+			case s = <-ch:
+			case <-done:
+				return
 			}
-			cancel(orchestrator.Signal{Name: name})
-		case <-done:
-			return
-		}
-		select {
-		case <-ch:
-			fmt.Fprintln(errs, "shardyard: interrupted again: leaving now; the next run removes what is left behind")
-			os.Exit(report.ExitInterrupted)
-		case <-done:
+			switch n {
+			case 1:
+				cancel(orchestrator.Signal{Name: signalName(s)})
+			case 2:
+				fmt.Fprintln(errs, "shardyard: asked to end again: ending now, without waiting for anything")
+				second()
+			default:
+				fmt.Fprintln(errs, "shardyard: leaving; the next run removes what is left behind")
+				os.Exit(codeOf(context.Cause(ctx)))
+			}
 		}
 	}()
-	return ctx, func() {
+	return orchestrator.WithKill(ctx, kill), func() {
 		signal.Stop(ch)
 		close(done)
 		cancel(nil)
+		second()
 	}
+}
+
+// signalName is what a run calls a signal. A terminal that is gone wants no
+// answer: it is as if the system asked for the end.
+func signalName(s os.Signal) string {
+	if s == os.Interrupt {
+		return "interrupt"
+	}
+	return "terminated"
+}
+
+// outlivePipes has writes to a closed stdout fail, instead of ending the program.
+// It returns how to undo that.
+func outlivePipes() func() {
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, syscall.SIGPIPE)
+	return func() { signal.Stop(ch) }
 }
 
 func newRootCommand() *cobra.Command {
@@ -153,7 +175,7 @@ group of tests, and combines results and coverage into one verdict.`,
 	}
 	root.SetVersionTemplate("shardyard {{.Version}}\n")
 	root.SetFlagErrorFunc(unknownFlag)
-	root.AddCommand(newAgentCommand(), newRunCommand(), newExecCommand(), newPlanCommand(), newSimulateCommand(), newCombineCommand(), newInitCommand(), newConfigCommand(), newHistoryCommand(), newReportCommand(), newCacheCommand(), newVersionCommand(), newDoctorCommand(), newManCommand())
+	root.AddCommand(newAgentCommand(), newRunCommand(), newRerunCommand(), newExecCommand(), newPlanCommand(), newSimulateCommand(), newCombineCommand(), newInitCommand(), newConfigCommand(), newHistoryCommand(), newReportCommand(), newCacheCommand(), newVersionCommand(), newDoctorCommand(), newManCommand())
 	complete(root)
 	return root
 }

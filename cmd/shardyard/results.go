@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/shardyard/shardyard/configs"
+	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/runs"
@@ -59,7 +60,25 @@ func next(rep *report.Report) []string {
 	if rep.Exit == report.ExitGreen || rep.Totals.Discovered+rep.Totals.CollectErrors == 0 {
 		return nil // a report has nothing to add
 	}
+	if rep.Exit != report.ExitUsage && rep.Totals.Failed+rep.Totals.NotRun > 0 {
+		return []string{"shardyard rerun", "shardyard report"}
+	}
 	return []string{"shardyard report"}
+}
+
+// learn records what runs knew that were cut off. Losing it costs balance.
+func learn(ctx context.Context, store runs.Store, db *history.DB, logger hclog.Logger) {
+	cut, err := store.CutOff()
+	for _, r := range cut {
+		lesson, known, lessonErr := orchestrator.Lessons(r.Dir)
+		if lessonErr == nil && known {
+			lessonErr = db.Record(ctx, lesson)
+		}
+		err = errors.Join(err, lessonErr, r.Settle())
+	}
+	if err != nil {
+		logger.Warn("what runs knew that were cut off is not in the history", "error", err)
+	}
 }
 
 // openHistory opens the history, and gives the project what is known of it

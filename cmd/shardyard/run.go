@@ -43,10 +43,7 @@ Exit status: 0 green, 1 tests failed, 2 usage or config, 3 infrastructure, not-r
 			return f.run(cmd.Context(), suite, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	f.register(cmd)
-	f.sessionFlags(cmd)
-	f.sizeFlags(cmd)
-	f.testFlags(cmd)
+	f.registerAll(cmd)
 	return cmd
 }
 
@@ -68,6 +65,7 @@ func splitArgs(cmd *cobra.Command, args []string) (suite string, rest []string, 
 // run runs one suite, or all of them, and gives the exit code that weighs most.
 // The last lines of the last run are the last of all.
 func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer) error {
+	defer outlivePipes()()
 	logger, err := f.logger()
 	if err != nil {
 		return err
@@ -140,9 +138,15 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 		return nil, infraError{err}
 	}
 	req.Out = results.Dir
+	release, err := results.Hold()
+	if err != nil {
+		return nil, infraError{err}
+	}
+	defer func() { err = errors.Join(err, broken(release())) }()
 	db := openHistory(ctx, p, logger)
 	if db != nil {
 		defer func() { err = errors.Join(err, broken(db.Close())) }()
+		learn(ctx, store, db, logger)
 	}
 	logs := results.WorkerLogs()
 	defer func() { err = errors.Join(err, broken(logs.Close())) }()
@@ -155,11 +159,11 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 	}
 	rep, err = orchestrator.Run(ctx, req, deps)
 	stop()
-	if err != nil {
+	if rep == nil {
 		return nil, infraError{err}
 	}
-	if err := results.Finish(rep); err != nil {
-		return nil, infraError{err}
+	if err := errors.Join(err, results.Finish(rep)); err != nil { // the verdict is known all the same
+		rep.Unwritten(err)
 	}
 	expire(store, logger)
 	return rep, nil

@@ -73,6 +73,7 @@ var bodies = map[Type]func(json.RawMessage) (Body, error){
 	"dropped":        decode[Dropped],
 	"output":         decode[Output],
 	"verdict":        decode[Judged],
+	"carried":        decode[Carried],
 	"coverage":       decode[Covered],
 	"concluded":      decode[Concluded],
 	"stopped":        decode[Stopped],

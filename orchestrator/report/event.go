@@ -78,6 +78,11 @@ type (
 		Selection string    `json:"selection,omitempty"` // the history's name for what Args choose
 		Framework string    `json:"framework,omitempty"` // its name; WorkerStarted has the version
 		StartedAt time.Time `json:"started_at,omitzero"`
+		Variables string    `json:"variables,omitempty"` // names the variables that tests see, with their values
+		// Invocation is how the user asked for the run: flags, and what follows --.
+		Invocation []string `json:"invocation,omitempty"`
+		// Again is the run of which verdicts are taken over, where they hold.
+		Again string `json:"again,omitempty"`
 		// FailOn names what else fails the run: "flaky".
 		FailOn []string `json:"fail_on,omitempty"`
 	}
@@ -214,7 +219,7 @@ type (
 	Died struct {
 		Worker int    `json:"worker"`
 		Test   string `json:"test,omitempty"`  // that ran, if any
-		Cause  string `json:"cause"`           // "timeout", "exited", "signal"
+		Cause  string `json:"cause"`           // "timeout", "exited", "signal", "hung"
 		Code   int    `json:"code"`            // exit status, or 128 + signal
 		Again  bool   `json:"again,omitempty"` // another process goes on
 	}
@@ -296,6 +301,17 @@ type (
 		Verdict  Verdict `json:"verdict"`
 		Reason   string  `json:"reason,omitempty"`
 		Attempts int     `json:"attempts,omitempty"`
+		// Reports is where the framework's reports of the attempt are that the
+		// verdict rests on.
+		Reports []Extent `json:"reports,omitempty"`
+	}
+	// Extent is a stretch of reports.jsonl: offset and length in bytes.
+	Extent [2]int64
+	// Carried takes over the verdict that an earlier run came to.
+	Carried struct {
+		Run     string   `json:"run"`
+		Of      Test     `json:"of"`
+		Reports []Extent `json:"reports,omitempty"` // in this run's reports.jsonl
 	}
 	// Covered is the combined coverage.
 	Covered struct {
@@ -412,6 +428,9 @@ func (Output) Type() Type { return "output" }
 
 // Type implements Body.
 func (Judged) Type() Type { return "verdict" }
+
+// Type implements Body.
+func (Carried) Type() Type { return "carried" }
 
 // Type implements Body.
 func (Covered) Type() Type { return "coverage" }

@@ -194,3 +194,9 @@ func (f *findings) gates(r *Report) {
 		f.add(ExitGate, ReasonFlaky, "%s flaky, and --fail-on flaky is set", Count(n, "test is", "tests are"))
 	}
 }
+
+// Unwritten adds to a report that its results could not be written.
+func (r *Report) Unwritten(err error) {
+	r.Faults = append(r.Faults, Fault{Kind: Infrastructure, Text: err.Error()})
+	r.Exit, r.Reasons = ExitCode(r)
+}

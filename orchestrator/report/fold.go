@@ -84,7 +84,9 @@ func (s *State) times(r *Report) Times {
 	}
 	for i := range r.Tests {
 		for _, a := range r.Tests[i].Attempts {
-			t.Longest = max(t.Longest, Duration(a.Total()))
+			if a.Run == "" {
+				t.Longest = max(t.Longest, Duration(a.Total()))
+			}
 		}
 	}
 	var busiest Duration
@@ -187,3 +189,6 @@ func (s *State) Running() map[int]string {
 
 // Elapsed returns the time of the last event.
 func (s *State) Elapsed() time.Duration { return s.at }
+
+// Installed has the keys of the layers; zero before they are known.
+func (s *State) Installed() Installed { return s.installed }

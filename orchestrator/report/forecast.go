@@ -207,6 +207,9 @@ func (s *State) forecast(r *Report) *Forecast {
 	}
 	for i := range r.Tests {
 		for _, a := range r.Tests[i].Attempts {
+			if a.Run != "" {
+				continue
+			}
 			ran[a.Worker].add(a)
 			e.lastTest = max(e.lastTest, micros(a.At))
 		}

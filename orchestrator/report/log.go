@@ -8,25 +8,26 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 )
 
 // MaxLine bounds one event in a log, in bytes.
 const MaxLine = 16 << 20
 
-// Writer writes events.jsonl. Lines go out whole and in order: a crash loses at
-// most the last second of the run and cuts at most the last line. It must not
+// Writer writes events.jsonl. Lines go out whole and in order: a crash cuts at
+// most the last line, and loses no verdict that was written. Once a write has
+// failed, as on a full disk, the log ends with its last whole line. It must not
 // be used concurrently.
 type Writer struct {
-	out     io.WriteCloser
-	buf     bytes.Buffer
-	flushed time.Duration // when, in the run's time
+	out  io.WriteCloser
+	buf  bytes.Buffer
+	size int64 // of the whole lines that are out
+	err  error // of the first write that failed
 }
 
 // NewWriter makes a Writer; its Close closes out.
 func NewWriter(out io.WriteCloser) *Writer { return &Writer{out: out} }
 
-// Write appends one event.
+// Write appends one event. What is no verdict may wait for Flush.
 func (l *Writer) Write(e Event) error {
 	b, err := e.MarshalJSON()
 	if err != nil {
@@ -34,22 +35,34 @@ func (l *Writer) Write(e Event) error {
 	}
 	l.buf.Write(b)
 	l.buf.WriteByte('\n')
-	if l.buf.Len() < 64<<10 && e.At-l.flushed < time.Second {
+	if _, verdict := e.Body.(Judged); !verdict && l.buf.Len() < 64<<10 {
 		return nil
 	}
-	l.flushed = e.At
-	return l.flush()
+	return l.Flush()
 }
 
-func (l *Writer) flush() error {
-	_, err := l.out.Write(l.buf.Bytes())
+// Flush hands what was written to the operating system. When it cannot, it cuts
+// the log back to its last whole line; all further writes fail as this one.
+func (l *Writer) Flush() error {
+	if l.err != nil || l.buf.Len() == 0 {
+		return l.err
+	}
+	n, err := l.out.Write(l.buf.Bytes())
+	l.size += int64(bytes.LastIndexByte(l.buf.Bytes()[:n], '\n') + 1)
 	l.buf.Reset()
+	if err == nil {
+		return nil
+	}
+	if f, ok := l.out.(interface{ Truncate(int64) error }); ok {
+		_ = f.Truncate(l.size) // a reader takes the last line for cut
+	}
+	l.err = err
 	return err
 }
 
 // Close writes what is buffered, to the disk itself when out is a file.
 func (l *Writer) Close() error {
-	errs := []error{l.flush()}
+	errs := []error{l.Flush()}
 	if f, ok := l.out.(interface{ Sync() error }); ok {
 		errs = append(errs, f.Sync())
 	}

@@ -8,16 +8,17 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/shardyard/shardyard/worker"
 )
 
 // TestEveryBodyHasADecoder fills every body that the log can hold, and reads
 // it back.
 func TestEveryBodyHasADecoder(t *testing.T) {
 	seen := map[Type]bool{}
-	for _, s := range []*script{failing(), green(), interrupted(), predicted()} {
+	for _, s := range []*script{failing(), green(), interrupted(), predicted(), rerun()} {
 		for _, e := range s.events {
 			seen[e.Body.Type()] = true
 			b, err := encode(e)
@@ -93,20 +94,23 @@ func TestWriterFlushesWholeLinesInOrder(t *testing.T) {
 		}
 		return st.Size()
 	}
-	write := func(at time.Duration) {
-		if err := w.Write(Event{Seq: 1, At: at, Body: Note{Text: "x"}}); err != nil {
+	write := func() {
+		if err := w.Write(Event{Seq: 1, Body: Note{Text: "x"}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	write(0)
+	write()
+	write()
 	if size() != 0 {
 		t.Error("every event is a write")
 	}
-	write(2 * time.Second)
-	if b, _ := os.ReadFile(path); bytes.Count(b, []byte("\n")) != 2 || b[len(b)-1] != '\n' {
-		t.Errorf("after two seconds there is %q", b)
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
 	}
-	write(2 * time.Second)
+	if b, _ := os.ReadFile(path); bytes.Count(b, []byte("\n")) != 2 || b[len(b)-1] != '\n' {
+		t.Errorf("after a flush there is %q", b)
+	}
+	write()
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -140,4 +144,84 @@ func FuzzReadLog(f *testing.F) {
 			t.Error(e)
 		}
 	})
+}
+
+// A disk is a file on a disk that gets full after so many bytes.
+type disk struct {
+	bytes.Buffer
+	room int
+}
+
+func (d *disk) Write(p []byte) (int, error) {
+	n := min(len(p), d.room-d.Len())
+	d.Buffer.Write(p[:n])
+	if n < len(p) {
+		return n, errors.New("no space left on device")
+	}
+	return n, nil
+}
+
+func (d *disk) Truncate(n int64) error { d.Buffer.Truncate(int(n)); return nil }
+func (d *disk) Close() error           { return nil }
+
+func TestALogOnAFullDiskEndsWithAWholeLine(t *testing.T) {
+	for room := range 400 {
+		d := &disk{room: room}
+		w := NewWriter(d)
+		var failed error
+		for i := range 6 {
+			var body Body = Note{Text: "some text"}
+			if i%2 == 1 {
+				body = Judged{Test: "a", Verdict: Pass}
+			}
+			if err := w.Write(Event{Seq: int64(i + 1), Body: body}); failed == nil {
+				failed = err
+			}
+		}
+		if failed == nil {
+			failed = w.Flush()
+		}
+		n := 0
+		cut, err := ReadLog(bytes.NewReader(d.Bytes()), func(Event) error { n++; return nil })
+		if cut || err != nil || d.Len() > 0 && !bytes.HasSuffix(d.Bytes(), []byte("}\n")) {
+			t.Fatalf("room for %d: cut %t, %v\n%s", room, cut, err, d.Bytes())
+		}
+		if whole := n == 6; whole != (failed == nil) || whole != (w.Close() == nil) {
+			t.Errorf("room for %d: %d events, %v", room, n, failed)
+		}
+	}
+}
+
+// A verdict is on the disk when it is written; what is not lost with it may wait.
+func TestAVerdictIsNotBuffered(t *testing.T) {
+	d := &disk{room: 1 << 20}
+	w := NewWriter(d)
+	for i, body := range []Body{Note{Text: "x"}, Judged{Test: "a", Verdict: Pass}, Note{Text: "y"}} {
+		if err := w.Write(Event{Seq: int64(i + 1), Body: body}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := strings.Count(d.String(), "\n"); got != 2 {
+		t.Errorf("%d lines are out", got)
+	}
+}
+
+// A verdict that is taken over counts as one, and its attempts do not: they took
+// this run no time.
+func TestAVerdictIsTakenOver(t *testing.T) {
+	var state State
+	for _, e := range rerun().events {
+		state.Apply(e)
+	}
+	rep := state.Report()
+	if rep.Totals.Passed != 2 || rep.Exit != ExitGreen || rep.Totals.Outcomes[worker.Passed] != 2 {
+		t.Errorf("%+v, exit %d %v", rep.Totals, rep.Exit, rep.Reasons)
+	}
+	if rep.Times.Total != 100e6 || rep.Times.Longest != 100e6 {
+		t.Errorf("%+v", rep.Times)
+	}
+	one, two := rep.Tests[0], rep.Tests[1]
+	if one.Attempts[0].Run != "20260228T120000-1111" || one.Line != 3 || len(two.Reports) != 2 || two.Reports[1] != (Extent{20, 5}) {
+		t.Errorf("%+v %+v", one, two)
+	}
 }

@@ -172,6 +172,8 @@ type Test struct {
 	Reason   string    `json:"reason,omitempty"`
 	Message  string    `json:"message,omitempty"` // of the last attempt that failed
 	Attempts []Attempt `json:"attempts,omitempty"`
+	// Reports is where the framework's reports are that the verdict rests on.
+	Reports []Extent `json:"-"`
 }
 
 // Last returns the attempt that the verdict rests on, or nil: the last one that
@@ -235,6 +237,8 @@ type Attempt struct {
 	Cause     string `json:"cause,omitempty"`
 	Code      int    `json:"code,omitempty"`
 	Tentative bool   `json:"tentative,omitempty"`
+	// Run is the earlier run that made it; "" for this one.
+	Run string `json:"run,omitempty"`
 	// First is true if no test of the file had started on the worker before.
 	First bool `json:"first,omitempty"`
 	// Void is true if the worker ran something else than what was discovered.

@@ -170,6 +170,21 @@ func predicted() *script {
 	return s
 }
 
+// rerun takes over one verdict of an earlier run, and runs one test.
+func rerun() *script {
+	s := new(script)
+	s.head(true)
+	s.at(600, WorkerStarted{Worker: 1, Mode: "full"}, Discovered{Tests: 2})
+	s.at(610, Carried{Run: "20260228T120000-1111", Reports: []Extent{{0, 10}}, Of: Test{
+		Test: "tests/a.py::test_one", File: "tests/a.py", Line: 3, Verdict: Pass,
+		Attempts: []Attempt{{Attempt: 1, Worker: 7, Outcome: worker.Passed, Call: 60e9}},
+	}})
+	s.test(1000, 100, 1, "tests/a.py::test_two", worker.Passed, "")
+	s.at(1150, Judged{Test: "tests/a.py::test_two", Verdict: Pass, Attempts: 1, Reports: []Extent{{10, 5}, {20, 5}}}, WorkerClosed{Worker: 1})
+	s.end(1400)
+	return s
+}
+
 type nopCloser struct{ *bytes.Buffer }
 
 func (nopCloser) Close() error { return nil }

@@ -15,10 +15,12 @@ type State struct {
 	sourced Sourced
 	based   Based
 	staffed Staffed
-	runs    WorkerStarted // the first that said with what it runs tests
-	planned Planned
-	end     *RunFinished
-	at      time.Duration // of the last event
+	// installed has the keys of the layers.
+	installed Installed
+	runs      WorkerStarted // the first that said with what it runs tests
+	planned   Planned
+	end       *RunFinished
+	at        time.Duration // of the last event
 
 	discovered Discovered
 	inventory  Inventoried
@@ -49,6 +51,8 @@ func (s *State) Apply(e Event) {
 		s.sourced = b
 	case Based:
 		s.based = b
+	case Installed:
+		s.installed = b
 	case Staffed:
 		s.staffed = b
 	case Note:
@@ -101,10 +105,12 @@ func (s *State) Apply(e Event) {
 	case Judged:
 		t := s.test(b.Test)
 		s.judge(t, b.Verdict)
-		t.Reason = b.Reason
+		t.Reason, t.Reports = b.Reason, b.Reports
 		if b.Verdict == NotRun {
 			s.forget(b.Test)
 		}
+	case Carried:
+		s.carry(b)
 	case Covered:
 		c := Coverage(b)
 		s.coverage = &c
@@ -249,6 +255,20 @@ func failureOf(t *Test) string {
 		}
 	}
 	return ""
+}
+
+// carry takes over a verdict, with the attempts at it.
+func (s *State) carry(b Carried) {
+	t := s.test(b.Of.Test)
+	t.File, t.Line, t.Reason, t.Message, t.Reports = b.Of.File, b.Of.Line, b.Of.Reason, b.Of.Message, b.Reports
+	for _, a := range b.Of.Attempts {
+		keep(&a.Run, b.Run)
+		t.Attempts = append(t.Attempts, a)
+	}
+	if last := t.Last(); last != nil {
+		s.outcomes[last.Outcome]++
+	}
+	s.judge(t, b.Of.Verdict)
 }
 
 // judge moves a test from its verdict to another.

@@ -63,18 +63,26 @@ func (r *Run) Place() string {
 // Finish writes run.json, and makes latest name this run. A reader finds
 // run.json whole or not at all.
 func (r *Run) Finish(rep *report.Report) error {
-	var record bytes.Buffer
-	if err := rep.WriteJSON(&record); err != nil {
-		return fmt.Errorf("write %s: %w", r.Path(Record), err)
-	}
-	if err := replace(r.Path(Record), record.Bytes()); err != nil {
-		return fmt.Errorf("write %s: %w", r.Path(Record), err)
+	if err := r.write(rep); err != nil {
+		return err
 	}
 	if r.store == nil {
 		return nil
 	}
 	if err := r.store.point(r.ID()); err != nil {
 		return fmt.Errorf("make latest name this run: %w", err)
+	}
+	return nil
+}
+
+// write writes run.json.
+func (r *Run) write(rep *report.Report) error {
+	var record bytes.Buffer
+	if err := rep.WriteJSON(&record); err != nil {
+		return fmt.Errorf("write %s: %w", r.Path(Record), err)
+	}
+	if err := replace(r.Path(Record), record.Bytes()); err != nil {
+		return fmt.Errorf("write %s: %w", r.Path(Record), err)
 	}
 	return nil
 }
@@ -102,10 +110,12 @@ func (r *Run) replay() (*report.Report, error) {
 		return nil, fmt.Errorf("read the run: %w", err)
 	}
 	rep := state.Report()
-	if !rep.Finished && rep.Exit == report.ExitGreen || rep.Exit == report.ExitEmpty {
-		rep.Exit, rep.Reasons = report.ExitInfrastructure, []report.Reason{{
-			Code: report.ReasonCutOff, Exit: report.ExitInfrastructure, Text: "the run was cut off",
-		}}
+	if !rep.Finished {
+		cut := report.Reason{Code: report.ReasonCutOff, Exit: report.ExitInfrastructure, Text: "the run was cut off"}
+		if rep.Exit == report.ExitGreen || rep.Exit == report.ExitEmpty {
+			rep.Exit, rep.Reasons = cut.Exit, nil
+		}
+		rep.Reasons = append(rep.Reasons, cut)
 	}
 	return rep, nil
 }

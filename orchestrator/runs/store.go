@@ -53,6 +53,9 @@ func Nearest(dir string, top func(dir string) bool) Store {
 	}
 }
 
+// Project returns the directory of the project.
+func (s Store) Project() string { return s.project }
+
 // Dir returns the directory with the runs. It may not be there yet.
 func (s Store) Dir() string { return filepath.Join(s.project, own, "runs") }
 
@@ -152,7 +155,8 @@ func (s Store) none() error {
 // first returns the first three of a list, for a sentence.
 func first(ids []string) string { return strings.Join(ids[:min(3, len(ids))], ", ") }
 
-// latest returns the run that latest names; the newest where nothing is named.
+// latest returns the run that latest names, or a newer one that was cut off; the
+// newest where nothing is named.
 func (s Store) latest() (*Run, error) {
 	at := filepath.Join(s.Dir(), latest)
 	id, err := os.Readlink(at)
@@ -170,6 +174,9 @@ func (s Store) latest() (*Run, error) {
 		return nil, unknown("%s names no run", at)
 	default:
 		if info, err := os.Stat(filepath.Join(s.Dir(), id)); err == nil && info.IsDir() {
+			if r, err := s.newer(id); r != nil || err != nil {
+				return r, err
+			}
 			return s.run(id), nil
 		}
 	}

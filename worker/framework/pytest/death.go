@@ -1,6 +1,7 @@
 package pytest
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,6 +52,10 @@ func (s *session) recordDeath(exit *worker.Exit) {
 		}
 	}
 	switch {
+	case s.watch.fired && s.finishing:
+		exit.Cause = worker.Hung
+		exit.Missing = cmp.Or(exit.Missing, hungMissing(s.ending))
+		return
 	case s.watch.fired:
 		exit.Cause = "timeout"
 	case exit.Signal != "":
@@ -79,6 +84,15 @@ func (s *session) recordDeath(exit *worker.Exit) {
 	finished.Message = s.message(*exit)
 	s.reportDeath(victim, finished.Message)
 	s.stream.Emit(worker.Event{Finished: &finished})
+}
+
+// hungMissing says what a session leaves behind that did not end: all its files
+// where it did not come to the point of naming them.
+func hungMissing(e *ending) string {
+	if e != nil {
+		return ""
+	}
+	return "its session did not end"
 }
 
 // victim returns the test that the process died of: the one that ran; the one

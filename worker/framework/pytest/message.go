@@ -26,6 +26,7 @@ type message struct {
 	Collecting *string `json:"collecting"` // a collector's node id
 	Opening    *answer `json:"opening"`    // the file of a test that was handed out is collected
 	Restart    *string `json:"restart"`    // why the suite must be collected in full, by a new process
+	Finishing  bool    `json:"finishing"`  // no test runs any more
 	Ending     *ending `json:"ending"`     // the last one
 
 	Opened     *worker.Opened     `json:"opened"`

@@ -89,6 +89,8 @@ type session struct {
 	ending  *ending
 	failed  *worker.Failed
 	restart string
+	// finishing: its last test is behind it, with all fixtures.
+	finishing bool
 }
 
 func newSession(p *process, s worker.Stream, limit time.Duration) *session {
@@ -183,9 +185,12 @@ func (s *session) handle(ctx context.Context, m message) error {
 		s.watch.arm()
 	case m.Restart != nil:
 		s.restart = *m.Restart
+	case m.Finishing:
+		s.finishing = true
+		s.watch.finish()
 	case m.Ending != nil:
-		s.ending = m.Ending
-		s.watch.disarm()
+		s.ending, s.finishing = m.Ending, true
+		s.watch.finish() // threads and functions of atexit may not end
 	case m.Failed != nil:
 		s.failed = m.Failed
 	default:

@@ -22,6 +22,7 @@ class Plugin:
         options = order["options"]
         self._wire = reports.Wire(channel)
         self._settings = Settings(int(options.get("seed") or 0), order["scratch"])
+        self._measured = options.get("coverage") is not None
         self._lazy = order["mode"] == "lazy"
         self._reason = order.get("reason") or ""  # why not lazily, when that was asked for
         self._fixtures = xdist.announce()
@@ -86,7 +87,7 @@ class Plugin:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session):
         self._session = session
-        self._wire.reported("", "settings", self._settings.describe(session.config))
+        self._wire.reported("", "settings", dict(self._settings.describe(session.config), measured=self._measured or self._settings.measures()))
         if self._lazy and not self._reason:
             self._reason = "; ".join(self._settings.full) or lazy.objection(session) or ""
         if self._lazy and not self._reason:
@@ -118,7 +119,11 @@ class Plugin:
             raise session.Interrupted(stop)
         self._loop = Loop(session, self._wire, self._collection)
         threads = set(threading.enumerate())
-        self._loop.run()
+        try:
+            self._loop.run()
+        finally:
+            # What hangs from here on hangs in no test.
+            self._wire.send({"finishing": True})
         self._ran = True
         await_threads(session.config, threads)
         return True

@@ -118,6 +118,10 @@ class Settings:
             shutil.copytree(str(cache._cachedir), private, ignore_dangling_symlinks=True)
         cache._cachedir = type(cache._cachedir)(private)
 
+    def measures(self):
+        """Whether pytest-cov measures."""
+        return self._data["cov"]
+
     def describe(self, config):
         import pytest
 

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/runs"
+)
+
+func newRerunCommand() *cobra.Command {
+	var f rerunFlags
+	cmd := &cobra.Command{
+		Use:   "rerun [RUN]",
+		Short: "Run what a run has not proven, and give one verdict together with what it has",
+		Long: `Runs the tests of an earlier run again that failed, did not run, or are new, on any number of workers. Verdicts that
+the earlier run has come to are taken over, so that there is one verdict on the whole suite, with one JUnit file and one
+coverage. The earlier run is the newest, or the one with this id or the beginning of it; it may have been cut off.
+
+Verdicts hold for the same sources, environment, variables and selection of tests: where something differs, all tests run,
+and it is said why. Suite, selection, coverage, engine and image are those of the earlier run. Where coverage is measured,
+verdicts of a run are taken over that came to its end with a complete coverage.
+
+Exit status: as of shardyard run.`,
+		Example: `  shardyard rerun
+  shardyard rerun -w 2 20261124-0308`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if cmd.ArgsLenAtDash() >= 0 {
+				return errors.New("what follows -- is taken from the earlier run; another selection is another run: shardyard run")
+			}
+			if len(args) > 1 {
+				return errors.New("one run at a time: shardyard report --list names them; what runs is what the run had not proven")
+			}
+			return nil
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			ids, _ := nearestRuns(f.dir).List() // nothing to complete with
+			return ids, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		dir, err := existing(f.dir)
+		if err != nil {
+			return err
+		}
+		store := nearestRuns(dir)
+		run, err := findRun(store, slices.Concat(args, []string{"latest"})[0])
+		if err != nil {
+			return err
+		}
+		repeated, suite, err := repeat(cmd, run)
+		if err != nil {
+			return err
+		}
+		repeated.dir, repeated.again = store.Project(), run.Dir
+		return repeated.run(cmd.Context(), suite, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	}
+	f.register(cmd)
+	return cmd
+}
+
+// rerunFlags are the flags of rerun: how wide it runs, and how it is shown. What
+// is tested is the earlier run's. They are flags of run, which reads them.
+type rerunFlags struct {
+	dir string
+	logbook
+	palette
+	shown runFlags
+}
+
+func (f *rerunFlags) register(cmd *cobra.Command) {
+	directoryFlag(cmd, &f.dir)
+	f.logbook.register(cmd)
+	f.palette.register(cmd)
+	var all cobra.Command
+	f.shown.registerAll(&all)
+	for _, name := range []string{"workers", "target", "progress", "ci"} {
+		cmd.Flags().AddFlag(all.Flags().Lookup(name))
+	}
+}
+
+// registerAll registers the flags of run.
+func (f *runFlags) registerAll(cmd *cobra.Command) {
+	f.register(cmd)
+	f.sessionFlags(cmd)
+	f.sizeFlags(cmd)
+	f.testFlags(cmd)
+}
+
+// repeat returns the flags of the run, but for those that are given now.
+func repeat(cmd *cobra.Command, run *runs.Run) (f *runFlags, suite string, err error) {
+	log, _, err := report.ReadState(run.Path(runs.Log))
+	if err != nil {
+		return nil, "", infraError{err}
+	}
+	began := log.Run()
+	if began.Invocation == nil {
+		return nil, "", fmt.Errorf("run %s does not say how it was started, so it cannot be run again: shardyard run", run.ID())
+	}
+	f = new(runFlags)
+	var again cobra.Command
+	f.registerAll(&again)
+	again.SetOut(cmd.OutOrStdout())
+	again.SetErr(cmd.ErrOrStderr())
+	if err := again.ParseFlags(began.Invocation); err != nil {
+		return nil, "", fmt.Errorf("run %s was started with flags that there are no longer (%w): shardyard run", run.ID(), err)
+	}
+	f.args = again.Flags().Args()
+	cmd.Flags().Visit(func(flag *pflag.Flag) {
+		if flag.Name != "directory" {
+			err = errors.Join(err, again.Flags().Set(flag.Name, flag.Value.String()))
+		}
+	})
+	return f, began.Suite, err
+}
+
+// fleeting are the flags that say how a run is shown.
+var fleeting = []string{"directory", "progress", "ci", "color", "log-level", "full-collection"}
+
+// invocation are the flags of a command that make the run what it is, and what
+// follows --.
+func (f *runFlags) invocation(flags *pflag.FlagSet, rest []string) []string {
+	if flags == nil {
+		return nil // nobody has parsed any
+	}
+	list := []string{}
+	flags.Visit(func(flag *pflag.Flag) {
+		if slices.Contains(fleeting, flag.Name) {
+			return
+		}
+		values := []string{flag.Value.String()}
+		if several, ok := flag.Value.(pflag.SliceValue); ok {
+			values = several.GetSlice()
+		}
+		for _, value := range values {
+			if flag.Name == "config" {
+				if abs, err := filepath.Abs(value); err == nil {
+					value = abs
+				}
+			}
+			list = append(list, "--"+flag.Name+"="+value)
+		}
+	})
+	return append(append(list, "--"), rest...)
+}
