@@ -79,6 +79,7 @@ func (f *runFlags) session(p *project, s configs.Effective, env map[string]strin
 	ask := framework.Ask{
 		Args: inTree(s.Args, p.dir, p.dir), Paths: inTree(s.Paths, p.dir, p.dir), User: inTree(f.args, p.dir, cwd), Keys: s.Keys, Env: env, Markers: f.markers, Keyword: f.keyword,
 		Coverage: f.coverage(s), Color: f.colored(), Seed: rand.Uint32(),
+		Ambient: os.LookupEnv,
 	}
 	if p.detection.Framework == s.Framework {
 		ask.Detected = p.detection

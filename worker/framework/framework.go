@@ -57,6 +57,9 @@ type Ask struct {
 	User  []string                   // what followed -- on the command line
 	Keys  map[string]json.RawMessage // the suite's values of Keys, checked
 	Env   map[string]string          // what the user has tests see
+	// Ambient looks up a variable of the user's own environment, as os.LookupEnv
+	// does: a framework's own tool reads some there. Nil for none.
+	Ambient func(name string) (string, bool)
 	// Detected is what Detect of this framework has found; nil for nothing.
 	Detected *Detected
 	// Markers and Keyword are -m and -k; "" for none.

@@ -92,3 +92,29 @@ func TestSuiteRefusesWhatRunsNoTest(t *testing.T) {
 		}
 	}
 }
+
+// TestOptionsOfTheEnvironment: pytest takes those of PYTEST_ADDOPTS before all
+// others.
+func TestOptionsOfTheEnvironment(t *testing.T) {
+	suite := func(value string, env map[string]string) (framework.Suite, error) {
+		return Description{}.Suite(framework.Ask{Args: []string{"-q"}, User: []string{"-x"}, Env: env, Ambient: func(name string) (string, bool) {
+			return value, name == "PYTEST_ADDOPTS" && value != ""
+		}})
+	}
+	got, err := suite(" -k one  --tb=short", nil)
+	if err != nil || strings.Join(got.Args, " ") != "-k one --tb=short -q -x" || len(got.Notes) != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err = suite("", nil); err != nil || strings.Join(got.Args, " ") != "-q -x" || len(got.Notes) != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err = suite("-k one", map[string]string{"PYTEST_ADDOPTS": "-k two"}); err != nil || strings.Join(got.Args, " ") != "-q -x" {
+		t.Errorf("tests see it, and %+v, %v", got, err)
+	}
+	if _, err = suite("-k 'one or two'", nil); !errors.Is(err, worker.ErrUsage) {
+		t.Errorf("quotes: %v", err)
+	}
+	if _, err = suite("--collect-only", nil); !errors.Is(err, worker.ErrUsage) {
+		t.Errorf("no tests: %v", err)
+	}
+}

@@ -24,7 +24,11 @@ func (Description) Suite(ask framework.Ask) (framework.Suite, error) {
 	if err := refuse(ask.User); err != nil {
 		return framework.Suite{}, err
 	}
-	args := arguments(ask)
+	added, notes, err := ambient(ask)
+	if err != nil {
+		return framework.Suite{}, err
+	}
+	args := append(added, arguments(ask)...)
 	cover := measuring(ask, args)
 	options := suiteOptions{Seed: int64(ask.Seed), Coverage: cover, Color: "no"}
 	if ask.Color {
@@ -40,12 +44,30 @@ func (Description) Suite(ask framework.Ask) (framework.Suite, error) {
 	}
 	files, settings := compiling(args, ask.Env)
 	return framework.Suite{
-		Framework: Name, Args: args, Options: worker.Raw(options),
+		Framework: Name, Args: args, Notes: notes, Options: worker.Raw(options),
 		// Ids may depend on the hash seed, and must not differ between workers.
 		Env:       map[string]string{"PYTHONHASHSEED": "0"},
 		Toolchain: tools, Ensure: ensure, Lazy: true,
 		Compiled: &framework.Compiled{Files: files, Settings: settings},
 	}, nil
+}
+
+// ambient are the arguments in PYTEST_ADDOPTS of the user's own environment, which
+// pytest takes before all others. Where tests see that variable, pytest reads it
+// there itself.
+func ambient(ask framework.Ask) (args, notes []string, err error) {
+	const name = "PYTEST_ADDOPTS"
+	if _, seen := ask.Env[name]; seen || ask.Ambient == nil {
+		return nil, nil, nil
+	}
+	text, _ := ask.Ambient(name)
+	if strings.ContainsAny(text, `"'\\`) {
+		return nil, nil, usageError(name + " has quotes, which only a shell reads: give its options behind --, or name it in env.pass of the config")
+	}
+	if args = strings.Fields(text); len(args) == 0 {
+		return nil, nil, nil
+	}
+	return args, []string{name + " is set here, and its options are used: " + text}, refuse(args)
 }
 
 // refuse is an error for options with which pytest runs no test. A session would
