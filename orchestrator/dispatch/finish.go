@@ -78,7 +78,7 @@ func (d *Dispatcher) finish(in TestFinished, now time.Duration) {
 	}
 	took := in.Setup + in.Call + in.Teardown
 	d.measure(m, e, took+d.cfg.PerTest)
-	tentative := !m.trusts(e, in)
+	tentative := m.doubts(e, in)
 	if !m.exact {
 		d.lazyRan += took
 	}
@@ -108,7 +108,7 @@ func (d *Dispatcher) amend(i int32, in TestFinished) {
 		}
 		a.Outcome = in.Outcome
 		a.Setup, a.Call, a.Teardown = in.Setup, in.Call, in.Teardown
-		a.Tentative = !d.byID[in.Worker].trusts(e, in)
+		a.Tentative = d.byID[in.Worker].doubts(e, in)
 		d.about(e, *a, true)
 		switch {
 		case e.state != final || a.Void != "":

@@ -70,9 +70,9 @@ func (m *member) idle() bool { return m.presence == ready && len(m.held) == 0 &&
 // suits reports whether the worker may run a test that another worker holds.
 func (m *member) suits(e *entry) bool { return m.exact || e.lane != confirm && !m.barred[e.file] }
 
-// trusts reports whether the outcome of a test on the worker is final.
-func (m *member) trusts(e *entry, in TestFinished) bool {
-	return m.exact || !m.barred[e.file] && !(in.Tentative && (in.Suspect || failing(in.Outcome)))
+// doubts reports whether the outcome of a test on the worker is tentative.
+func (m *member) doubts(e *entry, in TestFinished) bool {
+	return !m.exact && (m.barred[e.file] || in.Tentative && (in.Suspect || failing(in.Outcome)))
 }
 
 // touch marks the worker as changed since it was last fed.
