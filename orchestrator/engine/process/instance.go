@@ -39,7 +39,8 @@ type instance struct {
 	engine *Engine
 	spec   engine.Spec
 	run    *run
-	dir    string // its own: home and tmp
+	dir    string // its own: home
+	temp   string // for temporary files
 	place  *place
 	cmd    *exec.Cmd
 	stream io.ReadWriteCloser
@@ -88,10 +89,11 @@ func (e *Engine) start(ctx context.Context, spec engine.Spec) (_ *instance, err 
 		return nil, fmt.Errorf("make its directory: %w", err)
 	}
 	i.dir = dir
-	for _, name := range []string{"home", "tmp"} {
-		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
-			return nil, err
-		}
+	if err := os.Mkdir(filepath.Join(dir, "home"), 0o700); err != nil {
+		return nil, err
+	}
+	if i.temp, err = makeTemp(dir); err != nil {
+		return nil, err
 	}
 	if i.place, err = e.occupy(ctx, spec); err != nil {
 		return nil, err
@@ -215,7 +217,7 @@ func (i *instance) Layout() engine.Layout {
 		Env:    i.place.env(),
 		Cache:  i.engine.dir("packages"),
 		Home:   filepath.Join(i.dir, "home"),
-		Temp:   filepath.Join(i.dir, "tmp"),
+		Temp:   i.temp,
 		Path:   filepath.Join(i.place.env(), "bin") + string(os.PathListSeparator) + os.Getenv("PATH"),
 		UID:    -1,
 		GID:    -1,
@@ -323,7 +325,7 @@ func (i *instance) clean() error {
 		i.left = true
 	}
 	if i.dir != "" {
-		errs = append(errs, removeAll(i.dir))
+		errs = append(errs, removeTemp(i.dir), removeAll(i.dir))
 	}
 	if i.run != nil {
 		errs = append(errs, i.engine.quit(i.run))

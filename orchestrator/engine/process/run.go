@@ -68,7 +68,7 @@ func (e *Engine) quit(r *run) error {
 	}
 	delete(e.runs, r.id)
 	// The run's id never comes again, so that nobody else waits for this lock.
-	return errors.Join(removeAll(r.dir), os.Remove(r.lock.Path()), r.lock.Close())
+	return errors.Join(removeRun(r.dir), os.Remove(r.lock.Path()), r.lock.Close())
 }
 
 // Sweep implements engine.Engine.
@@ -128,7 +128,7 @@ func (e *Engine) sweepRuns(ctx context.Context) (removed []string, err error) {
 			if err := killMarked(ctx, dir); err != nil {
 				return err
 			}
-			return errors.Join(removeAll(dir), os.Remove(e.lock("run", entry.Name()).Path()))
+			return errors.Join(removeRun(dir), os.Remove(e.lock("run", entry.Name()).Path()))
 		})
 		errs = append(errs, err)
 		if gone {
