@@ -32,6 +32,8 @@ func TestImports(t *testing.T) {
 			return to == "worker" || strings.HasPrefix(to, "orchestrator/report") || to == "orchestrator/runs"
 		case from == "orchestrator/doctor":
 			return to == "orchestrator/engine" || to == "worker/framework"
+		case from == "orchestrator/artifacts":
+			return to == "worker"
 		case from == "orchestrator":
 			return to == "worker" || to == "worker/framework" || to == "cache" ||
 				strings.HasPrefix(to, "orchestrator/") && !strings.HasPrefix(to, "orchestrator/engine/")

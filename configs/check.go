@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,6 +31,7 @@ func (r *reader) check(c *Config, root *yaml.Node) {
 	r.checkEnv(&c.Env, "env", fail)
 	r.checkEnv(&c.Builder.Env, "builder.env", fail)
 	r.checkLimits(&c.Limits, "limits", fail)
+	r.checkArtifacts(&c.Artifacts, "artifacts", fail)
 	if c.User != "" && !isUser(c.User) {
 		fail("user", "user %q: write root, a name that the image has, or uid[:gid] in numbers", c.User)
 	}
@@ -81,6 +83,9 @@ func (r *reader) checkSuite(s *Suite, fail failer) {
 	if s.Limits != nil {
 		r.checkLimits(s.Limits, at+".limits", fail)
 	}
+	if s.Artifacts != nil {
+		r.checkArtifacts(s.Artifacts, at+".artifacts", fail)
+	}
 }
 
 func (r *reader) checkCoverage(c *Coverage, at string, fail failer) {
@@ -101,6 +106,14 @@ func (r *reader) checkEnv(e *Env, at string, fail failer) {
 			fail(where, "%s.pass takes names: a value goes to %s.set (%s: ...)", at, at, before)
 		} else if !variableName.MatchString(name) {
 			fail(where, "%s.pass: %q is not a variable name", at, name)
+		}
+	}
+}
+
+func (r *reader) checkArtifacts(a *Artifacts, at string, fail failer) {
+	for _, p := range a.Keep {
+		if slices.Contains(strings.Split(strings.TrimPrefix(p, "!"), "/"), "..") {
+			fail(at, "%s: %q must stay below the project's directory", at, p)
 		}
 	}
 }

@@ -37,6 +37,8 @@ type Config struct {
 	Builder    Builder  `yaml:"builder"`
 	Limits     Limits   `yaml:"limits"`
 	Source     Source   `yaml:"source"`
+	// Artifacts are files that tests write and the user wants.
+	Artifacts Artifacts `yaml:"artifacts"`
 	// Network is "" for the engine's default, "none", "bridge", or the
 	// engine's own name for one.
 	Network string `yaml:"network"`
@@ -74,6 +76,7 @@ type Suite struct {
 	Coverage   *Coverage                  `yaml:"coverage"`
 	Env        *Env                       `yaml:"env"`
 	Limits     *Limits                    `yaml:"limits"`
+	Artifacts  *Artifacts                 `yaml:"artifacts"`
 }
 
 // Workers is a number of workers; 0 is "auto".
@@ -105,11 +108,20 @@ type Builder struct {
 
 // Limits bound one worker and the run.
 type Limits struct {
-	Memory Size     `yaml:"memory"` // of one worker
-	PIDs   int      `yaml:"pids"`   // processes and threads of one worker
-	Test   Duration `yaml:"test"`   // one test; 0: none
-	Run    Duration `yaml:"run"`    // the whole run; 0: none
-	Output Size     `yaml:"output"` // of one worker
+	Memory    Size     `yaml:"memory"`    // of one worker
+	PIDs      int      `yaml:"pids"`      // processes and threads of one worker
+	Test      Duration `yaml:"test"`      // one test; 0: none
+	Run       Duration `yaml:"run"`       // the whole run; 0: none
+	Output    Size     `yaml:"output"`    // of one worker
+	Artifacts Size     `yaml:"artifacts"` // of the whole run
+}
+
+// Artifacts are files that tests write. A list is Keep alone.
+type Artifacts struct {
+	// Keep are patterns like those of a .gitignore, relative to the project.
+	Keep []string `yaml:"keep"`
+	// Place says that they are placed in the checkout too.
+	Place *bool `yaml:"place"`
 }
 
 // Source changes what belongs to the source tree.
@@ -132,10 +144,11 @@ type Reserved struct{}
 
 // Defaults, where they are not the zero value.
 const (
-	DefaultPIDs   = 4096
-	DefaultRun    = time.Hour
-	DefaultTest   = 5 * time.Minute
-	DefaultOutput = 1 << 20
+	DefaultPIDs      = 4096
+	DefaultRun       = time.Hour
+	DefaultTest      = 5 * time.Minute
+	DefaultOutput    = 1 << 20
+	DefaultArtifacts = 1 << 30
 )
 
 // Default returns the configuration of an empty file. A suite that names no
@@ -147,7 +160,7 @@ func Default(frameworks []framework.Description) *Config {
 		Version: 1, Image: "auto", Schedule: "dynamic", SplitBy: "time", Collection: "auto",
 		Builder: Builder{CA: "host"},
 		Limits: Limits{
-			PIDs: DefaultPIDs, Test: Duration(DefaultTest), Run: Duration(DefaultRun), Output: DefaultOutput,
+			PIDs: DefaultPIDs, Test: Duration(DefaultTest), Run: Duration(DefaultRun), Output: DefaultOutput, Artifacts: DefaultArtifacts,
 		},
 		origins: map[string]Origin{},
 	}

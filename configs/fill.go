@@ -81,6 +81,7 @@ type Effective struct {
 	Coverage   Coverage
 	Env        Env
 	Limits     Limits
+	Artifacts  Artifacts
 }
 
 // Suite returns the suite with a name. The name may be empty if the project has
@@ -88,7 +89,7 @@ type Effective struct {
 func (c *Config) Suite(name string) (Effective, error) {
 	e := Effective{
 		Framework: c.framework, Workers: c.Workers, Schedule: c.Schedule, SplitBy: c.SplitBy, Collection: c.Collection, Retries: c.Retries,
-		Coverage: c.Coverage, Env: c.Env, Limits: c.Limits,
+		Coverage: c.Coverage, Env: c.Env, Limits: c.Limits, Artifacts: c.Artifacts,
 	}
 	if len(c.Suites) == 0 && name == "" {
 		return e, nil
@@ -121,6 +122,9 @@ func (c *Config) Suite(name string) (Effective, error) {
 	}
 	if s.Limits != nil {
 		e.Limits = c.limits(s.Name, *s.Limits)
+	}
+	if s.Artifacts != nil {
+		e.Artifacts = e.Artifacts.with(*s.Artifacts)
 	}
 	return e, nil
 }
@@ -158,6 +162,15 @@ func (c Coverage) with(over Coverage) Coverage {
 		c.Sources = over.Sources
 	}
 	return c
+}
+
+// with keeps what the whole file keeps, and what the suite does.
+func (a Artifacts) with(over Artifacts) Artifacts {
+	a.Keep = slices.Concat(a.Keep, over.Keep)
+	if over.Place != nil {
+		a.Place = over.Place
+	}
+	return a
 }
 
 func (e Env) with(over Env) Env {

@@ -29,6 +29,7 @@ retries: 1
 coverage: { fail_under: 80, sources: [a] }
 env: { set: { A: "1", B: "1" }, pass: [X, Y] }
 limits: { test: 1m, run: 2m }
+artifacts: ["*.log"]
 suites:
   unit: {}
   db:
@@ -39,7 +40,8 @@ suites:
     retries: 0
     coverage: { enabled: true, sources: [b] }
     env: { set: { B: "2" }, pass: [Y, Z] }
-    limits: { test: 0 }
+    limits: { test: 0, artifacts: 1m }
+    artifacts: { keep: [shots/], place: true }
     paths: [tests/db]
 `)
 	yes, percent := true, 80.0
@@ -47,13 +49,17 @@ suites:
 		Name: "unit", Framework: "pytest", Workers: 4, Schedule: "static", SplitBy: "time", Collection: "lazy", Retries: 1,
 		Coverage: Coverage{FailUnder: &percent, Sources: []string{"a"}},
 		Env:      Env{Set: map[string]string{"A": "1", "B": "1"}, Pass: []string{"X", "Y"}},
-		Limits:   Limits{PIDs: DefaultPIDs, Test: Duration(time.Minute), Run: Duration(2 * time.Minute), Output: DefaultOutput},
+		Limits:   Limits{PIDs: DefaultPIDs, Test: Duration(time.Minute), Run: Duration(2 * time.Minute), Output: DefaultOutput, Artifacts: DefaultArtifacts},
+
+		Artifacts: Artifacts{Keep: []string{"*.log"}},
 	}
 	db := Effective{
 		Name: "db", Framework: "pytest", Paths: []string{"tests/db"}, Schedule: "dynamic", SplitBy: "directory", Collection: "full",
 		Coverage: Coverage{Enabled: &yes, FailUnder: &percent, Sources: []string{"b"}},
 		Env:      Env{Set: map[string]string{"A": "1", "B": "2"}, Pass: []string{"X", "Y", "Z"}},
-		Limits:   Limits{PIDs: DefaultPIDs, Run: Duration(2 * time.Minute), Output: DefaultOutput},
+		Limits:   Limits{PIDs: DefaultPIDs, Run: Duration(2 * time.Minute), Output: DefaultOutput, Artifacts: 1 << 20},
+
+		Artifacts: Artifacts{Keep: []string{"*.log", "shots/"}, Place: &yes},
 	}
 	for _, want := range []Effective{unit, db} {
 		got, err := c.Suite(want.Name)
@@ -108,6 +114,7 @@ limits:
   test: 5m                               # default
   run: 1h                                # default
   output: 1MiB                           # default
+  artifacts: 1GiB                        # default
 source:
   git: true                              # detected: the version comes from git
 `},
@@ -137,6 +144,7 @@ limits:
   test: 5m                               # default
   run: 1h                                # default
   output: 1MiB                           # default
+  artifacts: 1GiB                        # default
 source:
   git: false                             # shardyard.yaml:4
 `},

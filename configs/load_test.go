@@ -61,7 +61,7 @@ services: {}
 		Schedule: "static", SplitBy: "file", Collection: "lazy", Retries: 2, Coverage: Coverage{FailUnder: &percent, Sources: []string{"pkg"}},
 		Env:     Env{Set: map[string]string{"TZ": "UTC", "DEBUG": "yes", "EMPTY": ""}, Pass: []string{"HOME"}},
 		Builder: Builder{CA: "none", Env: Env{Pass: []string{"PIP_INDEX_URL"}}},
-		Limits:  Limits{Memory: 3 << 29, PIDs: 100, Test: Duration(DefaultTest), Run: Duration(90 * time.Minute), Output: 1 << 20},
+		Limits:  Limits{Memory: 3 << 29, PIDs: 100, Test: Duration(DefaultTest), Run: Duration(90 * time.Minute), Output: 1 << 20, Artifacts: DefaultArtifacts},
 		Source:  Source{Include: []string{"build/gen"}, Git: &yes},
 		Network: "none", User: "1000", CapAdd: []string{"NET_ADMIN"},
 	}
@@ -91,7 +91,7 @@ func TestMistakes(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"unknown key, near":      {"shedule: static", "f:1:1: unknown key shedule: did you mean schedule?"},
 		"unknown key, dashes":    {"split-by: file", "f:1:1: unknown key split-by: did you mean split_by?"},
-		"unknown key, far":       {"limits:\n  zzzzzzzz: 1", "f:2:3: unknown key limits.zzzzzzzz: known here are memory, pids, test, run, output"},
+		"unknown key, far":       {"limits:\n  zzzzzzzz: 1", "f:2:3: unknown key limits.zzzzzzzz: known here are memory, pids, test, run, output, artifacts"},
 		"unknown key in a suite": {"suites:\n  u: {arg: [x]}", "f:2:7: unknown key suites.u.arg: did you mean args?"},
 		"twice":                  {"retries: 1\nworkers: 2\nretries: 2", "f:3:1: retries was already given in line 1: keep one"},
 		"not a mapping":          {"- a", "f:1:1: the file must be a mapping (key: value), not a list"},

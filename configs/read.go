@@ -139,6 +139,8 @@ func (r *reader) value(v reflect.Value, n *yaml.Node, path, oneOf string) {
 	switch p := v.Addr().Interface().(type) {
 	case *Suites:
 		r.suites(p, n, path)
+	case *Artifacts:
+		r.artifacts(p, n, path)
 	case *Reserved:
 		if n.Kind != yaml.MappingNode || len(n.Content) > 0 {
 			r.fail(n, "%s is reserved and not yet supported: start what the tests need yourself, and name it in env.set", path)
@@ -154,6 +156,18 @@ func (r *reader) value(v reflect.Value, n *yaml.Node, path, oneOf string) {
 	default:
 		r.plain(v, n, path, oneOf)
 	}
+}
+
+// artifacts reads a mapping, or a list of what is kept.
+func (r *reader) artifacts(a *Artifacts, n *yaml.Node, path string) {
+	if n.Kind == yaml.MappingNode {
+		r.structure(a, n, path, nil)
+		return
+	}
+	a.Keep = r.list(n, path, "")
+	keep := join(path, "keep")
+	r.origins[keep] = Origin(fmt.Sprintf("%s:%d", r.file, n.Line))
+	r.places[keep] = fmt.Sprintf("%s:%d:%d", r.file, n.Line, n.Column)
 }
 
 // parse reads a scalar with a notation of its own.

@@ -78,6 +78,8 @@ func (m *schemaMaker) value(t reflect.Type, path, oneOf string) schema {
 		}}
 	case reflect.TypeFor[Duration]():
 		return schema{"anyOf": []schema{{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+$`}, {"const": 0}}}
+	case reflect.TypeFor[Artifacts]():
+		return schema{"anyOf": []schema{{"type": "array", "items": words("")}, m.structure(t, path)}}
 	case reflect.TypeFor[map[string]string]():
 		return schema{"type": "object", "additionalProperties": words("")}
 	}
@@ -175,6 +177,10 @@ var meanings = map[string]string{
 	"limits.test":         "Time of one test: 90s, 5m; 0 for no limit.",
 	"limits.run":          "Time of the whole run: 1h30m; 0 for no limit.",
 	"limits.output":       "What is kept of the output of one worker: 1MiB.",
+	"limits.artifacts":    "What is kept of the artifacts of the whole run: 1GiB.",
+	"artifacts":           "Files that tests write and you want: a list of patterns, or keep and place.",
+	"artifacts.keep":      "Patterns like those of a .gitignore, relative to the project.",
+	"artifacts.place":     "Place the files in the checkout too, never over a tracked one.",
 	"source":              "Changes what belongs to the source tree.",
 	"source.include":      "Files that git ignores and tests need: patterns, ! excludes again.",
 	"source.git":          "Whether the tree carries what git needs to say a version. Without it: when the build asks for one.",

@@ -80,6 +80,8 @@ func TestSchemaAgrees(t *testing.T) {
 		"version: 1\nschedule: static":    true,
 		"version: 1\nschedule: sometimes": false,
 		"version: 1\nretries: -1":         false,
+		"artifacts: ['*.log', shots/]":    true, "artifacts: {keep: [a], place: true}": true, "artifacts: {kept: [a]}": false,
+		"suites: {u: {artifacts: [a]}}": true,
 		"version: 1\nlimits: {memory: 2g, test: 90s, run: 1h30m, output: 1MiB, pids: 10}": true,
 		"version: 1\nlimits: {memory: 1.5 GiB, test: 0}":                                  true,
 		"version: 1\nlimits: {memory: lots}":                                              false,

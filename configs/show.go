@@ -40,6 +40,7 @@ func (c *Config) Show(w io.Writer) error {
 	p.env("builder", "env", &c.Builder.Env)
 	p.shut()
 	p.limits("", &c.Limits, false)
+	p.artifacts("", &c.Artifacts)
 	p.open("source")
 	p.list("source", "include", c.Source.Include)
 	if c.Source.Git != nil {
@@ -146,6 +147,9 @@ func (p *printer) suite(s *Suite) {
 	if s.Limits != nil {
 		p.limits(at, s.Limits, true)
 	}
+	if s.Artifacts != nil {
+		p.artifacts(at, s.Artifacts)
+	}
 	p.shut()
 }
 
@@ -169,6 +173,16 @@ func (p *printer) env(path, key string, e *Env) {
 		p.variables(at, "set", e.Set)
 	}
 	p.list(at, "pass", e.Pass)
+	p.shut()
+}
+
+func (p *printer) artifacts(path string, a *Artifacts) {
+	at := join(path, "artifacts")
+	p.open("artifacts")
+	p.list(at, "keep", a.Keep)
+	if a.Place != nil {
+		p.value(at, "place", strconv.FormatBool(*a.Place))
+	}
 	p.shut()
 }
 

@@ -31,6 +31,7 @@ type conclusion struct {
 	terminal io.Writer // takes the framework's own closing text
 
 	framework Deliverer
+	delivered []string // files that it wrote where the user wants them, relative to the project
 }
 
 func (l *loop) conclusion(out *outcome, deps Deps) *conclusion {

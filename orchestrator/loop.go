@@ -31,6 +31,7 @@ type loop struct {
 	past     past
 	dir      runDir
 	compiled *compiled
+	gathered *gatherer
 	spool    *spool
 	finish   *finisher
 	carried  *carried // set before dispatch
@@ -90,6 +91,9 @@ func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loo
 		Fixtures: known.estimates.Fixtures, PerTest: known.estimates.PerTest, Speeds: known.samples.Hosts,
 	})
 	err := dir.make()
+	if err == nil {
+		l.gathered, err = newGatherer(req, rec, at, dir)
+	}
 	if err == nil {
 		l.spool, err = newSpool(filepath.Join(string(dir), reportsFile))
 	}

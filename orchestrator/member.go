@@ -127,6 +127,7 @@ func (l *loop) work(ctx context.Context, m *member, p *place) (d departure) {
 	defer context.AfterFunc(ctx, p.client.Close)()
 	session := l.site.open(m.mode, p.layout, int(m.id), l.workers)
 	session.Compiled, session.Compile = l.compiled.bring(ctx, p), l.compiled.key != "" && m.id == 1
+	since := worker.Moment()
 	if err := p.client.Send(worker.Request{Open: &session}); err != nil {
 		return departure{ending: p.autopsy(ctx, err)}
 	}
@@ -139,10 +140,13 @@ func (l *loop) work(ctx context.Context, m *member, p *place) (d departure) {
 		}
 	}
 	if closed == nil {
-		return departure{ending: p.autopsy(ctx, p.client.Err())}
+		d.ending = p.autopsy(ctx, p.client.Err())
+		l.gathered.salvage(ctx, p, since)
+		return d
 	}
 	d.missing = l.fetch(ctx, p, closed)
 	d.compiled = l.compiled.fetch(ctx, p, closed)
+	l.gathered.gather(ctx, p)
 	if err := p.client.Quit(ctx); err != nil && ctx.Err() == nil {
 		l.log.Debug("worker did not quit", "worker", p.name, "error", err)
 	}

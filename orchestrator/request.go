@@ -63,7 +63,8 @@ type Request struct {
 	User        string
 	UserPlace   string // where the config gives User, as "file:line:column"; "" for nowhere
 
-	Compiled Compiled
+	Compiled  Compiled
+	Artifacts Artifacts
 }
 
 // split returns what stays together: as the user asks, and at least whole files if

@@ -33,6 +33,9 @@ func (c *conclusion) keep(ctx context.Context, file framework.File) error {
 	if err := copyFile(local, to); err != nil {
 		return fmt.Errorf("write %s: %w", file.To, err)
 	}
+	if rel, err := filepath.Rel(c.req.Project, to); err == nil {
+		c.delivered = append(c.delivered, rel)
+	}
 	return nil
 }
 

@@ -52,7 +52,10 @@ func straight(ctx context.Context, req *Request, deps Deps, rec *recorder) (*les
 	}
 	l.carried = again
 	out := l.dispatch(ctx)
-	err = errors.Join(l.conclusion(out, deps).conclude(ctx), l.clear(late), at.close())
+	c := l.conclusion(out, deps)
+	err = c.conclude(ctx)
+	l.gathered.finish(late, c.delivered)
+	err = errors.Join(err, l.clear(late), at.close())
 	return &lesson{to: deps.History, built: at.built, known: known, out: out}, err
 }
 

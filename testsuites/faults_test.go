@@ -31,6 +31,7 @@ import (
 //	cases: no                     the test cases of both JUnit files are not compared
 //	holds: FILE REGEXP            in a file that the run leaves in the project
 //	hangs: yes                    plain pytest never ends, and is not run
+//	config: LINE                  of shardyard.yaml, besides
 //	before: COMMAND               run in the project first, in its environment
 type fault struct {
 	name     string
@@ -43,6 +44,7 @@ type fault struct {
 	not      []*regexp.Regexp
 	holds    []holding
 	before   string
+	config   string
 	cases    bool
 	hangs    bool
 }
@@ -84,6 +86,8 @@ func readFault(t *testing.T, path string) fault {
 			f.holds = append(f.holds, holding{file, regexp.MustCompile(text)})
 		case "hangs":
 			f.hangs, f.cases = true, false
+		case "config":
+			f.config += value + "\n"
 		case "before":
 			f.before = value
 		case "cases":
@@ -130,7 +134,7 @@ func (f fault) try(t *testing.T, bin, python string, args []string) {
 	if err != nil || len(site) != 1 {
 		t.Fatalf("site-packages of %s: %v %v", python, site, err)
 	}
-	write(t, filepath.Join(ours, "shardyard.yaml"), hostConfig+"env: {set: {PYTHONPATH: "+site[0]+"}}\n")
+	write(t, filepath.Join(ours, "shardyard.yaml"), hostConfig+"env: {set: {PYTHONPATH: "+site[0]+"}}\n"+f.config)
 
 	of := func(project string) []string {
 		return strings.Fields(strings.ReplaceAll(strings.Join(args, " "), "PROJECT", project))

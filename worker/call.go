@@ -119,9 +119,21 @@ func (c *Client) put(ctx context.Context, path string, mode uint32, r io.Reader)
 // GetFile copies a file of the worker to w. Before an error it may have written a
 // part of it. The worker chooses the length: w must bound it.
 func (c *Client) GetFile(ctx context.Context, path string, w io.Writer) error {
+	return c.get(ctx, Get{Path: path}, w)
+}
+
+// GetBelow is GetFile for a path below a directory: the worker opens it through
+// no link that leads out of there.
+func (c *Client) GetBelow(ctx context.Context, dir, path string, w io.Writer) error {
+	return c.get(ctx, Get{Root: dir, Path: path}, w)
+}
+
+func (c *Client) get(ctx context.Context, g Get, w io.Writer) error {
 	id, events, done := c.begin()
 	defer done()
-	if err := c.Send(Request{Get: &Get{ID: id, Path: path}}); err != nil {
+	g.ID = id
+	path := g.Path
+	if err := c.Send(Request{Get: &g}); err != nil {
 		return fmt.Errorf("get file %s: %w", path, err)
 	}
 	for {
@@ -143,6 +155,32 @@ func (c *Client) GetFile(ctx context.Context, path string, w io.Writer) error {
 			return fmt.Errorf("get file %s: %w", path, ctx.Err())
 		case <-c.stop:
 			return fmt.Errorf("get file %s: %w", path, c.lost())
+		}
+	}
+}
+
+// Changes lists what the session's tests wrote. The ID is chosen here.
+func (c *Client) Changes(ctx context.Context, req Changes) (Changed, error) {
+	id, events, done := c.begin()
+	defer done()
+	req.ID = id
+	if err := c.Send(Request{Changes: &req}); err != nil {
+		return Changed{}, fmt.Errorf("list changed files: %w", err)
+	}
+	for {
+		select {
+		case event := <-events:
+			switch {
+			case event.Changed == nil:
+			case event.Changed.Error != "":
+				return Changed{}, fmt.Errorf("list changed files: %s", event.Changed.Error)
+			default:
+				return *event.Changed, nil
+			}
+		case <-ctx.Done():
+			return Changed{}, fmt.Errorf("list changed files: %w", ctx.Err())
+		case <-c.stop:
+			return Changed{}, fmt.Errorf("list changed files: %w", c.lost())
 		}
 	}
 }

@@ -273,6 +273,8 @@ func (c *Client) callFor(e Event) *call {
 		id = e.Exited.ID
 	case e.File != nil:
 		id = e.File.ID
+	case e.Changed != nil:
+		id = e.Changed.ID
 	case e.Concluded != nil:
 		return c.conclude
 	case e.Failed != nil && e.Failed.What == "conclude":

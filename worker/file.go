@@ -105,8 +105,7 @@ func (a *agent) get(ctx context.Context, g Get) {
 }
 
 func (a *agent) sendFile(ctx context.Context, g Get) error {
-	// Without waiting, since to open a FIFO waits for one who writes.
-	file, err := os.OpenFile(g.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	file, err := g.open()
 	if err != nil {
 		return err
 	}
@@ -119,12 +118,16 @@ func (a *agent) sendFile(ctx context.Context, g Get) error {
 		return fmt.Errorf("read %s: not a regular file", g.Path)
 	}
 	chunk := Chunk{ID: g.ID, Path: g.Path, Mode: uint32(info.Mode().Perm())}
+	var from io.Reader = file
+	if g.Root != "" {
+		from = io.LimitReader(file, info.Size())
+	}
 	buf := make([]byte, MaxFrame)
 	for !chunk.Last {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		n, err := io.ReadFull(file, buf)
+		n, err := io.ReadFull(from, buf)
 		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return err
 		}
@@ -133,4 +136,12 @@ func (a *agent) sendFile(ctx context.Context, g Get) error {
 		chunk.Path, chunk.Mode = "", 0
 	}
 	return nil
+}
+
+func (g Get) open() (*os.File, error) {
+	if g.Root != "" {
+		return OpenBelow(g.Root, g.Path)
+	}
+	// Without waiting, since to open a FIFO waits for one who writes.
+	return os.OpenFile(g.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }

@@ -23,6 +23,7 @@ type Request struct {
 	Kill     *Kill     `json:"kill,omitempty"`     // end a command and its process group, early
 	Put      *Chunk    `json:"put,omitempty"`      // write a file; its last piece is answered by an empty File with Last
 	Get      *Get      `json:"get,omitempty"`      // read a file; answered by File...
+	Changes  *Changes  `json:"changes,omitempty"`  // list what the session's tests wrote; answered by Changed
 	Open     *Open     `json:"open,omitempty"`     // start a test session; answered by Opened
 	Lease    *Lease    `json:"lease,omitempty"`    // append tests to the session's queue
 	Revoke   *Revoke   `json:"revoke,omitempty"`   // take waiting tests back; answered by Returned
@@ -39,6 +40,7 @@ type Event struct {
 	Output     *Output     `json:"output,omitempty"`
 	Exited     *Exited     `json:"exited,omitempty"`
 	File       *Chunk      `json:"file,omitempty"`
+	Changed    *Changed    `json:"changed,omitempty"`
 	Opened     *Opened     `json:"opened,omitempty"`
 	Discovered *Discovered `json:"discovered,omitempty"`
 	Collected  *Collected  `json:"collected,omitempty"`
@@ -118,10 +120,41 @@ type Chunk struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Get asks for a file.
+// Get asks for a file. With Root, Path is below that directory, no link leads
+// out of it, and what is sent ends where the file ended when it was opened.
 type Get struct {
 	ID   int64  `json:"id"`
 	Path string `json:"path"`
+	Root string `json:"root,omitempty"`
+}
+
+// Changes asks for the regular files below a directory that were written since
+// the session was opened. Keep and Skip are lines of [Patterns].
+type Changes struct {
+	ID   int64    `json:"id"`
+	Dir  string   `json:"dir"`            // absolute
+	Keep []string `json:"keep,omitempty"` // listed with their sizes
+	Skip []string `json:"skip,omitempty"` // not listed, unless Keep says so
+}
+
+// Changed answers Changes.
+type Changed struct {
+	ID    int64         `json:"id"`
+	Files []ChangedFile `json:"files,omitempty"` // that Keep matches
+	// Others counts what neither Keep nor Skip matches; OtherNames are the first
+	// of these.
+	Others     int      `json:"others,omitempty"`
+	OtherNames []string `json:"other_names,omitempty"`
+	// Cut says that there is more than one listing holds.
+	Cut   bool   `json:"cut,omitempty"`
+	Error string `json:"error,omitempty"` // the directory could not be read
+}
+
+// A ChangedFile is a file below Changes.Dir, with slashes.
+type ChangedFile struct {
+	Path string `json:"path"`
+	Size int64  `json:"size"`
+	At   int64  `json:"at"` // its last change, in nanoseconds
 }
 
 // Mode is the way in which a session finds its tests.

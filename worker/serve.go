@@ -92,6 +92,7 @@ type agent struct {
 	mute       time.Duration
 	greeted    bool
 	files      map[int64]*incoming
+	opened     time.Time      // of the session: when its tests began to write
 	wg         sync.WaitGroup // of commands, transfers, the session, and a conclusion
 	pieces     sync.Mutex     // held while those of one report are sent
 
@@ -167,6 +168,8 @@ func (a *agent) handle(ctx context.Context, req Request) error {
 		a.put(*req.Put)
 	case req.Get != nil:
 		a.get(ctx, *req.Get)
+	case req.Changes != nil:
+		a.changes(ctx, *req.Changes)
 	case req.Open != nil:
 		a.open(ctx, *req.Open)
 	case req.Lease != nil:

@@ -26,7 +26,7 @@ func (a *agent) open(ctx context.Context, open Open) {
 		return
 	}
 	q := newQueue(a.emit)
-	a.session = q
+	a.session, a.opened = q, Moment()
 	a.wg.Go(func() {
 		closed, err := runSession(ctx, framework, open, q)
 		// From here on leases are turned back, so that none is swallowed.

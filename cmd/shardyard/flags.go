@@ -49,6 +49,7 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		Harden:  engine.Harden{CapAdd: p.config.CapAdd},
 		Network: p.config.Network, User: p.config.User, UserPlace: p.config.Place("user"),
 	}
+	req.Artifacts = f.kept(s)
 	how, err := f.session(p, s, env)
 	if err != nil {
 		return req, err
@@ -89,6 +90,19 @@ func (f *runFlags) session(p *project, s configs.Effective, env map[string]strin
 		how.Toolchain = p.detection.Toolchain // its commands need it, whatever runs the tests
 	}
 	return how, err
+}
+
+// kept says which files that tests write are kept: what the config and the
+// flags say together.
+func (f *runFlags) kept(s configs.Effective) orchestrator.Artifacts {
+	a := orchestrator.Artifacts{
+		Keep: slices.Concat(s.Artifacts.Keep, f.artifacts), Place: s.Artifacts.Place != nil && *s.Artifacts.Place,
+		Most: int64(s.Limits.Artifacts), Limit: s.Limits.Artifacts.String(), Own: []string{configs.FileName, source.IgnoreFile},
+	}
+	if f.changed("artifacts-in-place") {
+		a.Place = f.inPlace
+	}
+	return a
 }
 
 // pids returns the limit of processes that an engine is told: nothing where the

@@ -71,6 +71,8 @@ type runFlags struct {
 	runTimeout  time.Duration
 	collection  string
 	bytecode    bool
+	artifacts   []string
+	inPlace     bool
 	progress    string
 	ci          string
 
@@ -118,6 +120,8 @@ func (f *runFlags) testFlags(cmd *cobra.Command) {
 	flags.StringVar(&f.collection, "collection", "", "full: every worker collects the whole suite; lazy: a file when it gets a test of it; auto: full where that costs little (default auto)")
 	flags.BoolFunc("full-collection", "the same as --collection full", func(string) error { f.collection = "full"; return nil })
 	flags.Lookup("full-collection").Hidden = true
+	flags.StringArrayVar(&f.artifacts, "artifacts", nil, "keep files that tests write and that match this pattern, besides the config's")
+	flags.BoolVar(&f.inPlace, "artifacts-in-place", false, "place them in the checkout too, never over a tracked file")
 	flags.StringVar(&f.progress, "progress", "auto", "auto, tty, plain, quiet or json")
 	flags.StringVar(&f.ci, "ci", "auto", ciUsage)
 }

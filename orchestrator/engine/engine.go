@@ -190,6 +190,9 @@ type Layout struct {
 	CA string
 	// PATH for commands of the environment.
 	Path string
+	// Here says that these are paths of this machine: what a lost agent left can
+	// be read, and workers of one Source share it.
+	Here bool
 	// UID and GID are who runs tests; -1 where the engine has no say.
 	UID, GID int
 }

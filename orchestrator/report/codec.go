@@ -52,6 +52,7 @@ var bodies = map[Type]func(json.RawMessage) (Body, error){
 	"sourced":        decode[Sourced],
 	"based":          decode[Based],
 	"installed":      decode[Installed],
+	"artifacts":      decode[Gathered],
 	"staffed":        decode[Staffed],
 	"note":           decode[Note],
 	"step_started":   decode[StepStarted],

@@ -99,6 +99,25 @@ type (
 		Image     string `json:"image,omitempty"`
 		ImageNote string `json:"image_note,omitempty"` // what was taken instead, and why
 	}
+	// Gathered says which of the files that workers wrote are kept. Unkept counts
+	// the others, and UnkeptFiles are the first of these; Missing says, in words,
+	// why artifacts are not there.
+	Gathered struct {
+		Artifacts   []Artifact `json:"artifacts,omitempty"`
+		Unkept      int        `json:"unkept,omitempty"`
+		UnkeptFiles []string   `json:"unkept_files,omitempty"`
+		Missing     []string   `json:"missing,omitempty"`
+	}
+	// Artifact is a file that workers wrote. Name is below the run's directory
+	// artifacts, Path below the project; Placed says that it is in the checkout too, under
+	// its name.
+	Artifact struct {
+		Name   string   `json:"name"`
+		Path   string   `json:"path"`
+		From   []string `json:"from"` // workers
+		Bytes  int64    `json:"bytes"`
+		Placed bool     `json:"placed,omitempty"`
+	}
 	// Installed says under which keys the layers are kept that the workers
 	// start from; "" for a layer that is not made.
 	Installed struct {
@@ -362,6 +381,9 @@ func (Sourced) Type() Type { return "sourced" }
 
 // Type implements Body.
 func (Based) Type() Type { return "based" }
+
+// Type implements Body.
+func (Gathered) Type() Type { return "artifacts" }
 
 // Type implements Body.
 func (Installed) Type() Type { return "installed" }

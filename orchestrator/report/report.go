@@ -47,6 +47,7 @@ type Report struct {
 
 	Coverage  *Coverage  `json:"coverage,omitempty"`
 	Concluded *Concluded `json:"concluded,omitempty"`
+	Artifacts []Artifact `json:"artifacts,omitempty"`
 	Stopped   *Stopped   `json:"stopped,omitempty"`
 	Faults    []Fault    `json:"faults,omitempty"`
 	Notes     []Note     `json:"notes,omitempty"`

@@ -99,7 +99,11 @@ func failing() *script {
 	s.at(5950, TestFinished{Worker: 4, Test: "tests/b.py::test_void", Attempt: 2, Outcome: worker.Passed, Call: 9e6, First: true})
 	s.at(6000, WorkerClosed{Worker: 1}, WorkerClosed{Worker: 2, Code: 1}, WorkerClosed{Worker: 4, Code: 1})
 	s.at(6100, StepStarted{Name: "conclude"}, Covered{Percent: 79.96, FailUnder: 85, Under: true, Complete: true},
-		Concluded{Code: 1, Files: []string{"junit.xml"}}, StepFinished{Name: "conclude", Duration: 300e6})
+		Concluded{Code: 1, Files: []string{"junit.xml"}}, StepFinished{Name: "conclude", Duration: 300e6},
+		Gathered{
+			Artifacts: []Artifact{{Name: "out/a.worker-1.json", Path: "out/a.json", From: []string{"worker-1"}, Bytes: 12, Placed: true}},
+			Unkept:    2, UnkeptFiles: []string{"b.txt"}, Missing: []string{"c.txt of worker-2: gone"},
+		})
 	s.end(6500)
 	return s
 }

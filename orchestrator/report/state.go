@@ -25,6 +25,7 @@ type State struct {
 	discovered Discovered
 	inventory  Inventoried
 	coverage   *Coverage
+	gathered   Gathered
 	concluded  *Concluded
 	stopped    *Stopped
 	faults     []Fault
@@ -114,6 +115,8 @@ func (s *State) Apply(e Event) {
 	case Covered:
 		c := Coverage(b)
 		s.coverage = &c
+	case Gathered:
+		s.gathered = b
 	case Concluded:
 		s.concluded = &b
 	case Stopped:

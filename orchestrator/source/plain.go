@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/moby/patternmatcher"
@@ -24,6 +25,17 @@ var caches = map[string]bool{
 	"__pycache__": true, ".pytest_cache": true, ".mypy_cache": true, ".ruff_cache": true, ".hypothesis": true,
 	".venv": true, ".tox": true, ".nox": true, "node_modules": true,
 	".shardyard": true, ".coverage": true, "htmlcov": true, ".DS_Store": true,
+}
+
+// Caches are patterns of what tools write beside the sources for themselves: no
+// sources, and no results.
+func Caches() []string {
+	names := []string{"*.pyc", ".coverage*", ".testmondata*", ".benchmarks", ".cache", ".nyc_output", ".gradle", "pytest-cache-files-*"}
+	for name := range caches {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // plain takes a snapshot of a directory that is in no repository.

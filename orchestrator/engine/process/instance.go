@@ -219,6 +219,7 @@ func (i *instance) Layout() engine.Layout {
 		Home:   filepath.Join(i.dir, "home"),
 		Temp:   i.temp,
 		Path:   filepath.Join(i.place.env(), "bin") + string(os.PathListSeparator) + os.Getenv("PATH"),
+		Here:   true,
 		UID:    -1,
 		GID:    -1,
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/shardyard/shardyard/worker"
 )
 
 // tempPrefix begins the names of layers and trees that are not whole yet.
@@ -103,7 +105,7 @@ func mirrorEntry(ctx context.Context, from, to string, clean time.Time) error {
 
 func same(want, has fs.FileInfo, clean time.Time) bool {
 	return has.Mode() == want.Mode() && has.Size() == want.Size() &&
-		has.ModTime().Equal(want.ModTime()) && changed(has).Before(clean)
+		has.ModTime().Equal(want.ModTime()) && worker.ChangeTime(has).Before(clean)
 }
 
 // makeDir has path be a directory, which its owner can use.

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/shardyard/shardyard/worker"
 )
 
 func write(t *testing.T, path, content string) {
@@ -48,13 +50,13 @@ func TestMirrorRestores(t *testing.T) {
 	// the mark counts as clean.
 	mark := filepath.Join(t.TempDir(), "mark")
 	var clean time.Time
-	for !clean.After(changed(kept).Add(20 * time.Millisecond)) {
+	for !clean.After(worker.ChangeTime(kept).Add(20 * time.Millisecond)) {
 		write(t, mark, "")
 		info, err := os.Stat(mark)
 		if err != nil {
 			t.Fatal(err)
 		}
-		clean = changed(info)
+		clean = worker.ChangeTime(info)
 		time.Sleep(time.Millisecond)
 	}
 

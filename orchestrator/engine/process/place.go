@@ -14,6 +14,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/worker"
 )
 
 // maxSlots bounds the search for a free slot, and so the disk.
@@ -241,7 +242,7 @@ func (p *place) cleanSince(want content) time.Time {
 	if json.Unmarshal(raw, &has) != nil || has != want {
 		return time.Time{}
 	}
-	return changed(info)
+	return worker.ChangeTime(info)
 }
 
 // setContent records the content of the slot; nil if it is not known to be whole.

@@ -3,20 +3,10 @@ package process
 import (
 	"encoding/binary"
 	"fmt"
-	"io/fs"
 	"syscall"
-	"time"
 )
 
 const supported = true
-
-// changed is when an inode was changed last.
-func changed(info fs.FileInfo) time.Time {
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		return time.Unix(stat.Ctimespec.Unix())
-	}
-	return time.Now()
-}
 
 // memory is this machine's, in bytes.
 func memory() (int64, error) {
