@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -92,4 +93,45 @@ func TestQuickWrites(t *testing.T) {
 			t.Fatalf("%s: %+v, encoding/json: %+v", line, got, again)
 		}
 	})
+}
+
+// TestQuickKnowsEveryField sets each field of the events that are written by
+// hand, one at a time: a field that is added later must not be lost on its way.
+func TestQuickKnowsEveryField(t *testing.T) {
+	for _, body := range []any{worker.Started{}, worker.Reported{}, worker.Finished{}} {
+		kind := reflect.TypeOf(body)
+		for i := range kind.NumField() {
+			name, _, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ",")
+			if name == "-" {
+				continue // travels beside the line
+			}
+			value := reflect.New(kind)
+			switch field := value.Elem().Field(i); field.Kind() {
+			case reflect.String:
+				field.SetString("x")
+			case reflect.Bool:
+				field.SetBool(true)
+			case reflect.Int, reflect.Int64:
+				field.SetInt(7)
+			case reflect.Float64:
+				field.SetFloat(7.5)
+			default:
+				t.Fatalf("%s.%s is a %s: teach this test how to set it", kind.Name(), kind.Field(i).Name, field.Kind())
+			}
+			var e worker.Event
+			reflect.ValueOf(&e).Elem().FieldByName(kind.Name()).Set(value)
+			line, _, _ := bytes.Cut(written(t, e), []byte("\n"))
+			if !bytes.Contains(line, []byte(`"`+name+`":`)) {
+				t.Errorf("%s.%s is not written: %s", kind.Name(), kind.Field(i).Name, line)
+			}
+			var want worker.Event
+			if err := json.Unmarshal(line, &want); err != nil {
+				t.Fatal(err)
+			}
+			var q worker.Quick
+			if got, _, ok := q.Event(line); ok && !reflect.DeepEqual(got, want) {
+				t.Errorf("%s.%s is read as %+v, by encoding/json as %+v", kind.Name(), kind.Field(i).Name, got, want)
+			}
+		}
+	}
 }
