@@ -266,7 +266,6 @@ func (e Event) quick(b []byte) (_ []byte, ok bool) {
 }
 
 func (r *Reported) quick(b []byte) (_ []byte, ok bool) {
-	ok = true
 	if r.Test != "" {
 		if b, ok = quote(append(b, `"test":`...), string(r.Test)); !ok {
 			return b, false
