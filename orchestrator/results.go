@@ -7,7 +7,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 
+	"github.com/shardyard/shardyard/orchestrator/artifacts"
+	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/report/junit"
 	"github.com/shardyard/shardyard/worker/framework"
 )
@@ -26,19 +30,59 @@ func (c *conclusion) keep(ctx context.Context, file framework.File) error {
 	if file.To == "" {
 		return nil
 	}
-	to := file.To
-	if !filepath.IsAbs(to) {
-		to = filepath.Join(c.req.Project, to)
+	rel, inside := c.within(file.To)
+	if !inside {
+		to := file.To
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(c.req.Project, to)
+		}
+		if err := copyFile(local, to); err != nil {
+			return fmt.Errorf("write %s: %w", file.To, err)
+		}
+		return nil
 	}
-	if err := copyFile(local, to); err != nil {
+	sources, err := c.sources(ctx, file.To)
+	if err != nil {
 		return fmt.Errorf("write %s: %w", file.To, err)
 	}
-	if rel, err := filepath.Rel(c.req.Project, to); err == nil {
+	checkout := artifacts.Checkout{Dir: c.req.Project, Tracked: sources, Own: c.req.Artifacts.Own}
+	refused, err := checkout.Put(local, filepath.ToSlash(rel))
+	switch {
+	case err != nil:
+		return fmt.Errorf("write %s: %w", file.To, err)
+	case refused != "":
+		c.note(report.Warning, "%s is not written to the project, it is in the run's results as %s: %s", rel, file.As, refused)
+	default:
 		c.delivered = append(c.delivered, rel)
 	}
 	return nil
 }
 
+// within returns a path relative to the project, and whether it is below it.
+func (c *conclusion) within(to string) (rel string, inside bool) {
+	if !filepath.IsAbs(to) {
+		rel = filepath.Clean(to)
+		return rel, filepath.IsLocal(rel)
+	}
+	rel, err := filepath.Rel(c.req.Project, to)
+	return rel, err == nil && filepath.IsLocal(rel)
+}
+
+// sources reports which files of the project no result may replace: those that
+// git tracks, unless the arguments name the very file.
+func (c *conclusion) sources(ctx context.Context, to string) (func(string) bool, error) {
+	src := c.finish.site.src
+	named := slices.ContainsFunc(c.req.Session.Args, func(a string) bool {
+		return a == to || strings.HasSuffix(a, "="+to) || strings.HasSuffix(a, ":"+to)
+	})
+	if named || !src.Git {
+		return func(string) bool { return false }, nil
+	}
+	return src.Tracked(ctx)
+}
+
+// copyFile copies a file to where the user's arguments want it, outside the
+// project.
 func copyFile(from, to string) error {
 	data, err := os.ReadFile(from)
 	if err != nil {

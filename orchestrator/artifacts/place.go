@@ -39,7 +39,7 @@ func (c Checkout) Place(dir string, all []Artifact) (placed []string, refused []
 	for _, a := range all {
 		why := c.obstacle(to, a.Name)
 		if why == "" {
-			if err := replace(from, to, a.Name); err != nil {
+			if err := replace(from, filepath.FromSlash(a.Name), to, a.Name); err != nil {
 				why = err.Error()
 			}
 		}
@@ -50,6 +50,25 @@ func (c Checkout) Place(dir string, all []Artifact) (placed []string, refused []
 		placed = append(placed, a.Name)
 	}
 	return placed, refused, nil
+}
+
+// Put copies one file to a path of the checkout, relative to it and with
+// slashes, by the same rules. It returns why it did not; "" when it did.
+func (c Checkout) Put(file, name string) (refused string, err error) {
+	from, err := os.OpenRoot(filepath.Dir(file))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = from.Close() }() // it was only read
+	to, err := os.OpenRoot(c.Dir)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = to.Close() }() // what is written is closed for itself
+	if why := c.obstacle(to, name); why != "" {
+		return why, nil
+	}
+	return "", replace(from, filepath.Base(file), to, name)
 }
 
 // obstacle says why nothing may be written to a path; "" when it may.
@@ -82,11 +101,11 @@ func (c Checkout) obstacle(to *os.Root, name string) string {
 }
 
 // replace copies a file from one root to another. It appears whole.
-func replace(from, to *os.Root, name string) error {
+func replace(from *os.Root, file string, to *os.Root, name string) error {
 	local := filepath.FromSlash(name)
 	dir, base := filepath.Split(local)
 	temp := filepath.Join(dir, ".shardyard-"+base)
-	src, err := from.Open(local)
+	src, err := from.Open(file)
 	if err != nil {
 		return err
 	}
@@ -95,6 +114,9 @@ func replace(from, to *os.Root, name string) error {
 		if err := to.MkdirAll(filepath.Clean(dir), 0o755); err != nil {
 			return err
 		}
+	}
+	if err := to.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err // a run that was killed left it, or somebody made it
 	}
 	dst, err := to.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
