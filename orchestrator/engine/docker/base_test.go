@@ -102,7 +102,7 @@ func TestIdentify(t *testing.T) {
 	if err := os.WriteFile(script, []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := identify(script); err == nil || !strings.Contains(err.Error(), "no program for Linux") {
+	if _, err := identify(script); err == nil || !strings.Contains(err.Error(), "not a program for Linux") {
 		t.Errorf("a script: %v", err)
 	}
 	if _, err := identify("/bin/sh"); err == nil || !strings.Contains(err.Error(), "CGO_ENABLED=0") {

@@ -54,7 +54,7 @@ func TestClearRefused(t *testing.T) {
 	opts := project(t)
 	e, other := open(t, opts), open(t, opts)
 	mustLoad(t, e, "t1")
-	if err := other.ClearAll(t.Context()); err == nil || !strings.Contains(err.Error(), "lives") {
+	if err := other.ClearAll(t.Context()); err == nil || !strings.Contains(err.Error(), "still going") {
 		t.Errorf("cleared under a run that lives: %v", err)
 	}
 	kept, err := other.Usage(t.Context())
