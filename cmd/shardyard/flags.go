@@ -55,6 +55,9 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		return req, err
 	}
 	req.Session = how
+	if f.rev == "" { // a commit's tree is the commit's
+		req.Source.Include = slices.Concat(req.Source.Include, how.Include)
+	}
 	req.Prepare.Commands = slices.Concat(req.Prepare.Commands, how.Prepare)
 	if f.keepsBytecode() {
 		req.Compiled.Dir = compiledDir(p.id)

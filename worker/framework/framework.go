@@ -91,6 +91,9 @@ type Suite struct {
 	// that are not are installed with Toolchain.Install, and the user is told.
 	Ensure  []string `json:"ensure,omitempty"`
 	Prepare []string `json:"prepare,omitempty"` // commands in the tree, after the user's
+	// Include are patterns of files, relative to the project, that the sources
+	// need besides what git knows: where they are missing, nothing is.
+	Include []string `json:"include,omitempty"`
 	// Lazy is true if sessions may be asked to collect lazily.
 	Lazy bool `json:"lazy,omitempty"`
 	// Cut is how a file's tests may be spread over workers.

@@ -47,9 +47,21 @@ func (Description) Suite(ask framework.Ask) (framework.Suite, error) {
 		Framework: Name, Args: args, Notes: notes, Options: worker.Raw(options),
 		// Ids may depend on the hash seed, and must not differ between workers.
 		Env:       map[string]string{"PYTHONHASHSEED": "0"},
-		Toolchain: tools, Ensure: ensure, Lazy: true,
+		Toolchain: tools, Ensure: ensure, Lazy: true, Include: remembered(slices.Concat(args, options.Project)),
 		Compiled: &framework.Compiled{Files: files, Settings: settings},
 	}, nil
+}
+
+// remembered returns what options that look at earlier runs need of the
+// checkout: pytest's own cache, which git ignores.
+func remembered(args []string) []string {
+	for _, a := range args {
+		switch a {
+		case "--lf", "--last-failed", "--ff", "--failed-first", "--nf", "--new-first", "--sw", "--stepwise", "--stepwise-skip", "--sw-skip", "--stepwise-reset", "--sw-reset":
+			return []string{".pytest_cache/v/cache/*"}
+		}
+	}
+	return nil
 }
 
 // ambient are the arguments in PYTEST_ADDOPTS of the user's own environment, which
