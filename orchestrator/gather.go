@@ -179,7 +179,7 @@ func (g *gatherer) finish(ctx context.Context, delivered []string) {
 // tell says in words what a person should know.
 func (g *gatherer) tell(told report.Gathered) {
 	if n := len(told.Artifacts); n > 0 {
-		g.note(report.Info, "%s kept in %s", counted(n, "artifact is", "artifacts are"), filepath.Join(g.req.Out, artifacts.Dir))
+		g.note(report.Info, "%s kept in %s", report.Count(n, "artifact is", "artifacts are"), filepath.Join(g.req.Out, artifacts.Dir))
 	}
 	if n := len(told.Missing); n > 0 {
 		more := ""
@@ -194,15 +194,8 @@ func (g *gatherer) tell(told report.Gathered) {
 			more = ", ..."
 		}
 		g.note(report.Info, "tests wrote %s here: %s%s; to keep such files, write artifacts: [%s] in shardyard.yaml",
-			counted(told.Unkept, "file that is not kept", "files that are not kept"), strings.Join(told.UnkeptFiles, ", "), more, strings.Join(told.UnkeptFiles, ", "))
+			report.Count(told.Unkept, "file that is not kept", "files that are not kept"), strings.Join(told.UnkeptFiles, ", "), more, strings.Join(told.UnkeptFiles, ", "))
 	}
-}
-
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // place puts artifacts into the checkout.

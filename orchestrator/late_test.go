@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/shardyard/shardyard/internal/needs"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
@@ -112,7 +113,7 @@ func TestTheSecondSignalEndsTheRunAtOnce(t *testing.T) {
 // Where the log cannot be written the run goes on, and says so in the end.
 func TestALogThatCannotBeWritten(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip("SKIPPED, needs /dev/full")
+		needs.Lacks(t, "/dev/full", err)
 	}
 	x := newTrial(t, two())
 	if err := os.Symlink("/dev/full", filepath.Join(x.req.Out, "events.jsonl")); err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shardyard/shardyard/internal/needs"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/report"
@@ -623,7 +624,7 @@ func (x *trial) fullDisk(t *testing.T) {
 	t.Helper()
 	const full = "/dev/full"
 	if _, err := os.Stat(full); err != nil {
-		t.Skip("this system has no ", full)
+		needs.Lacks(t, full, err)
 	}
 	if err := os.Symlink(full, filepath.Join(x.req.Out, reportsFile)); err != nil {
 		t.Fatal(err)

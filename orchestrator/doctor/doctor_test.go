@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/shardyard/shardyard/internal/needs"
 	"github.com/shardyard/shardyard/orchestrator/doctor"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/worker/framework"
@@ -134,7 +135,7 @@ func lines(checks []doctor.Check) (all []string) {
 func TestPackage(t *testing.T) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
-		t.Skip("there is no shell")
+		needs.Lacks(t, "a shell", err)
 	}
 	host := engine.Base{Host: true, Program: sh}
 	for _, x := range []struct {
@@ -158,7 +159,7 @@ func TestPackage(t *testing.T) {
 
 func TestGit(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("there is no git")
+		needs.Lacks(t, "git", err)
 	}
 	dir := t.TempDir()
 	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(dir))
