@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -63,19 +64,30 @@ func (f Files) Keep(key string, write func(io.Writer) (bool, error)) error {
 	return errors.Join(err, os.Remove(file.Name()))
 }
 
-// Expire removes what surplus says of this project's keys, and of every
-// project's what no run has used for long.
-func (f Files) Expire(surplus func(key string) bool) error {
+// Expire removes what no run has used for long, of every project, and of this
+// project's keys that begin with group all but the most that were used last.
+func (f Files) Expire(group string, most int) error {
 	all, err := filepath.Glob(filepath.Join(filepath.Dir(f.Dir), "*", "*"))
+	if err != nil {
+		return fmt.Errorf("list %s: %w", f.Kind, err)
+	}
+	used := map[string]time.Time{}
+	var old, mine []string
 	for _, path := range all {
-		key := filepath.Base(path)
-		old := filepath.Dir(path) == f.Dir && !strings.HasPrefix(key, partial) && surplus(key)
-		if info, e := os.Stat(path); e == nil && f.Now().Sub(info.ModTime()) > f.For {
-			old = true
+		info, err := os.Stat(path)
+		if err != nil {
+			continue // another run has just removed or replaced it
 		}
-		if !old {
-			continue
+		used[path] = info.ModTime()
+		switch {
+		case f.Now().Sub(info.ModTime()) > f.For:
+			old = append(old, path)
+		case filepath.Dir(path) == f.Dir && strings.HasPrefix(filepath.Base(path), group) && !strings.HasPrefix(filepath.Base(path), partial):
+			mine = append(mine, path)
 		}
+	}
+	slices.SortFunc(mine, func(a, b string) int { return used[b].Compare(used[a]) })
+	for _, path := range append(old, mine[min(most, len(mine)):]...) {
 		if e := os.Remove(path); e != nil && !errors.Is(e, fs.ErrNotExist) {
 			err = errors.Join(err, e)
 		}

@@ -85,19 +85,24 @@ func TestFiles(t *testing.T) {
 	now = now.Add(20 * time.Hour)
 	found(t, f, "a")
 	now = now.Add(5 * time.Hour)
-	if err := f.Expire(func(string) bool { return false }); err != nil {
+	if err := f.Expire("", 9); err != nil {
 		t.Fatal(err)
 	}
 	if got := keys(t, f); !slices.Equal(got, []string{"a"}) || len(keys(t, other)) > 0 {
 		t.Errorf("after a day without use, kept %q", got)
 	}
 	keep(t, other, "a", "5")
-	keep(t, f, "c", "6")
-	if err := f.Expire(func(key string) bool { return key == "a" }); err != nil {
+	for _, key := range []string{"x-1", "x-2", "x-3", "c"} {
+		now = now.Add(time.Minute)
+		keep(t, f, key, key)
+	}
+	now = now.Add(time.Minute)
+	found(t, f, "x-1")
+	if err := f.Expire("x-", 2); err != nil {
 		t.Fatal(err)
 	}
-	if got := keys(t, f); !slices.Equal(got, []string{"c"}) || found(t, other, "a") != "5" {
-		t.Errorf("without what is surplus, kept %q", got)
+	if got := keys(t, f); !slices.Equal(got, []string{"a", "c", "x-1", "x-3"}) || found(t, other, "a") != "5" {
+		t.Errorf("with two of x, kept %q", got)
 	}
 	if err := f.ClearAll(t.Context()); err != nil {
 		t.Fatal(err)

@@ -30,6 +30,9 @@ import (
 const (
 	// maxCompiled bounds an archive, in bytes: what does not fit is compiled anew.
 	maxCompiled = 256 << 20
+	// compiledMost is for how many environments of a suite there are archives:
+	// engines, branches, and versions of a language take turns.
+	compiledMost = 4
 	// compiledFor is how long an archive is kept that no run uses.
 	compiledFor = 30 * 24 * time.Hour
 )
@@ -80,11 +83,8 @@ func (c *compiled) recall() error {
 	if c.key == "" {
 		return nil
 	}
-	if err := c.expire(); err != nil {
-		return err
-	}
 	from, ok, err := c.store.Find(c.key)
-	if err != nil || !ok {
+	if err = errors.Join(err, c.expire()); err != nil || !ok {
 		return err
 	}
 	defer func() { _ = from.Close() }() // it was only read
@@ -175,11 +175,11 @@ func (c *compiled) keep(more string) error {
 	})
 }
 
-// expire removes the suite's archives of other environments than the one kept,
-// and those of any project that no run has used for long.
+// expire removes the suite's archives of the environments that were used
+// longest ago, and those of any project that no run has used for long.
 func (c *compiled) expire() error {
 	suite, _, _ := strings.Cut(c.key, "-")
-	return c.store.Expire(func(key string) bool { return key != c.key && strings.HasPrefix(key, suite+"-") })
+	return c.store.Expire(suite+"-", compiledMost)
 }
 
 func (c *compiled) add(w *tar.Writer, name string, there map[string]bool, limit int64) (int64, error) {

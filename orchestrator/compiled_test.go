@@ -125,7 +125,7 @@ func TestOnlyWhatWasCompiledOfTheSameSourcesIsBrought(t *testing.T) {
 	}
 }
 
-func TestOneArchiveOfASuiteIsKeptAndNoneForever(t *testing.T) {
+func TestEnvironmentsOfASuiteTakeTurnsAndNoArchiveIsKeptForever(t *testing.T) {
 	kept := filepath.Join(t.TempDir(), "compiled", "project")
 	stale := filepath.Join(kept, "..", "another", "0-0.tar")
 	if err := os.MkdirAll(filepath.Dir(stale), 0o755); err != nil {
@@ -142,11 +142,16 @@ func TestOneArchiveOfASuiteIsKeptAndNoneForever(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	keep("one", "unit")
-	keep("two", "unit")
+	for _, environment := range []string{"one", "two", "three", "four", "five", "two"} {
+		keep(environment, "unit")
+	}
 	keep("two", "slow")
-	if all, err := os.ReadDir(kept); err != nil || len(all) != 2 {
-		t.Errorf("%v, %v: want one archive for each of two suites", all, err)
+	if all, err := os.ReadDir(kept); err != nil || len(all) != compiledMost+1 {
+		t.Errorf("%v, %v: want %d archives of one suite and one of the other", all, err, compiledMost)
+	}
+	again := opening(t, kept, map[string]string{"a.py": "A"}, "unit", "three")
+	if err := again.recall(); err != nil || len(content(t, again)) == 0 {
+		t.Errorf("of an environment that was used a while ago is left %v: %v", content(t, again), err)
 	}
 	if _, err := os.Stat(stale); err != nil {
 		t.Error(err)
