@@ -2,10 +2,30 @@
 
 record_xml_attribute and record_testsuite_property reach past the reports. The
 user's --junitxml is replaced by a private file, so that they work as always;
-what they left there travels.
+what they left there travels. The file itself nobody reads: pytest's own
+entries for it are not made.
 """
 
 from _pytest.junitxml import xml_key
+
+
+def idle(config):
+    """Has pytest write nothing about a test into the private file, at a
+    sixteenth of a trivial test's time."""
+    xml = _log(config)
+    if xml is not None:
+        for implementation in config.hook.pytest_runtest_logreport.get_hookimpls():
+            if implementation.plugin is xml:
+                implementation.function = _forget(xml)
+
+
+def _forget(xml):
+    def pytest_runtest_logreport(report):
+        if report.when == "teardown":
+            xml.node_reporters.clear()
+            xml.node_reporters_ordered.clear()
+
+    return pytest_runtest_logreport
 
 
 def attributes(config, nodeid):

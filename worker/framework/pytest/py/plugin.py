@@ -82,6 +82,7 @@ class Plugin:
         if self._fixtures is not None and config.pluginmanager.hasplugin("xdist"):
             config.pluginmanager.register(self._fixtures, "shardyard-xdist")
         self._terminal = reports.silence(config)
+        junit.idle(config)
         self._logs = LogFile(config, os.path.join(self._scratch, "log"))
 
     @pytest.hookimpl(trylast=True)
