@@ -65,7 +65,7 @@ func (l *loop) event(ctx context.Context, m *member, ev *worker.Event) {
 }
 
 func (l *loop) discovered(ctx context.Context, m *member, d worker.Discovered) {
-	if !l.census.Exact(m.id) {
+	if !l.census.Full(m.id) {
 		l.ran.expanded(m.id, report.Millis(d.DurationMS).Std())
 	}
 	l.obey(ctx, m, l.census.Discovered(m.id, d))

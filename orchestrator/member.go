@@ -53,8 +53,8 @@ type departure struct {
 }
 
 // hire starts one more worker.
-func (l *loop) hire(ctx context.Context, id dispatch.WorkerID, exact bool) {
-	m := &member{id: id, mode: l.census.Hire(id, exact)}
+func (l *loop) hire(ctx context.Context, id dispatch.WorkerID, full bool) {
+	m := &member{id: id, mode: l.census.Hire(id, full)}
 	ctx, m.cancel = context.WithCancel(ctx)
 	l.members[m.id] = m
 	l.started++

@@ -80,7 +80,7 @@ func (l *loop) command(ctx context.Context, c dispatch.Command) {
 	case dispatch.Release:
 		l.release(l.members[c.Worker])
 	case dispatch.Replace:
-		l.hire(ctx, c.Worker, c.Exact)
+		l.hire(ctx, c.Worker, c.Full)
 	case dispatch.Done:
 		l.done = true
 		for _, id := range slices.Sorted(maps.Keys(l.members)) {
@@ -110,7 +110,7 @@ func (l *loop) obey(ctx context.Context, m *member, r census.Ruling) {
 		case census.Begun:
 			l.emit(report.WorkerStarted{Worker: int(m.id), Mode: string(a.Mode), Framework: a.Framework, Runtime: a.Runtime, Host: m.host})
 		case census.Ready:
-			l.ready(ctx, m, a.Exact)
+			l.ready(ctx, m, a.Full)
 		case census.Dismissed:
 			l.release(m)
 		case census.Known:
@@ -127,10 +127,10 @@ func (l *loop) obey(ctx context.Context, m *member, r census.Ruling) {
 
 // ready handles a worker that takes tests. Once the last one does, it starts the
 // finisher, which would only keep workers from starting before.
-func (l *loop) ready(ctx context.Context, m *member, exact bool) {
+func (l *loop) ready(ctx context.Context, m *member, full bool) {
 	m.ready = true
 	l.emit(report.WorkerReady{Worker: int(m.id)})
-	l.input(ctx, dispatch.WorkerReady{Worker: m.id, Host: m.host, Exact: exact})
+	l.input(ctx, dispatch.WorkerReady{Worker: m.id, Host: m.host, Full: full})
 	for _, m := range l.members {
 		if !m.ready && !m.gone {
 			return

@@ -6,7 +6,7 @@ import (
 )
 
 // wholeList looks at what only a full collection has, as a lazy worker cannot
-// know: every test that runs on one fails there, and passes on an exact one.
+// know: every test that runs on one fails there, and passes on a full one.
 const wholeList = `
 import time, pytest
 
@@ -16,7 +16,7 @@ def test_all(request, n):
     assert {item.path.name for item in request.session.items} == {"test_it.py", "test_other.py"}
 `
 
-// A failure on a lazy worker that an exact one does not confirm has no verdict
+// A failure on a lazy worker that a full one does not confirm has no verdict
 // on laziness by itself: what was seen is said, and the suite is collected in
 // full once it was seen again, for a while.
 func TestAFailureThatIsNotConfirmedIsDoubtedBeforeItIsBelieved(t *testing.T) {

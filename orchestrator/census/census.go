@@ -47,7 +47,7 @@ type Census struct {
 
 // A session is what the census knows of one worker's.
 type session struct {
-	exact      bool // it collects the whole suite, or has
+	full       bool // it collects the whole suite, or has
 	opened     bool
 	over       bool
 	collecting *collection   // not nil while it collects the whole suite
@@ -73,12 +73,12 @@ func New(cfg Config) *Census {
 	return c
 }
 
-// Hire returns how one more worker collects. It collects the whole suite if exact is
+// Hire returns how one more worker collects. It collects the whole suite if full is
 // set, or if no other session would.
-func (c *Census) Hire(w dispatch.WorkerID, exact bool) worker.Mode {
-	exact = exact || c.mode == worker.Full || c.orphaned()
-	c.sessions[w] = &session{exact: exact}
-	if exact {
+func (c *Census) Hire(w dispatch.WorkerID, full bool) worker.Mode {
+	full = full || c.mode == worker.Full || c.orphaned()
+	c.sessions[w] = &session{full: full}
+	if full {
 		return worker.Full
 	}
 	return worker.Lazy
@@ -91,7 +91,7 @@ func (c *Census) orphaned() bool {
 		return false
 	}
 	for _, s := range c.sessions {
-		if s.exact && !s.over {
+		if s.full && !s.over {
 			return false
 		}
 	}
@@ -109,9 +109,9 @@ func (c *Census) Opened(w dispatch.WorkerID, o worker.Opened) (r Ruling) {
 	if s.opened {
 		return r // another process of the same session
 	}
-	s.opened, s.exact = true, o.Mode == worker.Full
+	s.opened, s.full = true, o.Mode == worker.Full
 	r.add(Begun{o})
-	if s.exact {
+	if s.full {
 		s.collecting = newCollection()
 		return r
 	}
@@ -128,7 +128,7 @@ func (c *Census) Discovered(w dispatch.WorkerID, d worker.Discovered) Ruling {
 	case s.collecting != nil:
 		s.collecting.add(d)
 		return nil
-	case s.exact: // a later process of the session; its ids are looked at one by one
+	case s.full: // a later process of the session; its ids are looked at one by one
 		return nil
 	case d.More:
 		s.listed = append(s.listed, d.Items...)
@@ -180,7 +180,7 @@ func (c *Census) Collected(w dispatch.WorkerID, end worker.Collected) (r Ruling)
 	} else {
 		r = append(r, c.inventory()...)
 	}
-	r.add(Ready{Exact: true})
+	r.add(Ready{Full: true})
 	return r
 }
 
@@ -191,7 +191,7 @@ func (c *Census) compare(w dispatch.WorkerID, list *collection) (r Ruling) {
 	}
 	diff := c.full.difference(list)
 	if diff == "" {
-		r.add(Ready{Exact: true})
+		r.add(Ready{Full: true})
 		return r
 	}
 	if c.once("other tests") {
@@ -322,5 +322,5 @@ func (c *Census) Deselected() int { return c.deselected }
 // framework itself no test counts; "" when they could.
 func (c *Census) Broken() string { return c.broken }
 
-// Exact reports whether the worker collects the whole suite, or has.
-func (c *Census) Exact(w dispatch.WorkerID) bool { return c.session(w).exact }
+// Full reports whether the worker collects the whole suite, or has.
+func (c *Census) Full(w dispatch.WorkerID) bool { return c.session(w).full }

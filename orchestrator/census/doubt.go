@@ -10,7 +10,7 @@ import (
 
 // Ran records that a test has ended on the worker.
 func (c *Census) Ran(w dispatch.WorkerID) {
-	c.lazily = c.lazily || !c.session(w).exact
+	c.lazily = c.lazily || !c.session(w).full
 }
 
 // Observation returns what the run has shown of lazy collection.
@@ -63,16 +63,16 @@ func disagreement(res dispatch.Result) string {
 			break
 		}
 	}
-	lazy, exact := report.WorkerName(int(failed.Worker)), "another one"
+	lazy, full := report.WorkerName(int(failed.Worker)), "another one"
 	if a, ok := res.Last(); ok {
-		exact = report.WorkerName(int(a.Worker))
+		full = report.WorkerName(int(a.Worker))
 	}
 	place := "as the first test"
 	if failed.Before != "" {
 		place = "after " + report.Clean(string(failed.Before))
 	}
 	return fmt.Sprintf("%s failed on %s, %s, and not on %s, which had collected everything: it depends on the order of tests, "+
-		"on their whole list, or on chance; the exact order is in workers/%s.tests", report.Clean(string(res.Test.ID)), lazy, place, exact, lazy)
+		"on their whole list, or on chance; the exact order is in workers/%s.tests", report.Clean(string(res.Test.ID)), lazy, place, full, lazy)
 }
 
 // Mode returns how sessions collect that need not collect everything.

@@ -25,9 +25,9 @@ type (
 	// Begun reports that the worker's session takes part. It comes once for a
 	// worker, however many processes its session needs.
 	Begun struct{ worker.Opened }
-	// Ready reports that the worker takes tests. Exact is set when it has
+	// Ready reports that the worker takes tests. Full is set when it has
 	// collected the whole suite.
-	Ready struct{ Exact bool }
+	Ready struct{ Full bool }
 	// Dismissed reports that the worker gets no tests, and its session is to end.
 	Dismissed struct{}
 	// Known reports that the suite is known. Reports are the framework's collect

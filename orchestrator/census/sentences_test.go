@@ -49,7 +49,7 @@ const running = suite + `
 	> complete
 	> hand 2 b1 b2
 	> planned
-	> ready exact
+	> ready full
 	> hand 1 a1 a2`
 
 var lazyCollection = []sentence{
@@ -63,7 +63,7 @@ var lazyCollection = []sentence{
 			> complete
 			> hand 2 b1 b2
 			> planned
-			> ready exact
+			> ready full
 			> hand 1 a1 a2`,
 	},
 	{
@@ -95,7 +95,7 @@ var lazyCollection = []sentence{
 			> complete
 			> hand 2 a1 a2
 			> planned
-			> ready exact
+			> ready full
 			part 2 a.py a1
 			opened 2 lazy
 			part 2 a.py a1
@@ -109,7 +109,7 @@ var lazyCollection = []sentence{
 			> hand 1 a1 a2`,
 	},
 	{
-		text: "On a difference the file's results there are void and run again on a worker that has collected everything (exact).",
+		text: "On a difference the file's results there are void and run again on a worker that has collected everything (full).",
 		script: running + `
 			pass 2 b1
 			file 2 b.py b2 b1
@@ -141,7 +141,7 @@ var lazyCollection = []sentence{
 			> refuted`,
 	},
 	{
-		text: "Equal lists cannot show that a test looked at session.items: a failure on a lazy worker is tentative, shown, counted and reported only after the test has failed on an exact worker.",
+		text: "Equal lists cannot show that a test looked at session.items: a failure on a lazy worker is tentative, shown, counted and reported only after the test has failed on a full worker.",
 		script: running + `
 			fail 2 b1
 			> tentative
@@ -250,11 +250,11 @@ var lazyCollection = []sentence{
 			> add a1
 			> complete
 			> planned
-			> ready exact
+			> ready full
 			> hand 2 a1
 			file 3 a.py a1
 			collected 3
-			> ready exact`,
+			> ready full`,
 	},
 	{
 		text: "While discovery runs, lazy workers already run tests that the last run's list names.",
@@ -281,7 +281,7 @@ var lazyCollection = []sentence{
 			> add a1 b1
 			> complete
 			> planned
-			> ready exact
+			> ready full
 			pass 2 a1
 			> release 1
 			> release 2
@@ -316,7 +316,7 @@ var lazyCollection = []sentence{
 			> add a1
 			> complete
 			> planned
-			> ready exact
+			> ready full
 			pass 2 a1
 			> release 1
 			> release 2
@@ -357,7 +357,7 @@ var lazyCollection = []sentence{
 			> take back 2 b2
 			> complete
 			> planned
-			> ready exact
+			> ready full
 			> hand 1 b1 b2`,
 		verdicts: "a1 passed, b1 not-run, b2 not-run",
 	},
@@ -387,7 +387,7 @@ var lazyCollection = []sentence{
 			> reject 2 b1
 			> complete
 			> planned
-			> ready exact
+			> ready full
 			> hand 1 b1
 			fail 1 b1
 			> release 1
@@ -421,7 +421,7 @@ var lazyCollection = []sentence{
 			> warning: a worker that collects lazily did not find a1: the next 10 runs of this suite collect everything on every worker
 			> complete
 			> planned
-			> ready exact
+			> ready full
 			> hand 1 a1`,
 	},
 	{
@@ -437,9 +437,9 @@ var lazyCollection = []sentence{
 		script: `
 			hire 1
 			> full
-			hire 2 exact
+			hire 2 full
 			> full
-			hire 3 exact
+			hire 3 full
 			> full
 			opened 1 full
 			> begun full
@@ -456,7 +456,7 @@ var lazyCollection = []sentence{
 			> add a1
 			> complete
 			> planned
-			> ready exact
+			> ready full
 			> hand 1 a1
 			collected 2
 			> warning: worker-2 collected other tests than the run's discovery, and does not run any: a2 where a1 was expected. Do ids depend on time, chance or the machine?
@@ -473,7 +473,7 @@ var lazyCollection = []sentence{
 		script: `
 			hire 1
 			> full
-			hire 2 exact
+			hire 2 full
 			> full
 			opened 1 full
 			> begun full
@@ -487,7 +487,7 @@ var lazyCollection = []sentence{
 			> add a1
 			> complete
 			> planned
-			> ready exact
+			> ready full
 			> hand 1 a1
 			collected 2
 			> warning: worker-2 collected other tests than the run's discovery, and does not run any: other marks or fixtures of a1. Do ids depend on time, chance or the machine?
@@ -500,7 +500,7 @@ var lazyCollection = []sentence{
 		script: `
 			hire 1
 			> full
-			hire 2 exact
+			hire 2 full
 			> full
 			opened 1 full
 			> begun full
@@ -514,7 +514,7 @@ var lazyCollection = []sentence{
 			> add a1 a2
 			> complete
 			> planned
-			> ready exact
+			> ready full
 			> hand 1 a1 a2
 			collected 2
 			> infrastructure: a1 has another value on worker-2 than in the run's discovery, where that value has another id, so that ids say nothing: give the parameters a fixed order (of a set, that of its elements differs from process to process), or collect on one worker with -w 1
@@ -538,7 +538,7 @@ var lazyCollection = []sentence{
 			> add a1
 			> complete
 			> planned
-			> ready exact
+			> ready full
 			> release 1`,
 		verdicts: "a1 not-run (2 files could not be collected)",
 	},
@@ -556,7 +556,7 @@ var lazyCollection = []sentence{
 			> discovered 1
 			> complete
 			> done
-			> ready exact
+			> ready full
 			> release 1`,
 	},
 	{
@@ -602,7 +602,7 @@ var lostWorkers = []sentence{
 		script: `
 			hire 1
 			> full
-			hire 2 exact
+			hire 2 full
 			> full
 			gone 1
 			orphaned killed`,
@@ -631,7 +631,7 @@ var lostWorkers = []sentence{
 			> lost 1 internal error
 			> replace 3
 			> dismissed
-			hire 3 exact
+			hire 3 full
 			> full
 			failed 3 internal error
 			> infrastructure: internal error
@@ -810,7 +810,7 @@ func (p *player) play(line string) {
 func (p *player) session(w dispatch.WorkerID, verb, rest string) {
 	switch verb {
 	case "hire":
-		p.say("%s", p.c.Hire(w, rest == "exact"))
+		p.say("%s", p.c.Hire(w, rest == "full"))
 	case "opened":
 		mode, reason, _ := strings.Cut(rest, " ")
 		p.obey(w, p.c.Opened(w, worker.Opened{Mode: worker.Mode(mode), Reason: reason}))
@@ -866,8 +866,8 @@ func (p *player) obey(w dispatch.WorkerID, r census.Ruling) {
 		case census.Begun:
 			p.say("begun %s", a.Mode)
 		case census.Ready:
-			p.say("%s", strings.TrimSpace(fmt.Sprintf("ready %s", map[bool]string{true: "exact"}[a.Exact])))
-			p.input(dispatch.WorkerReady{Worker: w, Exact: a.Exact})
+			p.say("%s", strings.TrimSpace(fmt.Sprintf("ready %s", map[bool]string{true: "full"}[a.Full])))
+			p.input(dispatch.WorkerReady{Worker: w, Full: a.Full})
 		case census.Dismissed:
 			p.say("dismissed")
 		case census.Known:

@@ -20,12 +20,12 @@ func (c *Census) Failed(w dispatch.WorkerID, f worker.Failed) (r Ruling) {
 	case f.Usage:
 		r.tell(report.Fault{Kind: report.Usage, Text: f.Error})
 		r.add(Stop{"the suite cannot be run as asked"})
-	case s.exact && !again && f.Error == c.failed:
+	case s.full && !again && f.Error == c.failed:
 		r.tell(report.Fault{Kind: report.Infrastructure, Text: f.Error})
 		r.add(Stop{"two workers failed in the same way"})
 	default:
 		r.tell(report.WorkerLost{Worker: int(w), Cause: f.Error})
-		if s.exact {
+		if s.full {
 			c.failed = f.Error
 			break
 		}

@@ -21,7 +21,7 @@ var answerSpecs = []struct {
 	{"an attempt has its number, its place in its file and what ran before", 1, 0, `
 		add a1:1s@a a2:1s@a b1:1s@b
 		complete
-		ready 1 exact
+		ready 1 full
 		start 1 a1
 		= a1 attempt 1 first
 		1s pass 1 a1 1s
@@ -35,7 +35,7 @@ var answerSpecs = []struct {
 	{"a test that ends without having started has started then", 1, 0, `
 		add a1:1s@a a2:1s@a
 		complete
-		ready 1 exact
+		ready 1 full
 		1s pass 1 a1 1s
 		= a1 attempt 1 first passed; a1 passed
 		2s pass 1 a2 1s
@@ -43,7 +43,7 @@ var answerSpecs = []struct {
 	{"a start that comes twice counts once", 1, 0, `
 		add a1:1s@a a2:1s@a
 		complete
-		ready 1 exact
+		ready 1 full
 		start 1 a1
 		= a1 attempt 1 first
 		start 1 a1
@@ -84,7 +84,7 @@ var answerSpecs = []struct {
 	{"a failure on a lazy worker is tentative and no verdict; its confirmation is", 2, 0, `
 		add a:1s b:1s
 		complete
-		ready 1 exact
+		ready 1 full
 		ready 2
 		start 2 b
 		= b attempt 1 first
@@ -97,10 +97,10 @@ var answerSpecs = []struct {
 	{"a failure that is tried again is judged when that has ended", 1, 1, `
 		add a:1s
 		complete
-		ready 1 exact
+		ready 1 full
 		1s fail 1 a 1s
 		= a attempt 1 first failed
-		ready 2 exact
+		ready 2 full
 		start 2 a
 		= a attempt 2 first
 		2s skip 2 a 1s
@@ -108,18 +108,18 @@ var answerSpecs = []struct {
 	{"the attempt of a lost worker counts, and the loss names its test", 1, 0, `
 		add a:1s
 		complete
-		ready 1 exact
+		ready 1 full
 		start 1 a
 		= a attempt 1 first
 		lost 1 killed
 		= a attempt 1 first lost
-		ready 2 exact
+		ready 2 full
 		1s pass 2 a 1s
 		= a attempt 2 first passed; a passed`},
 	{"an amended attempt is judged once more, also after the end", 1, 0, `
 		add a:1s
 		complete
-		ready 1 exact
+		ready 1 full
 		1s pass 1 a 1s
 		= a attempt 1 first passed; a passed
 		error 1 a 1s

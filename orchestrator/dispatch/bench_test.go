@@ -60,7 +60,7 @@ func (f *drill) run() int {
 	f.send(0, dispatch.TestsAdded{Tests: f.tests})
 	f.send(0, dispatch.InventoryComplete{})
 	for w := 1; w <= 1000; w++ {
-		f.send(0, dispatch.WorkerReady{Worker: dispatch.WorkerID(w), Exact: true})
+		f.send(0, dispatch.WorkerReady{Worker: dispatch.WorkerID(w), Full: true})
 	}
 	for now := time.Duration(0); !f.done; now += 100 * time.Millisecond {
 		for w := 1; w <= 1000; w++ {

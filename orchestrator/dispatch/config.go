@@ -42,7 +42,7 @@ type Config struct {
 	// there: at least one test, at most 64. Zero means 50 ms. Where the link to a
 	// worker is slow it is four round trips: see RoundTripped.
 	Window time.Duration
-	// StartCost is what one more exact worker is expected to cost until it is
+	// StartCost is what one more full worker is expected to cost until it is
 	// there: its start and a full collection. Zero means 3 s. What those that
 	// came took counts instead when it was more.
 	StartCost time.Duration

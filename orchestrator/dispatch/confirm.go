@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// A failure on a worker that collects lazily is confirmed by an exact one, of
-// which there is one at first. Lazy workers are exchanged for exact ones, so
+// A failure on a worker that collects lazily is confirmed by a full one, of
+// which there is one at first. Lazy workers are exchanged for full ones, so
 // that about as many live as before, in two cases: what waits to be confirmed
 // would hold up the end of the run (enlist); so much fails on lazy workers that
 // what they have yet to do would run twice (distrust).
 
-// toConfirm returns what the test should cost an exact worker: what it cost the
+// toConfirm returns what the test should cost a full worker: what it cost the
 // last time, if that is known.
 func (d *Dispatcher) toConfirm(e *entry) time.Duration {
 	for _, a := range slices.Backward(e.attempts) {
@@ -22,22 +22,22 @@ func (d *Dispatcher) toConfirm(e *entry) time.Duration {
 	return e.test.Estimate
 }
 
-// learnStart takes the time that an exact worker took to start as the cost of the
+// learnStart takes the time that a full worker took to start as the cost of the
 // next one.
 func (d *Dispatcher) learnStart(m *member, now time.Duration) {
-	if m.exact {
+	if m.full {
 		d.startup = max(d.cfg.StartCost, now-max(m.requested, d.epoch))
 	}
 }
 
-// confirm asks for an exact worker if tests need one and none lives. Exact workers
+// confirm asks for a full worker if tests need one and none lives. Full workers
 // take the tests to confirm before their queues.
 func (d *Dispatcher) confirm(now time.Duration) {
-	need := func(i int32) bool { return d.entries[i].exact }
+	need := func(i int32) bool { return d.entries[i].full }
 	if !slices.ContainsFunc(d.lanes[confirm], need) && !slices.ContainsFunc(d.lanes[alone], need) {
 		return
 	}
-	if d.anyLive(func(m *member) bool { return m.exact || m.presence == expected && int(m.id) <= d.cfg.Workers }) {
+	if d.anyLive(func(m *member) bool { return m.full || m.presence == expected && int(m.id) <= d.cfg.Workers }) {
 		return
 	}
 	if d.confirms <= d.cfg.MaxReplacements {
@@ -55,11 +55,11 @@ func (d *Dispatcher) confirm(now time.Duration) {
 	}
 }
 
-// A confirmLoad counts the exact workers and the tests that they must confirm.
+// A confirmLoad counts the full workers and the tests that they must confirm.
 type confirmLoad struct {
-	exact int           // live exact workers, expected ones included
-	ready int           // exact workers that are ready
-	busy  time.Duration // the exact workers' other work, in sum
+	full  int           // live full workers, expected ones included
+	ready int           // full workers that are ready
+	busy  time.Duration // the full workers' other work, in sum
 	last  time.Duration // the other work of the worker that ends last
 	tests int           // tests to confirm
 	work  time.Duration // time to confirm them, in sum
@@ -86,10 +86,10 @@ func (d *Dispatcher) confirmLoad(now time.Duration) confirmLoad {
 			}
 		}
 		s.last = max(s.last, left)
-		if !m.exact {
+		if !m.full {
 			continue
 		}
-		s.exact++
+		s.full++
 		s.busy += left
 		if m.presence == ready {
 			s.ready++
@@ -98,28 +98,28 @@ func (d *Dispatcher) confirmLoad(now time.Duration) confirmLoad {
 	return s
 }
 
-// movable reports whether the test is to be confirmed, waits at an exact
+// movable reports whether the test is to be confirmed, waits at a full
 // worker, and might as well run on another one.
 func (d *Dispatcher) movable(e *entry) bool {
 	return e.lane == confirm && e.state == held && !d.cfg.Static && d.cfg.Runner == Stream && e.recalls < maxRecalls
 }
 
-// mayEnlist reports whether one more exact worker is allowed. It is not before the
-// first exact worker is ready, since its cost is unknown, nor before all tests are
+// mayEnlist reports whether one more full worker is allowed. It is not before the
+// first full worker is ready, since its cost is unknown, nor before all tests are
 // known, since tests that must stay with others may still come.
 func (d *Dispatcher) mayEnlist(s confirmLoad) bool {
-	return d.complete && s.ready > 0 && s.exact < d.cfg.Workers && d.enlisted < d.cfg.Workers
+	return d.complete && s.ready > 0 && s.full < d.cfg.Workers && d.enlisted < d.cfg.Workers
 }
 
-// enlist asks for exact workers, in the place of idle lazy ones, while what
-// waits to be confirmed, spread over the exact ones, is more than one costs to
+// enlist asks for full workers, in the place of idle lazy ones, while what
+// waits to be confirmed, spread over the full ones, is more than one costs to
 // have, and the run would end sooner with it.
 func (d *Dispatcher) enlist(now time.Duration) {
 	if !d.doubted || !d.complete || d.enlisted >= d.cfg.Workers || d.idle == 0 && d.lives >= d.cfg.Workers {
 		return
 	}
-	for s := d.confirmLoad(now); d.mayEnlist(s) && s.exact <= s.tests; s.exact++ {
-		n := time.Duration(s.exact)
+	for s := d.confirmLoad(now); d.mayEnlist(s) && s.full <= s.tests; s.full++ {
+		n := time.Duration(s.full)
 		with, without := (s.busy+s.work+d.startup)/(n+1), (s.busy+s.work)/n
 		if s.work/n <= d.startup || max(with, s.last) >= without || !d.makeRoom() {
 			return
@@ -137,7 +137,7 @@ func (d *Dispatcher) makeRoom() bool {
 		return true
 	}
 	for _, m := range d.members {
-		if m.idle() && !m.exact {
+		if m.idle() && !m.full {
 			d.release(m)
 			return true
 		}
@@ -146,7 +146,7 @@ func (d *Dispatcher) makeRoom() bool {
 }
 
 // distrust exchanges lazy workers whose queues would cost more to confirm than
-// it costs to have exact ones instead, taking what failed as a sign of what
+// it costs to have full ones instead, taking what failed as a sign of what
 // will.
 func (d *Dispatcher) distrust(now time.Duration) {
 	if d.cfg.Static || !d.complete || d.stopped != "" || d.enlisted >= d.cfg.Workers {
@@ -158,14 +158,14 @@ func (d *Dispatcher) distrust(now time.Duration) {
 		if !d.mayEnlist(s) {
 			return
 		}
-		if m.exact || m.presence != ready || m.retiring || m.alone {
+		if m.full || m.presence != ready || m.retiring || m.alone {
 			continue
 		}
 		if queue := scale(m.load, d.rate(m)); scale(queue, share) <= 2*d.startup {
 			continue
 		}
 		d.enlisted++
-		s.exact++
+		s.full++
 		d.ask(true, now)
 		m.retiring = true
 		d.retiring++

@@ -43,13 +43,13 @@ type Dispatcher struct {
 
 	replaced int // lost workers
 	fresh    int // workers asked for to run failed tests again
-	confirms int // exact workers asked for because there was none
-	enlisted int // exact workers asked for because there were too few
+	confirms int // full workers asked for because there was none
+	enlisted int // full workers asked for because there were too few
 	cause    string
 
 	epoch      time.Duration // of the first input; -1 before
-	startup    time.Duration // what an exact worker costs until it is there
-	lazyRan    time.Duration // in tests on workers that are not exact
+	startup    time.Duration // what a full worker costs until it is there
+	lazyRan    time.Duration // in tests on workers that are not full
 	lazyFailed time.Duration // of that, in tests to be confirmed
 	doubted    bool          // something was to be confirmed
 	retiring   int           // workers that are being exchanged
@@ -160,7 +160,7 @@ func (d *Dispatcher) arrive(in WorkerReady, now time.Duration) {
 	if m.presence != expected {
 		return
 	}
-	m.presence, m.exact = ready, in.Exact
+	m.presence, m.full = ready, in.Full
 	d.touch(m)
 	d.settleOn(m, in.Host)
 	d.learnStart(m, now)
@@ -258,7 +258,7 @@ func (d *Dispatcher) finishUp() {
 		return
 	}
 	// All tests have started. One idle worker stays for what may yet go wrong,
-	// an exact one if there is one.
+	// a full one if there is one.
 	reserve := d.reserve()
 	for _, m := range d.members {
 		if m != reserve && m.idle() {
@@ -285,7 +285,7 @@ func (d *Dispatcher) reserve() *member {
 		return nil
 	}
 	for _, m := range d.members {
-		if m.idle() && (best == nil || m.exact && !best.exact) {
+		if m.idle() && (best == nil || m.full && !best.full) {
 			best = m
 		}
 	}

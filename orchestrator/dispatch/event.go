@@ -30,12 +30,12 @@ type (
 	TestsDropped struct{ Tests []worker.TestID }
 	// InventoryComplete reports that no TestsAdded follows.
 	InventoryComplete struct{}
-	// WorkerReady reports that a worker takes tests. Exact workers have
+	// WorkerReady reports that a worker takes tests. Full workers have
 	// collected the whole suite, and can run what others cannot be trusted with.
 	WorkerReady struct {
 		Worker WorkerID
 		Host   string
-		Exact  bool
+		Full   bool
 	}
 	// WorkerLost reports that a worker is gone, or never came, for a cause that
 	// is not a test's.
@@ -57,7 +57,7 @@ type (
 		Test                  worker.TestID
 		Outcome               worker.Outcome
 		Setup, Call, Teardown time.Duration
-		// Tentative failures are final only once they failed on an exact
+		// Tentative failures are final only once they failed on a full
 		// worker too, Suspect outcomes of any kind only once one has run the test.
 		Tentative, Suspect bool
 	}
@@ -68,7 +68,7 @@ type (
 	}
 	// TestsRejected voids a worker's attempts: what it has under these ids is
 	// not what was discovered. What no other worker has or had of them is run
-	// by an exact worker. Files says that it found other tests in their files:
+	// by a full worker. Files says that it found other tests in their files:
 	// nothing that it runs of these is final.
 	TestsRejected struct {
 		Worker WorkerID
@@ -101,11 +101,11 @@ type (
 	}
 	// Release reports that a worker gets no more tests.
 	Release struct{ Worker WorkerID }
-	// Replace asks for one more worker, with the next number. Exact: it must
+	// Replace asks for one more worker, with the next number. Full: it must
 	// collect everything. When it cannot be had, say WorkerLost.
 	Replace struct {
 		Worker WorkerID
-		Exact  bool
+		Full   bool
 	}
 	// Done reports that every test has its verdict, or that nothing more can be
 	// done.

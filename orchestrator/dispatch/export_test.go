@@ -12,11 +12,11 @@ func (d *Dispatcher) Dump() string {
 		s += fmt.Sprintf(" leftover of %d %v", l.replacement, l.tests)
 	}
 	for _, m := range d.members {
-		s += fmt.Sprintf("\nworker %d presence %d exact %v queue %d held %v running %d alone %v ran %d", m.id, m.presence, m.exact, m.count, m.held, m.running, m.alone, m.ran)
+		s += fmt.Sprintf("\nworker %d presence %d full %v queue %d held %v running %d alone %v ran %d", m.id, m.presence, m.full, m.count, m.held, m.running, m.alone, m.ran)
 	}
 	for i := range d.entries {
 		if e := &d.entries[i]; e.state != final && e.state != dropped {
-			s += fmt.Sprintf("\n%d %s state %d lane %d exact %v attempts %+v", i, e.test.ID, e.state, e.lane, e.exact, e.attempts)
+			s += fmt.Sprintf("\n%d %s state %d lane %d full %v attempts %+v", i, e.test.ID, e.state, e.lane, e.full, e.attempts)
 		}
 	}
 	return s

@@ -85,7 +85,7 @@ func (d *Dispatcher) feed(m *member) {
 // hungry reports whether it is worth a message to hand the worker more: the
 // window is half empty, or the batch is done.
 func (d *Dispatcher) hungry(m *member) bool {
-	if m.count == 0 && (!m.exact || len(d.lanes[confirm]) == 0) {
+	if m.count == 0 && (!m.full || len(d.lanes[confirm]) == 0) {
 		return false
 	}
 	if d.cfg.Runner == Atomic {
@@ -161,7 +161,7 @@ func (d *Dispatcher) room(m *member, goal time.Duration, handed int) bool {
 
 // next returns the test that the worker should be handed now, or -1.
 func (d *Dispatcher) next(m *member) int32 {
-	if l := d.lanes[confirm]; m.exact && len(l) > 0 {
+	if l := d.lanes[confirm]; m.full && len(l) > 0 {
 		d.lanes[confirm] = l[1:]
 		return l[0]
 	}

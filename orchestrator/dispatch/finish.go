@@ -79,7 +79,7 @@ func (d *Dispatcher) finish(in TestFinished, now time.Duration) {
 	took := in.Setup + in.Call + in.Teardown
 	d.measure(m, e, took+d.cfg.PerTest)
 	tentative := m.doubts(e, in)
-	if !m.exact {
+	if !m.full {
 		d.lazyRan += took
 	}
 	if tentative {
@@ -136,7 +136,7 @@ func (d *Dispatcher) decide(i int32) {
 	case last < 0 || d.stopped != "":
 		d.conclude(i, d.stopped)
 	case e.attempts[last].Tentative:
-		e.exact = true
+		e.full = true
 		d.park(i, confirm)
 	case !failing(e.attempts[last].Outcome):
 		d.conclude(i, "")
@@ -245,7 +245,7 @@ func (d *Dispatcher) requeue(m *member, tests []int32) {
 }
 
 // reject voids a worker's attempts at tests that were not the discovered ones. The
-// tests run again, on an exact worker, and so do those of them that nobody has
+// tests run again, on a full worker, and so do those of them that nobody has
 // begun: another lazy worker would hardly find the discovered ones. Attempts of
 // other workers stay as they are.
 func (d *Dispatcher) reject(in TestsRejected) {
@@ -271,12 +271,12 @@ func (d *Dispatcher) reject(in TestsRejected) {
 			}
 		}
 		if e.at != nil {
-			his, others = his || e.at.id == in.Worker, others || e.at.id != in.Worker && (e.state != waiting || e.at.exact)
+			his, others = his || e.at.id == in.Worker, others || e.at.id != in.Worker && (e.state != waiting || e.at.full)
 		}
 		if his {
 			e.rejected++
 		}
-		if others || e.exact && !his {
+		if others || e.full && !his {
 			continue
 		}
 		if e.state == final {
@@ -288,7 +288,7 @@ func (d *Dispatcher) reject(in TestsRejected) {
 			d.reopen(i)
 		}
 		d.detach(i)
-		e.state, e.exact = final, true
+		e.state, e.full = final, true
 		voided = append(voided, i)
 	}
 	d.tidy(func(e *entry) bool { return e.state != final })

@@ -35,7 +35,7 @@ type Attempt struct {
 	Setup,
 	Call,
 	Teardown time.Duration
-	// Tentative is true if it failed, or is suspect, on a worker that is not exact. It does not
+	// Tentative is true if it failed, or is suspect, on a worker that is not full. It does not
 	// count once the test has run on one that is.
 	Tentative bool
 	// First is true if it was the first of the test's file to start on its
@@ -84,7 +84,7 @@ type lane uint8
 
 const (
 	normal  lane = iota
-	confirm      // on an exact worker: it failed on, or did not fit, a lazy one
+	confirm      // on a full worker: it failed on, or did not fit, a lazy one
 	again        // on a fresh worker: it failed
 	alone        // last, with nothing else: its worker was lost
 )
@@ -95,7 +95,7 @@ type entry struct {
 	file     int32
 	state    state
 	lane     lane
-	exact    bool // only an exact worker may run it
+	full     bool // only a full worker may run it
 	recalled bool // asked back
 	lost     uint8
 	rejected uint8
@@ -148,7 +148,7 @@ func (e *entry) result() Result {
 			continue
 		}
 		if e.superseded(i) {
-			r.Disproved = r.Disproved || failing(a.Outcome) // unless the exact worker saw it fail too
+			r.Disproved = r.Disproved || failing(a.Outcome) // unless the full worker saw it fail too
 			continue
 		}
 		if a.Tentative && !failing(a.Outcome) {

@@ -34,7 +34,7 @@ type member struct {
 	host     string
 	speed    float64
 	presence presence
-	exact    bool
+	full     bool
 
 	queue  []*unit
 	count  int           // tests that wait in the queue
@@ -68,11 +68,11 @@ type member struct {
 func (m *member) idle() bool { return m.presence == ready && len(m.held) == 0 && m.count == 0 }
 
 // suits reports whether the worker may run a test that another worker holds.
-func (m *member) suits(e *entry) bool { return m.exact || e.lane != confirm && !m.barred[e.file] }
+func (m *member) suits(e *entry) bool { return m.full || e.lane != confirm && !m.barred[e.file] }
 
 // doubts reports whether the outcome of a test on the worker is tentative.
 func (m *member) doubts(e *entry, in TestFinished) bool {
-	return !m.exact && (m.barred[e.file] || in.Tentative && (in.Suspect || failing(in.Outcome)))
+	return !m.full && (m.barred[e.file] || in.Tentative && (in.Suspect || failing(in.Outcome)))
 }
 
 // touch marks the worker as changed since it was last fed.

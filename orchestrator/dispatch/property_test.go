@@ -45,7 +45,7 @@ type fake struct {
 	ready    bool
 	gone     bool
 	released bool
-	exact    bool
+	full     bool
 	queue    []leased
 	running  bool // queue[0] runs
 	asked    []worker.TestID
@@ -166,7 +166,7 @@ func (w *world) obey(c dispatch.Command) {
 		if w.here[c.Worker] != nil {
 			w.t.Fatalf("worker %d is asked for twice", c.Worker)
 		}
-		w.here[c.Worker] = &fake{id: c.Worker, exact: c.Exact, begun: map[string]bool{}}
+		w.here[c.Worker] = &fake{id: c.Worker, full: c.Full, begun: map[string]bool{}}
 		w.replaced++
 	case dispatch.Done:
 		w.done = true
@@ -209,8 +209,8 @@ func (w *world) work() bool {
 	switch {
 	case !f.ready:
 		f.ready = true
-		f.exact = f.exact || rapid.Bool().Draw(w.t, "exact")
-		w.send(dispatch.WorkerReady{Worker: f.id, Exact: f.exact})
+		f.full = f.full || rapid.Bool().Draw(w.t, "full")
+		w.send(dispatch.WorkerReady{Worker: f.id, Full: f.full})
 	case len(f.asked) > 0 && rapid.Bool().Draw(w.t, "answers"):
 		w.giveBack(f)
 	case len(f.queue) == 0:
@@ -249,7 +249,7 @@ func (w *world) end(f *fake) {
 	in := dispatch.TestFinished{Worker: f.id, Token: l.token, Test: l.id,
 		Outcome:   rapid.SampledFrom([]worker.Outcome{worker.Passed, worker.Passed, worker.Passed, worker.Skipped, worker.XFailed, worker.Failing, worker.Errored}).Draw(w.t, "outcome"),
 		Call:      time.Duration(rapid.IntRange(0, 4000).Draw(w.t, "took")) * time.Millisecond,
-		Tentative: !f.exact, Suspect: rapid.IntRange(0, 9).Draw(w.t, "suspect") == 0,
+		Tentative: !f.full, Suspect: rapid.IntRange(0, 9).Draw(w.t, "suspect") == 0,
 	}
 	w.closed = append(w.closed, in)
 	w.send(in)

@@ -61,7 +61,7 @@ func (d *Dispatcher) lose(in WorkerLost, now time.Duration) {
 	var replacement *member
 	if was != released && !m.retiring && d.replaced < d.cfg.MaxReplacements && (d.open > 0 || !d.complete) {
 		d.replaced++
-		replacement = d.ask(m.exact && !d.anyLive(func(o *member) bool { return o.exact }), now)
+		replacement = d.ask(m.full && !d.anyLive(func(o *member) bool { return o.full }), now)
 	}
 	d.unretire(m)
 	switch {
@@ -102,14 +102,14 @@ func (d *Dispatcher) abandon(i int32, reason string) {
 }
 
 // ask asks for one more worker.
-func (d *Dispatcher) ask(exact bool, now time.Duration) *member {
+func (d *Dispatcher) ask(full bool, now time.Duration) *member {
 	id := WorkerID(1)
 	for _, m := range d.members {
 		id = max(id, m.id+1)
 	}
 	m := d.join(id)
-	m.exact, m.requested = exact, now
-	d.emit(Replace{Worker: id, Exact: exact})
+	m.full, m.requested = full, now
+	d.emit(Replace{Worker: id, Full: full})
 	return m
 }
 
@@ -182,7 +182,7 @@ func (d *Dispatcher) retrier(i int32, now time.Duration) *member {
 
 func (d *Dispatcher) mayRetry(m *member, i int32) bool {
 	e := &d.entries[i]
-	if e.exact && !m.exact && m.presence != expected {
+	if e.full && !m.full && m.presence != expected {
 		return false
 	}
 	return !slices.ContainsFunc(e.attempts, func(a Attempt) bool { return a.Worker == m.id })
@@ -201,7 +201,7 @@ func (d *Dispatcher) freshComing(now time.Duration) bool {
 		return coming
 	}
 	d.fresh++
-	d.ask(slices.ContainsFunc(d.members, func(m *member) bool { return m.presence != expected && !m.exact }), now)
+	d.ask(slices.ContainsFunc(d.members, func(m *member) bool { return m.presence != expected && !m.full }), now)
 	return true
 }
 
@@ -228,7 +228,7 @@ func (d *Dispatcher) runAlone() {
 	for _, i := range d.lanes[alone] {
 		var best *member
 		for _, m := range d.members {
-			if m.idle() && (m.exact || !d.entries[i].exact) && (best == nil || m.ran < best.ran) {
+			if m.idle() && (m.full || !d.entries[i].full) && (best == nil || m.ran < best.ran) {
 				best = m
 			}
 		}

@@ -264,12 +264,12 @@ var specs = []spec{
 		script: `
 			add a:1s
 			complete
-			ready 1 exact
+			ready 1 full
 			> hand 1 a
 			start 1 a
 			1s fail 1 a 1s
 			> replace 2
-			ready 2 exact
+			ready 2 full
 			> hand 2 a
 			start 2 a
 			2s pass 2 a 1s
@@ -284,11 +284,11 @@ var specs = []spec{
 		script: `
 			add a:1s
 			complete
-			ready 1 exact
+			ready 1 full
 			> hand 1 a
 			1s error 1 a 1s
 			> replace 2
-			ready 2 exact
+			ready 2 full
 			> hand 2 a
 			2s fail 2 a 1s
 			> release 1
@@ -302,7 +302,7 @@ var specs = []spec{
 		script: `
 			add a:1s
 			complete
-			ready 1 exact
+			ready 1 full
 			> hand 1 a
 			1s fail 1 a 1s
 			> replace 2
@@ -312,14 +312,14 @@ var specs = []spec{
 		verdicts: "a failed",
 	},
 	{
-		name: "a failure on a lazy worker is final only when an exact one sees it too",
+		name: "a failure on a lazy worker is final only when a full one sees it too",
 		cfg:  dispatch.Config{Workers: 2},
 		script: `
 			add a:2s b:1s
 			complete
 			ready 1
 			> hand 1 a
-			ready 2 exact
+			ready 2 full
 			> hand 2 b
 			start 1 a
 			start 2 b
@@ -334,7 +334,7 @@ var specs = []spec{
 		verdicts: "a passed disproved, b passed",
 	},
 	{
-		name: "an exact worker is asked for when there is none",
+		name: "a full worker is asked for when there is none",
 		cfg:  dispatch.Config{Workers: 1},
 		script: `
 			add a:2s
@@ -342,8 +342,8 @@ var specs = []spec{
 			ready 1
 			> hand 1 a
 			2s tentative 1 a 2s
-			> replace 2 exact
-			ready 2 exact
+			> replace 2 full
+			ready 2 full
 			> hand 2 a
 			4s fail 2 a 2s
 			> release 1
@@ -357,7 +357,7 @@ var specs = []spec{
 		script: `
 			add a:4s b:2s c:1s d:1s
 			complete
-			ready 1 exact
+			ready 1 full
 			> hand 1 a
 			ready 2
 			> hand 2 b c
@@ -378,12 +378,12 @@ var specs = []spec{
 		verdicts: "a passed, b failed, c failed, d failed",
 	},
 	{
-		name: "idle lazy workers are exchanged for exact ones when much is to be confirmed",
+		name: "idle lazy workers are exchanged for full ones when much is to be confirmed",
 		cfg:  dispatch.Config{Workers: 3, StartCost: 2 * time.Second},
 		script: `
 			add a:4s b:4s c:4s
 			complete
-			ready 1 exact
+			ready 1 full
 			> hand 1 a
 			ready 2
 			> hand 2 b
@@ -395,19 +395,19 @@ var specs = []spec{
 			4s tentative 2 b 4s
 			> hand 1 b
 			> release 2
-			> replace 4 exact
+			> replace 4 full
 			4s tentative 3 c 4s
 			> release 3
-			> replace 5 exact
+			> replace 5 full
 			4s pass 1 a 4s
 			> hand 1 c
 			start 1 b
-			6s ready 4 exact
+			6s ready 4 full
 			> take back 1 c
 			return 1 c
 			> hand 4 c
 			start 4 c
-			6s ready 5 exact
+			6s ready 5 full
 			8s fail 1 b 4s
 			> release 5
 			10s fail 4 c 4s
@@ -422,7 +422,7 @@ var specs = []spec{
 		script: `
 			add a:4s b:1s c:1s
 			complete
-			ready 1 exact
+			ready 1 full
 			> hand 1 a
 			ready 2
 			> hand 2 b c
@@ -442,16 +442,16 @@ var specs = []spec{
 		script: `
 			add a:9s b:4s c:4s d:4s e:4s
 			complete
-			ready 1 exact
+			ready 1 full
 			> hand 1 a e
 			ready 2
 			> hand 2 b c
 			start 1 a
 			start 2 b
 			4s tentative 2 b 4s
-			> replace 3 exact
+			> replace 3 full
 			start 2 c
-			5s ready 3 exact
+			5s ready 3 full
 			> hand 3 b d
 			start 3 b
 			8s tentative 2 c 4s
@@ -466,7 +466,7 @@ var specs = []spec{
 			complete
 			ready 1
 			> hand 1 a
-			ready 2 exact
+			ready 2 full
 			> hand 2 b
 			2s pass 1 a 2s
 			reject 1 a
@@ -484,7 +484,7 @@ var specs = []spec{
 		script: `
 			add a:2s b:2s c:2s d:2s
 			complete
-			ready 1 exact
+			ready 1 full
 			> hand 1 a
 			ready 2
 			> hand 2 b
@@ -518,7 +518,7 @@ var specs = []spec{
 		script: `
 			add a:2s b:1s
 			complete
-			ready 1 exact
+			ready 1 full
 			> hand 1 a
 			ready 2
 			> hand 2 b
@@ -537,7 +537,7 @@ var specs = []spec{
 		script: `
 			add a:2s b:1s
 			complete
-			ready 1 exact
+			ready 1 full
 			> hand 1 a
 			ready 2
 			> hand 2 b
@@ -558,7 +558,7 @@ var specs = []spec{
 		script: `
 			add a:2s@z b:1s@f
 			complete
-			ready 1 exact
+			ready 1 full
 			> hand 1 a
 			ready 2
 			> hand 2 b
@@ -583,7 +583,7 @@ var specs = []spec{
 		script: `
 			add a:2s b:1s
 			complete
-			ready 1 exact
+			ready 1 full
 			> hand 1 a b
 			2s pass 1 a 2s
 			error 1 a 2s
@@ -782,7 +782,7 @@ func (a *actor) input(verb string, args []string) dispatch.Input {
 		}
 		return dispatch.RoundTripped{Worker: w, Took: took}
 	case "ready":
-		return dispatch.WorkerReady{Worker: w, Exact: len(args) > 0 && args[0] == "exact"}
+		return dispatch.WorkerReady{Worker: w, Full: len(args) > 0 && args[0] == "full"}
 	case "reject", "refute":
 		return dispatch.TestsRejected{Worker: w, Tests: ids(args), Files: verb == "refute"}
 	case "lost":
@@ -858,7 +858,7 @@ func (a *actor) hear(c dispatch.Command) string {
 	case dispatch.Release:
 		return fmt.Sprintf("release %d", c.Worker)
 	case dispatch.Replace:
-		return strings.TrimSpace(fmt.Sprintf("replace %d %s", c.Worker, map[bool]string{true: "exact"}[c.Exact]))
+		return strings.TrimSpace(fmt.Sprintf("replace %d %s", c.Worker, map[bool]string{true: "full"}[c.Full]))
 	case dispatch.Done:
 		return "done"
 	}

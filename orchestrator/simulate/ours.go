@@ -45,7 +45,7 @@ var Clairvoyant = Policy{"perfect knowledge", "orchestrator/plan, given the actu
 	return dispatched(s, w, dispatch.Config{})
 }}
 
-// OursPatient is ours with as many exact workers as there were at the start.
+// OursPatient is ours with as many full workers as there were at the start.
 var OursPatient = Policy{"shardyard, one confirms", "orchestrator/dispatch, with a worker costing a day", func(s Suite, w World) Result {
 	return dispatched(s, w, dispatch.Config{StartCost: 24 * time.Hour})
 }}
@@ -68,7 +68,7 @@ type hand struct {
 	queue []leased
 	busy  bool
 	batch worker.Token // the last one that was paid for
-	exact bool
+	full  bool
 }
 
 type leased struct {
@@ -102,14 +102,14 @@ func dispatched(s Suite, w World, cfg dispatch.Config) Result {
 	}
 	ms := machines(&w)
 	for i, m := range ms {
-		f.workers = append(f.workers, &hand{machine: m, exact: i == 0 || !w.Lazy})
+		f.workers = append(f.workers, &hand{machine: m, full: i == 0 || !w.Lazy})
 	}
 	f.tell(dispatch.TestsAdded{Tests: s.Tests})
 	f.tell(dispatch.InventoryComplete{})
 	for i, h := range f.workers {
 		come := func() {
 			if !f.done {
-				f.arrive(dispatch.WorkerReady{Worker: dispatch.WorkerID(i + 1), Host: hosts[i], Exact: h.exact})
+				f.arrive(dispatch.WorkerReady{Worker: dispatch.WorkerID(i + 1), Host: hosts[i], Full: h.full})
 			}
 		}
 		if at := time.Duration(i) * w.Stagger; at > 0 {
@@ -150,10 +150,10 @@ func (f *fleet) machines() []*machine {
 
 // replace starts one more worker, of normal speed.
 func (f *fleet) replace(c dispatch.Replace) {
-	f.workers = append(f.workers, &hand{machine: newMachine(f.world, len(f.workers)), exact: true})
+	f.workers = append(f.workers, &hand{machine: newMachine(f.world, len(f.workers)), full: true})
 	f.clock.after(f.world.Start, func() {
 		if !f.done {
-			f.arrive(dispatch.WorkerReady{Worker: c.Worker, Host: fmt.Sprintf("host-%g", 1.0), Exact: true})
+			f.arrive(dispatch.WorkerReady{Worker: c.Worker, Host: fmt.Sprintf("host-%g", 1.0), Full: true})
 		}
 	})
 }
@@ -230,7 +230,7 @@ func (f *fleet) begin(h *hand) {
 			outcome = worker.Failing
 		}
 		f.tell(dispatch.TestFinished{
-			Worker: w, Token: l.token, Test: id, Outcome: outcome, Setup: fixture, Call: took - fixture - h.scale(f.world.PerTest), Tentative: !h.exact,
+			Worker: w, Token: l.token, Test: id, Outcome: outcome, Setup: fixture, Call: took - fixture - h.scale(f.world.PerTest), Tentative: !h.full,
 		})
 		f.begin(h)
 	})
