@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/shardyard/shardyard/worker/framework"
@@ -131,15 +130,6 @@ func (m *schemaMaker) own(properties schema) {
 			properties[k.Name] = s
 		}
 	}
-}
-
-// keyPaths returns the paths of all keys that meanings describes, sorted.
-func keyPaths() (paths []string) {
-	for path := range meanings {
-		paths = append(paths, path)
-	}
-	slices.Sort(paths)
-	return paths
 }
 
 // meanings has a sentence for each key. docs/config.md says more.

@@ -113,8 +113,8 @@ func TestEveryMeaningHasItsKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range keyPaths() {
-		sentence, err := json.Marshal(meanings[path])
+	for path, meaning := range meanings {
+		sentence, err := json.Marshal(meaning)
 		if err != nil {
 			t.Fatal(err)
 		}
