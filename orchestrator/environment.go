@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -180,6 +181,9 @@ func (b *builder) make(ctx context.Context) error {
 	if b.tools.Probe != nil && len(b.tools.Make) > 0 && b.base.Program == "" {
 		return &engine.NoProgramError{Tools: b.tools}
 	}
+	if err := b.fits(ctx); err != nil {
+		return err
+	}
 	for _, c := range b.tools.Make {
 		if c.Unless != "" && b.shell(ctx, "/", b.fill.Replace(c.Unless)) == nil {
 			continue
@@ -190,6 +194,30 @@ func (b *builder) make(ctx context.Context) error {
 		if err := b.shell(ctx, "/", b.fill.Replace(c.Run)); err != nil {
 			return fmt.Errorf("%s: %w", b.fill.Replace(cmp.Or(c.Fail, "make the environment")), err)
 		}
+	}
+	return nil
+}
+
+// fits returns an error if the program of an image is of a version that the project
+// refuses. This machine's own was judged when it was looked for.
+func (b *builder) fits(ctx context.Context) error {
+	probe := b.tools.Probe
+	if b.base.Host || b.tools.Accept == nil || probe == nil {
+		return nil
+	}
+	var out bytes.Buffer
+	var found framework.Found
+	b.ids++
+	argv := append([]string{b.fill.Replace("{program}")}, probe.Args...)
+	exited, err := b.client.Exec(ctx, worker.Exec{ID: b.ids, Argv: argv, Dir: "/", Env: b.env}, func(o worker.Output) { out.Write(o.Data) })
+	switch {
+	case err != nil:
+		return fmt.Errorf("ask %s for its version: %w", argv[0], err)
+	case exited.Error != "" || exited.Code != 0 || json.Unmarshal(out.Bytes(), &found) != nil:
+		return nil // making the environment says what is wrong with it
+	case !engine.Fits(found.Version, b.tools):
+		return fmt.Errorf("%s %s is wanted and the image %s has %s: name another one, such as `image: %s`",
+			b.tools.Name, engine.Wanted(b.tools), b.base.Image, found.Version, b.tools.Image)
 	}
 	return nil
 }

@@ -110,8 +110,8 @@ func projectChecks(p *project, err error) []doctor.Check {
 		}
 	}
 	checks := []doctor.Check{doctor.Good("project", "%s; what is kept of it is under %s", found, p.id.ID)}
-	if tools := p.detection.Toolchain; tools.Version != "" {
-		checks = append(checks, doctor.Good(tools.Name, "%s is wanted", tools.Version))
+	if tools := p.detection.Toolchain; engine.Wanted(tools) != "" {
+		checks = append(checks, doctor.Good(tools.Name, "%s is wanted", engine.Wanted(tools)))
 	}
 	return checks
 }
@@ -130,7 +130,7 @@ func (f *placeFlags) workers(p *project, dir string, logger hclog.Logger) doctor
 			return doctor.Func(func(context.Context) []doctor.Check { return nil }) // indexChecks says so
 		}
 		reach = builder(s)
-		w.Image, w.Toolchain = cmp.Or(f.image, p.config.Image), p.detection.Toolchain
+		w.Image, w.Toolchain = cmp.Or(f.image, p.config.Image), p.judged(p.detection.Toolchain)
 		if ensure := p.detection.Ensure; len(ensure) > 0 {
 			w.Tools = doctor.Package{Name: ensure[0], Installs: slices.Concat(p.config.Setup, p.config.Prepare), Toolchain: w.Toolchain}
 		}

@@ -71,6 +71,7 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 	case len(req.Setup.Commands) > 0:
 		req.Setup.Ensure = how.Ensure
 	}
+	req.Session.Toolchain = p.judged(req.Session.Toolchain)
 	return req, nil
 }
 

@@ -133,6 +133,15 @@ func (p *project) installsAsDetected() bool {
 	return strings.HasPrefix(string(p.config.Origin("setup")), "detected") || strings.HasPrefix(string(p.config.Origin("prepare")), "detected")
 }
 
+// judged returns a toolchain as the project has it used: where nothing is installed,
+// any version that is there runs the tests.
+func (p *project) judged(tools framework.Toolchain) framework.Toolchain {
+	if len(p.config.Setup)+len(p.config.Prepare) == 0 {
+		tools.Accept = nil
+	}
+	return tools
+}
+
 // say keeps a note for the start of the run.
 func (p *project) say(format string, args ...any) {
 	p.said = append(p.said, fmt.Sprintf(format, args...))

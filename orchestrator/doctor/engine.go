@@ -3,6 +3,7 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -74,6 +75,9 @@ func describe(info engine.Info) Check {
 func (w Workers) image(ctx context.Context, e engine.Engine) []Check {
 	image := cmp.Or(w.Image, "auto")
 	base, err := e.Base(ctx, image, w.Toolchain, func(string) {})
+	if missing := (*engine.NoProgramError)(nil); errors.As(err, &missing) {
+		return []Check{Fail("image", missing.Advice(), "%s: %s %s is wanted and this machine has %s", image, w.Toolchain.Name, engine.Wanted(w.Toolchain), missing.There())}
+	}
 	if err != nil {
 		return []Check{Fail("image", "write another image: to shardyard.yaml (host needs no registry), or use --engine process", "%s: %v", image, err)}
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,9 +16,9 @@ import (
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
-// FindProgram finds the program of a toolchain on this machine. A toolchain
-// without a Probe needs none. The error is a *NoProgramError when there is none of
-// the wanted version.
+// FindProgram finds the program of a toolchain on this machine: of its version,
+// else of one that it accepts. A toolchain without a Probe needs none. The error is
+// a *NoProgramError when there is none that will do.
 func FindProgram(ctx context.Context, tools framework.Toolchain) (framework.Found, error) {
 	if tools.Probe == nil {
 		return framework.Found{}, nil
@@ -27,7 +28,7 @@ func FindProgram(ctx context.Context, tools framework.Toolchain) (framework.Foun
 		found, err := ask(ctx, c, tools.Probe.Args)
 		switch {
 		case err != nil: // a shim without a version behind it, or no such program
-		case matches(found.Version, tools):
+		case matches(found.Version, tools) && tools.Accept.Allow(found.Version):
 			return found, nil
 		default:
 			missing.Others = append(missing.Others, found)
@@ -36,7 +37,31 @@ func FindProgram(ctx context.Context, tools framework.Toolchain) (framework.Foun
 	if err := ctx.Err(); err != nil {
 		return framework.Found{}, fmt.Errorf("look for %s: %w", tools.Name, err)
 	}
+	if tools.Accept != nil {
+		for _, found := range missing.Others {
+			if Fits(found.Version, tools) {
+				return found, nil
+			}
+		}
+	}
 	return framework.Found{}, missing
+}
+
+// Fits reports whether a version will do, though it may not be the best.
+func Fits(version string, tools framework.Toolchain) bool {
+	if tools.Accept == nil {
+		return matches(version, tools)
+	}
+	return tools.Accept.Allow(version) && strings.HasPrefix(version, tools.Probe.Series)
+}
+
+// Instead says that a program is of another version than the best one; "" when it
+// is of that.
+func Instead(found framework.Found, tools framework.Toolchain) string {
+	if found.Executable == "" || matches(found.Version, tools) {
+		return ""
+	}
+	return fmt.Sprintf("%s %s (%s) instead of %s, which this machine does not have", tools.Name, found.Version, found.Executable, tools.Version)
 }
 
 // A NoProgramError reports that a toolchain's program is not on this machine,
@@ -48,21 +73,29 @@ type NoProgramError struct {
 
 // Error names the versions that are there instead, and how to get the wanted one.
 func (e *NoProgramError) Error() string {
-	if e.Tools.Version == "" {
+	if e.Tools.Version == "" && e.Tools.Accept == nil {
 		return fmt.Sprintf("this machine has no %s: install it, or name an image", e.Tools.Program)
 	}
-	there := "none"
-	if len(e.Others) > 0 {
-		var versions []string
-		for _, f := range e.Others {
-			versions = append(versions, f.Version)
-		}
-		slices.Sort(versions)
-		there = strings.Join(slices.Compact(versions), ", ")
-	}
-	advice := strings.ReplaceAll(e.Tools.Probe.Advice, "{version}", e.Tools.Version)
-	return fmt.Sprintf("%s %s is wanted and this machine has %s: %s, or name an image", e.Tools.Name, e.Tools.Version, there, advice)
+	return fmt.Sprintf("%s %s is wanted and this machine has %s: %s", e.Tools.Name, Wanted(e.Tools), e.There(), e.Advice())
 }
+
+// Advice is what to type.
+func (e *NoProgramError) Advice() string {
+	return fmt.Sprintf("%s, or name an image that has it (`image: %s`, which the docker engine takes)", e.Tools.Probe.Advice, e.Tools.Image)
+}
+
+// There lists the versions of this machine.
+func (e *NoProgramError) There() string {
+	var versions []string
+	for _, f := range e.Others {
+		versions = append(versions, f.Version)
+	}
+	slices.SortFunc(versions, newestFirst)
+	return cmp.Or(strings.Join(slices.Compact(versions), ", "), "none")
+}
+
+// Wanted returns the versions that a toolchain wants, in the project's words.
+func Wanted(tools framework.Toolchain) string { return cmp.Or(tools.Wanted, tools.Version) }
 
 // matches reports whether a version is of the wanted series.
 func matches(version string, tools framework.Toolchain) bool {

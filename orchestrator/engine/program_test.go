@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/shardyard/shardyard/internal/needs"
 	"github.com/shardyard/shardyard/worker/framework"
+	"github.com/shardyard/shardyard/worker/framework/pytest"
 	"github.com/shardyard/shardyard/worker/framework/python"
 )
 
@@ -58,6 +60,59 @@ func TestFindProgramBehindShim(t *testing.T) {
 	_, err = FindProgram(t.Context(), python.Toolchain("3.99"))
 	if err == nil || !strings.Contains(err.Error(), "python 3.99 is wanted") || !strings.Contains(err.Error(), real.Version) {
 		t.Errorf("for a version that is not here: %v", err)
+	}
+}
+
+// fakePython is an interpreter that says that it is of a version.
+const fakePython = "#!/bin/sh\necho '{\"version\": \"%s\", \"executable\": \"'$0'\"}'\n"
+
+// An interpreter that the project accepts is found wherever it was installed; what
+// is first on the PATH is taken if it will do.
+func TestFindProgramThatIsAccepted(t *testing.T) {
+	home := t.TempDir()
+	for name, version := range map[string]string{
+		"bin/python3": "3.9.2", "bin/python3.10": "3.10.5", "share/uv/python/cpython-3.13.1-linux/bin/python3": "3.13.1", ".pyenv/versions/3.12.4/bin/python3": "3.12.4",
+	} {
+		full := filepath.Join(home, name)
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(full, fmt.Appendf(nil, fakePython, version), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, value := range map[string]string{"HOME": home, "PATH": filepath.Join(home, "bin"), "XDG_DATA_HOME": filepath.Join(home, "share"), "PYENV_ROOT": "", "UV_PYTHON_INSTALL_DIR": ""} {
+		t.Setenv(name, value)
+	}
+	for _, x := range []struct{ requires, pin, want, say string }{
+		{"", "", "3.9.2", ""},
+		{">=3.9", "", "3.9.2", ""},
+		{">=3.10,<3.11", "", "3.10.5", ""},
+		{">=3.10,<3.13", "3.12", "3.12.4", ""},
+		{"==3.13.1", "", "3.13.1", ""},
+		{">=3.9", "3.8", "3.9.2", "3.9.2 (" + filepath.Join(home, "bin/python3") + ") instead of 3.8"},
+		{">=3.95", "", "", "python >=3.95 (pyproject.toml:3) is wanted and this machine has 3.13.1, 3.12.4, "},
+		{">=3.95", "", "", "3.9.2: install it (`uv python install 3.95`, or pyenv), or name an image that has it (`image: python:3.95-slim`"},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "pyproject.toml"), []byte("[project]\nname = 'a'\nrequires-python = '"+x.requires+"'\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, ".python-version"), []byte(x.pin), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		d, err := pytest.Description{}.Detect(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := FindProgram(t.Context(), d.Toolchain)
+		said := Instead(found, d.Toolchain)
+		if err != nil {
+			said = err.Error()
+		}
+		if found.Version != x.want || !strings.Contains(said, x.say) {
+			t.Errorf("requires %q, pin %q: %q, %s", x.requires, x.pin, found.Version, said)
+		}
 	}
 }
 

@@ -131,7 +131,13 @@ const (
 // with the environment.
 type Toolchain struct {
 	Name    string `json:"name,omitempty"`    // "python"; "" needs nothing
-	Version string `json:"version,omitempty"` // wanted: "3.12"; "" is any
+	Version string `json:"version,omitempty"` // the best one: "3.12"; "" for none
+	// Accept are the versions that will do where Version is not there. Nil is any,
+	// where Version is "", and else none.
+	Accept Versions `json:"accept,omitempty"`
+	// Wanted is what the project says of versions, and where: ">=3.12
+	// (pyproject.toml:4)"; "" where it says nothing.
+	Wanted string `json:"wanted,omitempty"`
 	// Image is what `image: auto` means; "" when that is `host`.
 	Image string `json:"image,omitempty"`
 	// Program is what an image calls the toolchain's program: "python3".
@@ -176,7 +182,7 @@ type Probe struct {
 	Args []string `json:"args"`
 	// Series is what an unwanted version must at least begin with: "3.".
 	Series string `json:"series,omitempty"`
-	// Advice tells the user how to get a version; {version} stands for it.
+	// Advice tells the user how to get a version that will do.
 	Advice string `json:"advice,omitempty"`
 }
 

@@ -115,7 +115,7 @@ func (e *Engine) hostBase(ctx context.Context, tools framework.Toolchain) (engin
 	if err != nil {
 		return engine.Base{}, err
 	}
-	return engine.Base{Image: "host", ID: id, Host: true, Program: about.Executable, Prefixes: about.Prefixes}, nil
+	return engine.Base{Image: "host", ID: id, Host: true, Program: about.Executable, Prefixes: about.Prefixes, Note: engine.Instead(about, tools)}, nil
 }
 
 var errNotLocal = errors.New("image `host` needs a Docker engine that runs on this machine, on Linux: it shows this machine's own files to workers")

@@ -14,7 +14,8 @@ import (
 )
 
 // Base implements engine.Bases: there is only this machine. A toolchain of another
-// version than the wanted one is taken when there is no better.
+// version than the best one is taken when there is no better, unless the project
+// refuses it.
 func (e *Engine) Base(ctx context.Context, image string, tools framework.Toolchain, _ func(string)) (engine.Base, error) {
 	switch image {
 	case "", "auto", "host":
@@ -26,13 +27,15 @@ func (e *Engine) Base(ctx context.Context, image string, tools framework.Toolcha
 	var missing *engine.NoProgramError
 	switch {
 	case err == nil:
-	case errors.As(err, &missing) && len(missing.Others) > 0:
-		found = missing.Others[0]
-		base.Note = fmt.Sprintf("%s %s (%s) instead of %s, which this machine does not have", tools.Name, found.Version, found.Executable, tools.Version)
-	case errors.As(err, &missing): // what needs it says so
-	default:
+	case !errors.As(err, &missing):
 		return engine.Base{}, err
+	case len(missing.Others) > 0 && tools.Accept != nil:
+		return engine.Base{}, missing
+	case len(missing.Others) > 0:
+		found = missing.Others[0]
+	default: // what needs it says so
 	}
+	base.Note = engine.Instead(found, tools)
 	base.Program, base.Prefixes, base.ID = found.Executable, found.Prefixes, baseID(found)
 	return base, nil
 }

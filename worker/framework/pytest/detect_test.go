@@ -86,6 +86,9 @@ func describeDetection(d *framework.Detected, err error) string {
 	line("kind", d.Kind)
 	line("tests", d.Tests)
 	line("python", d.Toolchain.Version)
+	if image := d.Toolchain.Image; image != "python:3-slim" {
+		line("image", image)
+	}
 	for _, e := range d.Evidence {
 		line("evidence", e)
 	}

@@ -71,8 +71,8 @@ func (p *Project) Install(d *framework.Detected) {
 // Complete sets what does not depend on the rule of Install: the wanted Python, and
 // whether the build asks git for the version. Call it last.
 func (p *Project) Complete(d *framework.Detected) {
-	version, why := p.python(p.toml)
-	d.Toolchain = Toolchain(version)
+	tools, why := p.python(p.toml)
+	d.Toolchain = tools
 	d.Evidence = append(d.Evidence, why...)
 	p.version(p.toml, d)
 	slices.Sort(d.Key)

@@ -9,12 +9,8 @@ import (
 // Toolchain returns an interpreter of a version ("3.12", "" for any), with a
 // virtual environment that uv fills.
 func Toolchain(version string) framework.Toolchain {
-	image := "python:3-slim"
-	if version != "" {
-		image = "python:" + version + "-slim"
-	}
 	return framework.Toolchain{
-		Name: "python", Version: version, Image: image, Program: "python3", Probe: probe(version),
+		Name: "python", Version: version, Image: image(version), Program: "python3", Probe: probe(version, nil),
 		Make: []framework.Command{
 			{Unless: "test -x {env}/bin/python", Run: "{program} -m venv {env}", Fail: "make the environment with {program} -m venv"},
 			{Unless: "command -v uv >/dev/null", Say: "putting uv into the builder", Run: putUV, Fail: "put uv into the builder"},
@@ -42,27 +38,52 @@ func Toolchain(version string) framework.Toolchain {
 const putUV = `test -x {cache}/tools/bin/uv || { rm -rf {cache}/tools && {program} -m venv {cache}/tools && {cache}/tools/bin/python -m pip install --quiet uv; }
 mkdir -p {tools} && cp {cache}/tools/bin/uv {tools}/uv`
 
+// image returns the name of the official image with a version; "" is the newest.
+func image(version string) string {
+	if version == "" {
+		return "python:3-slim"
+	}
+	return "python:" + version + "-slim"
+}
+
 // probe returns how to find an interpreter: `python3` on the PATH comes first, then
-// those of pyenv and uv.
-func probe(version string) *framework.Probe {
-	p := &framework.Probe{
-		Candidates: []string{"python3", "python"}, Args: []string{"-I", "-c", tell}, Series: "3.",
-		Advice: "install it (`uv python install {version}`, or pyenv)",
+// those of the best version, of pyenv, uv, mise, asdf and the system, then those of
+// minor versions that will do, and at last all others, to name them when none fits.
+func probe(version string, minors []string) *framework.Probe {
+	p := &framework.Probe{Candidates: []string{"python3", "python"}, Args: []string{"-I", "-c", tell}, Series: "3."}
+	of := func(minor string) {
+		p.Candidates = append(p.Candidates, "python"+minor)
+		for _, pattern := range managed {
+			p.Candidates = append(p.Candidates, strings.Replace(pattern, "V*", minor+"*", 1))
+		}
+		p.Candidates = append(p.Candidates, "/usr/local/bin/python"+minor, "/usr/bin/python"+minor)
 	}
-	minor := "*"
-	if parts := strings.Split(version, "."); len(parts) > 1 {
-		minor = parts[1]
-		p.Candidates = append(p.Candidates, "python3."+minor)
+	wanted := minors
+	if version != "" {
+		wanted = append([]string{version}, minors...)
 	}
-	for _, pattern := range []string{
-		"$PYENV_ROOT/versions/V*/bin/python3", "$HOME/.pyenv/versions/V*/bin/python3",
-		"$XDG_DATA_HOME/uv/python/cpython-V*/bin/python3", "$HOME/.local/share/uv/python/cpython-V*/bin/python3",
-		"/usr/local/bin/python3.M", "/usr/bin/python3.M",
-		"$PYENV_ROOT/versions/3.*/bin/python3", "$HOME/.pyenv/versions/3.*/bin/python3", // to name them when none fits
-	} {
-		p.Candidates = append(p.Candidates, strings.NewReplacer("V*", version+"*", "3.M", "3."+minor).Replace(pattern))
+	for _, minor := range wanted {
+		of(minor)
+	}
+	for _, pattern := range managed {
+		p.Candidates = append(p.Candidates, strings.Replace(pattern, "V*", "3.*", 1))
+	}
+	p.Advice = advice("")
+	if len(wanted) > 0 {
+		p.Advice = advice(wanted[0])
 	}
 	return p
+}
+
+// managed are where programs that manage versions keep their interpreters.
+var managed = []string{
+	"$PYENV_ROOT/versions/V*/bin/python3", "$HOME/.pyenv/versions/V*/bin/python3",
+	"$UV_PYTHON_INSTALL_DIR/cpython-V*/bin/python3", "$XDG_DATA_HOME/uv/python/cpython-V*/bin/python3", "$HOME/.local/share/uv/python/cpython-V*/bin/python3",
+	"$HOME/.local/share/mise/installs/python/V*/bin/python3", "$HOME/.asdf/installs/python/V*/bin/python3",
+}
+
+func advice(version string) string {
+	return strings.TrimSpace("install it (`uv python install "+version) + "`, or pyenv)"
 }
 
 // tell is the program that an interpreter runs to describe itself. It must run on
