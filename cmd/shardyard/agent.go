@@ -26,7 +26,7 @@ func newAgentCommand() *cobra.Command {
 				Alone: true,
 			}
 			if dial == "" {
-				return worker.Serve(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), opts)
+				return worker.Serve(cmd.Context(), cmd.InOrStdin(), raw(cmd.OutOrStdout()), opts)
 			}
 			return worker.ServeDialled(cmd.Context(), dial, opts)
 		},

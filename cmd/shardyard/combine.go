@@ -112,7 +112,7 @@ func (f *combineFlags) combine(ctx context.Context, dirs []string, out, errOut i
 	if f.json { // which only run.json may stand in
 		log = errOut
 	}
-	job, err := ci.Open(f.ci, os.Getenv, log)
+	job, err := ci.Open(f.ci, os.Getenv, raw(log))
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (f *combineFlags) combine(ctx context.Context, dirs []string, out, errOut i
 	}
 	tell(job, errOut, rep)
 	if f.json {
-		err = rep.WriteJSON(out)
+		err = rep.WriteJSON(jsonTo(out))
 	} else {
 		f.show(rep, found, results, out)
 	}

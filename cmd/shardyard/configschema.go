@@ -33,7 +33,7 @@ where the first line of a file that init wrote has editors look for it: after a 
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), string(text))
+			_, err = fmt.Fprintln(jsonTo(cmd.OutOrStdout()), string(text))
 			return err
 		},
 	}

@@ -32,7 +32,7 @@ not repeated below it.`,
 			if f.json {
 				return showJSON(cmd.OutOrStdout(), p)
 			}
-			return p.config.Show(cmd.OutOrStdout())
+			return p.config.Show(data(cmd.OutOrStdout()))
 		},
 	}
 	f.register(cmd)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/report/ci"
 )
 
 func newExecCommand() *cobra.Command {
@@ -39,7 +40,7 @@ image, same environment, own copy of the source, same user. What it writes is go
 				return err
 			}
 			return f.exec(cmd.Context(), suite, orchestrator.Command{
-				Argv: argv, Get: get, To: to, Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(),
+				Argv: argv, Get: get, To: to, Stdout: data(cmd.OutOrStdout()), Stderr: cmd.ErrOrStderr(),
 			})
 		},
 	}
@@ -78,6 +79,11 @@ func (f *runFlags) exec(ctx context.Context, suite string, c orchestrator.Comman
 	if err != nil {
 		return err
 	}
+	job, err := ci.Open("auto", os.Getenv, raw(c.Stderr)) // stdout has what the command prints, and nothing else
+	if err != nil {
+		return err
+	}
+	defer job.Close()
 	eng, why, err := f.open(ctx, p, &req, logger)
 	if err != nil {
 		return err
@@ -90,8 +96,10 @@ func (f *runFlags) exec(ctx context.Context, suite string, c orchestrator.Comman
 		return infraError{err}
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(req.Out)) }()
+	shown := steps{c.Stderr}
+	c.Stderr = data(c.Stderr)
 	code, err := orchestrator.Exec(ctx, req, c, orchestrator.Deps{
-		Engine: eng, Framework: description(req.Session.Framework), Sinks: []orchestrator.Sink{steps{c.Stderr}}, Logger: logger, Now: time.Now,
+		Engine: eng, Framework: description(req.Session.Framework), Sinks: []orchestrator.Sink{shown}, Logger: logger, Now: time.Now,
 	})
 	if err != nil {
 		return infraError{err}

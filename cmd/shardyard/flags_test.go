@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/spf13/cobra"
 
+	"github.com/shardyard/shardyard/orchestrator/report/console"
 	"github.com/shardyard/shardyard/worker"
 	"github.com/shardyard/shardyard/worker/framework"
 	"github.com/spf13/pflag"
@@ -375,6 +377,24 @@ func TestOneFileOwnsTheTerminal(t *testing.T) {
 	for file := range strings.FieldsSeq(string(out)) {
 		if file != "./terminal.go" && !strings.HasSuffix(file, "_test.go") {
 			t.Errorf("%s uses the process's own streams: terminal.go owns them", file)
+		}
+	}
+}
+
+// TestCompletionsPass: scripts for shells hold nothing that is shown otherwise.
+func TestCompletionsPass(t *testing.T) {
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		var plain, shown bytes.Buffer
+		for _, to := range []io.Writer{&plain, console.NewText(&shown, true)} {
+			root := newRootCommand()
+			root.SetOut(to)
+			root.SetArgs([]string{"completion", shell})
+			if err := root.Execute(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if plain.Len() < 1000 || plain.String() != shown.String() {
+			t.Errorf("the script for %s is not the same", shell)
 		}
 	}
 }

@@ -141,7 +141,7 @@ func newHistoryExportCommand() *cobra.Command {
 			}
 			return f.with(cmd.Context(), func(db *history.DB, key string, _ *project) error {
 				if to == "" || to == "-" {
-					return infra(db.Export(cmd.Context(), key, history.Format(format), cmd.OutOrStdout()))
+					return infra(db.Export(cmd.Context(), key, history.Format(format), data(cmd.OutOrStdout())))
 				}
 				var b bytes.Buffer
 				if err := db.Export(cmd.Context(), key, history.Format(format), &b); err != nil {

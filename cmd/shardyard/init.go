@@ -46,7 +46,7 @@ Its first line tells editors of .shardyard/schema.json, which is written too: th
 				return fmt.Errorf("what was detected makes no valid config, which is a bug of shardyard's: %w", err)
 			}
 			if stdout {
-				_, err := cmd.OutOrStdout().Write(text)
+				_, err := data(cmd.OutOrStdout()).Write(text)
 				return err
 			}
 			if err := writeConfig(dir, d, text, force, cmd.OutOrStdout()); err != nil {

@@ -25,7 +25,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 // run is main with an exit code.
 func run(args []string) int {
 	root := newRootCommand()
-	attach(root)
+	defer attach(root)()
 	root.SetArgs(args)
 	return execute(root)
 }

@@ -273,7 +273,7 @@ func (f *planFlags) show(d *orchestrator.Discovery, req orchestrator.Request, ou
 		}
 	}
 	if f.asJSON {
-		enc := json.NewEncoder(out)
+		enc := json.NewEncoder(jsonTo(out))
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
 		return enc.Encode(f.document(d, params, made))
@@ -281,7 +281,7 @@ func (f *planFlags) show(d *orchestrator.Discovery, req orchestrator.Request, ou
 	if f.group > 0 {
 		for _, u := range made.Shards[f.group-1].Units {
 			for _, t := range u.Tests {
-				fmt.Fprintln(out, t.ID)
+				fmt.Fprintln(data(out), t.ID)
 			}
 		}
 		return nil

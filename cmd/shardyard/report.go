@@ -65,7 +65,7 @@ Exit status: the run's own with --exit-code, else 0.`,
 			return infraError{err}
 		}
 		if asJSON {
-			err = rep.WriteJSON(cmd.OutOrStdout())
+			err = rep.WriteJSON(jsonTo(cmd.OutOrStdout()))
 		} else {
 			err = infra(showReport(rep, run, colors.colored(), cmd.OutOrStdout()))
 		}

@@ -82,7 +82,7 @@ func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer)
 	if f.progress == "json" { // which only events may stand in
 		log = errOut
 	}
-	job, err := ci.Open(f.ci, os.Getenv, log)
+	job, err := ci.Open(f.ci, os.Getenv, raw(log))
 	if err != nil {
 		return err
 	}

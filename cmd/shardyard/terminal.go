@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,24 +17,58 @@ import (
 
 // This file owns the terminal: the process's own streams, whether they are
 // terminals, how wide, in colour or not, and how progress is shown. All other
-// code writes to the streams of its command.
+// code writes to the streams of its command, which show text that neither a
+// terminal nor a CI system obeys.
 
-// attach gives a command, and those below it, the streams of the process.
-func attach(root *cobra.Command) {
-	root.SetIn(os.Stdin)
-	root.SetOut(os.Stdout)
-	root.SetErr(os.Stderr)
+// A screen is a stream of the process.
+type screen struct {
+	*console.Text
+	file *os.File
 }
+
+// attach gives a command, and those below it, the streams of the process. flush
+// shows what they hold back.
+func attach(root *cobra.Command) (flush func()) {
+	out, errs := &screen{console.NewText(os.Stdout, folds()), os.Stdout}, &screen{console.NewText(os.Stderr, folds()), os.Stderr}
+	root.SetIn(os.Stdin)
+	root.SetOut(out)
+	root.SetErr(errs)
+	return func() { _ = errors.Join(out.Flush(), errs.Flush()) } // a stream that is gone changes nothing
+}
+
+// folds reports whether the log is of a CI system that folds it.
+func folds() bool { return os.Getenv("BUILDKITE") == "true" }
+
+// raw returns the stream itself under a command's, for those that know what they
+// write.
+func raw(w io.Writer) io.Writer {
+	if s, ok := w.(*screen); ok {
+		return s.file
+	}
+	return w
+}
+
+// data returns a command's stream for what programs read, and is as it is: but
+// people who look at it on a terminal see text.
+func data(w io.Writer) io.Writer {
+	if isTerminal(w) {
+		return w
+	}
+	return raw(w)
+}
+
+// jsonTo returns a command's stream for JSON.
+func jsonTo(w io.Writer) io.Writer { return console.NewJSON(raw(w)) }
 
 // isTerminal reports whether what is written to w is shown on a terminal.
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := raw(w).(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // size returns the columns and rows of w's terminal; 0 if they are not known.
 func size(w io.Writer) (width, height int) {
-	f, ok := w.(*os.File)
+	f, ok := raw(w).(*os.File)
 	if !ok {
 		return 0, 0
 	}
@@ -97,7 +132,7 @@ func (f *runFlags) console(ctx context.Context, out io.Writer) (c *console.Conso
 		return nil, nil, err
 	}
 	c, err = console.New(console.Progress(f.progress), console.Screen{
-		Out: out, Terminal: isTerminal(out), Color: f.colored(), Size: func() (int, int) { return size(out) },
+		Out: raw(out), Terminal: isTerminal(out), Color: f.colored(), Size: func() (int, int) { return size(out) }, Folds: folds(),
 	})
 	if err != nil {
 		return nil, nil, err

@@ -17,12 +17,17 @@ func judged(r *report.Report, v report.Verdict) []*report.Test {
 	return tests
 }
 
-// others returns the reasons of a run besides failed tests.
+// others returns the reasons of a run besides failed tests, without control
+// characters.
 func others(r *report.Report) []string {
 	var texts []string
 	for _, reason := range r.Reasons {
 		if reason.Code != report.ReasonFailed {
-			texts = append(texts, strings.TrimRight(reason.Text, "\r\n"))
+			lines := strings.Split(strings.TrimRight(reason.Text, "\r\n"), "\n")
+			for i, l := range lines {
+				lines[i] = report.Clean(l)
+			}
+			texts = append(texts, strings.Join(lines, "\n"))
 		}
 	}
 	return texts

@@ -23,6 +23,7 @@ type Console struct {
 	now   func() time.Time
 	start time.Time // of the run; zero until the first event
 	open  bool      // the framework's text stopped in the middle of a line
+	words *Text     // the framework's text, on its way to the view
 }
 
 // A view is one way to show a run.
@@ -43,6 +44,7 @@ func (c *Console) Handle(e report.Event) {
 		c.start = c.now().Add(-e.At)
 	}
 	c.state.Apply(e)
+	_ = c.words.Flush() // a colour of the framework's ends with its text
 	if _, over := e.Body.(report.RunFinished); over && c.open {
 		c.open = false
 		c.view.text([]byte("\n"))
@@ -50,15 +52,23 @@ func (c *Console) Handle(e report.Event) {
 	c.view.event(&c.state, e)
 }
 
+// spoken is a view as a writer of the framework's text.
+type spoken struct{ view }
+
+// Write implements io.Writer.
+func (s spoken) Write(p []byte) (int, error) {
+	s.text(p)
+	return len(p), nil
+}
+
 // Write shows the framework's own closing text; it never fails.
 func (c *Console) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.view.text(p)
 	if len(p) > 0 {
 		c.open = p[len(p)-1] != '\n'
 	}
-	return len(p), nil
+	return c.words.Write(p)
 }
 
 // Watch keeps the live part of the console moving until ctx is done.
@@ -97,11 +107,13 @@ const (
 
 // Screen is where a console writes.
 type Screen struct {
+	// Out is the terminal or the log itself: a console makes safe what it shows.
 	Out      io.Writer
 	Terminal bool // Out is a terminal
 	// Size is columns and rows now; nil is 80 and 24, as is each that is below 1.
 	Size  func() (width, height int)
 	Color bool             // see UseColor
+	Folds bool             // see NewText
 	Now   func() time.Time // nil is time.Now
 }
 
@@ -138,10 +150,11 @@ func New(p Progress, s Screen) (*Console, error) {
 	case Quiet:
 		c.view = quiet{}
 	case JSON:
-		c.view = jsonLines{out: s.Out}
+		c.view = jsonLines{out: NewJSON(s.Out)}
 	default:
 		return nil, fmt.Errorf("unknown progress %q: use auto, tty, plain, quiet or json", p)
 	}
+	c.words = NewText(spoken{c.view}, s.Folds)
 	return c, nil
 }
 

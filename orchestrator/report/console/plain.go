@@ -61,4 +61,4 @@ func (c *plain) progress(s *report.State, at time.Duration) {
 	c.line(line + "  " + report.Clock(at))
 }
 
-func (c *plain) line(s string) { write(c.screen.Out, s+"\n") }
+func (c *plain) line(s string) { write(c.screen.Out, inert(s+"\n", c.screen.Folds)) }

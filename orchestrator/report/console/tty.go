@@ -40,7 +40,7 @@ func (c *tty) event(s *report.State, e report.Event) {
 		if !c.over {
 			live = c.live(s, e.At)
 		}
-		c.repaint(b.String(), live)
+		c.repaint(inert(b.String(), c.screen.Folds), live)
 	}
 }
 
@@ -117,7 +117,7 @@ func (c *tty) live(s *report.State, elapsed time.Duration) string {
 	for i := range lines {
 		lines[i] = Fit(lines[i], width) + "\n"
 	}
-	return strings.Join(lines, "")
+	return inert(strings.Join(lines, ""), c.screen.Folds)
 }
 
 func (c *tty) bar(s *report.State, t report.Totals, elapsed time.Duration, width int) string {
