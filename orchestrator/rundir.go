@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+
+	"github.com/shardyard/shardyard/orchestrator/runs"
 )
 
 // A runDir is the directory that a run leaves its results in.
@@ -15,13 +17,13 @@ func (d runDir) path(elem ...string) string {
 }
 
 // conclusion has all that the finisher is given, besides the reports.
-func (d runDir) conclusion() string { return filepath.Join(string(d), "conclusion") }
+func (d runDir) conclusion() string { return d.path(runs.Conclusion) }
 
 // data has the files of workers (coverage), for the finisher.
 func (d runDir) data() string { return filepath.Join(d.conclusion(), "data") }
 
 // scratch returns what only this machine needs during the run.
-func (d runDir) scratch() string { return filepath.Join(string(d), "scratch") }
+func (d runDir) scratch() string { return d.path(runs.Scratch) }
 
 // make makes the directories that exist only during the run; clear removes them.
 func (d runDir) make() error {

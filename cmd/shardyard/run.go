@@ -143,6 +143,9 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 		return nil, infraError{err}
 	}
 	defer func() { err = errors.Join(err, broken(release())) }()
+	if err := store.Sweep(); err != nil {
+		logger.Warn("going on with what earlier runs left behind", "error", err)
+	}
 	db := openHistory(ctx, p, logger)
 	if db != nil {
 		defer func() { err = errors.Join(err, broken(db.Close())) }()

@@ -51,6 +51,27 @@ func (s Store) CutOff() ([]*Run, error) {
 	return list, nil
 }
 
+// Sweep removes what runs that were cut off left of their directories Conclusion
+// and Scratch.
+func (s Store) Sweep() error {
+	ids, err := s.List()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, id := range ids {
+		if r := s.run(id); r.has(Log) && !r.Alive() {
+			for _, name := range []string{Conclusion, Scratch, alive} {
+				errs = append(errs, os.RemoveAll(r.Path(name)))
+			}
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("remove what runs that were cut off left behind: %w", err)
+	}
+	return nil
+}
+
 func (r *Run) has(name string) bool {
 	_, err := os.Stat(r.Path(name))
 	return err == nil

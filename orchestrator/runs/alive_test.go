@@ -76,8 +76,18 @@ func TestARunThatWasCutOffIsTheLatest(t *testing.T) {
 	if err != nil || len(cut) != 1 || cut[0].ID() != "20260102" {
 		t.Fatalf("%v, %v", cut, err)
 	}
-	if err := cut[0].Settle(); err != nil {
+	for _, name := range []string{runs.Conclusion, runs.Scratch} {
+		if err := os.MkdirAll(r.Path(name, "deep"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(cut[0].Settle(), s.Sweep()); err != nil {
 		t.Fatal(err)
+	}
+	for _, name := range []string{runs.Conclusion, runs.Scratch, "alive"} {
+		if _, err := os.Stat(r.Path(name)); err == nil {
+			t.Errorf("%s is left", name)
+		}
 	}
 	rep, err := r.Read()
 	if err != nil || rep.Exit != report.ExitInfrastructure || rep.Finished || rep.Reasons[0].Code != report.ReasonCutOff {

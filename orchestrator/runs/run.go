@@ -23,6 +23,10 @@ const (
 	Record = "run.json"
 	// JUnit has every test's verdict, and the text of failures.
 	JUnit = "junit.xml"
+	// Conclusion and Scratch are directories that a run has while it lives: what the
+	// finisher is given, and what only this machine needs.
+	Conclusion = "conclusion"
+	Scratch    = "scratch"
 )
 
 // A Run is the directory of one run.
