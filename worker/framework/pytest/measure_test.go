@@ -263,6 +263,33 @@ func TestCoverageIncomplete(t *testing.T) {
 	}
 }
 
+// TestCoverageCutAnywhere has a file of coverage data cut at each of fifty
+// places, from nothing to all but the last byte: none passes for whole.
+func TestCoverageCutAnywhere(t *testing.T) {
+	p := load(t, "cover", "8")
+	c := p.measured(t, 1, CoverageOptions{})
+	files, err := filepath.Glob(filepath.Join(c.Dir, "data", "worker-1", "*.data"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	whole := read(t, files[0])
+	const cuts = 50
+	for i := range cuts {
+		length := i * (len(whole) - 1) / (cuts - 1)
+		write(t, filepath.Join(c.Dir, "data", fmt.Sprintf("worker-%d", i+2), filepath.Base(files[0])), whole[:length])
+	}
+	done, _ := conclude(t, c)
+	s := summary(t, done)
+	if s.Coverage.Complete || s.Coverage.Percent <= 0 {
+		t.Errorf("%+v", s.Coverage)
+	}
+	for i := range cuts {
+		if name := fmt.Sprintf("worker-%d: its coverage file is ", i+2); !strings.Contains(s.Coverage.Reason, name) {
+			t.Errorf("the cut file of worker-%d passes for whole: %s", i+2, s.Coverage.Reason)
+		}
+	}
+}
+
 // TestCoverageInAddopts has pytest-cov asked for a limit and for reports by
 // the project: no worker applies or writes them, the end does, once.
 func TestCoverageInAddopts(t *testing.T) {

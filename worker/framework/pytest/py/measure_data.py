@@ -55,7 +55,8 @@ class Broken(Exception):
 
 def check(path):
     """Raises Broken unless path is a whole coverage data file. A truncated one
-    makes coverage.py only warn, an empty one not even that."""
+    makes coverage.py only warn, an empty one not even that, and SQLite takes
+    what is cut off its last page for zeros."""
     try:
         size = os.path.getsize(path)
     except OSError as error:
@@ -64,8 +65,12 @@ def check(path):
         raise Broken("is empty")
     try:
         with open(path, "rb") as f:
-            if f.read(16) != b"SQLite format 3\0":
-                raise Broken("is not coverage data")
+            head = f.read(18)
+        if head[:16] != b"SQLite format 3\0":
+            raise Broken("is not coverage data")
+        page = int.from_bytes(head[16:], "big")
+        if size % (65536 if page == 1 else page or size):
+            raise Broken("is damaged: its last page is cut")
         db = sqlite3.connect(path)
         try:
             state = db.execute("pragma quick_check(1)").fetchone()[0]
