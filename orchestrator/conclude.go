@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
 	"github.com/shardyard/shardyard/worker/framework"
@@ -192,7 +193,7 @@ func (c *conclusion) writeOrder() (err error) {
 	}
 	for _, res := range c.out.results {
 		var at []extent
-		if a, ok := res.Last(); ok {
+		if a, ok := res.Last(); ok && res.Verdict != dispatch.NotRun {
 			at = c.out.reports[attempt{res.Test.ID, a.Token}]
 		}
 		if len(at) == 0 && c.out.stopped {

@@ -685,3 +685,22 @@ func TestAWorkerThatIsAskedForEverythingAndDoesNotIsNoDiscovery(t *testing.T) {
 	x.ends(t, report.ExitInfrastructure, "")
 	x.wants(t, "fault: infrastructure: the tests could not be discovered: worker-1 does not collect the whole suite, as it was asked to")
 }
+
+// What a lazy worker saw fail is no verdict, and no report of the framework,
+// when every worker is lost that would confirm it.
+func TestAFailureThatNobodyCanConfirmIsNoVerdict(t *testing.T) {
+	s := two()
+	s.tests["a2"] = func(at *fakeSession, _ worker.Leased) fate {
+		if at.mode == worker.Lazy {
+			return fate{outcome: worker.Failing, message: "1 != 2"}
+		}
+		at.after(func() { at.place.kill(engine.Exit{Code: 137}) })
+		return fate{took: time.Hour}
+	}
+	x := try(t, s, nil)
+	x.ends(t, report.ExitInfrastructure, "a1 passed, a2 not-run, b1 passed, b2 passed")
+	x.wants(t, "worker-2 ends a2 1 failed tentative", "verdict a2 not-run")
+	if !strings.Contains(string(s.reports), "not run: worker lost twice") {
+		t.Errorf("the framework is told of a2:\n%s", s.reports)
+	}
+}

@@ -151,7 +151,7 @@ func (e *entry) result() Result {
 			r.Disproved = r.Disproved || failing(a.Outcome) // unless the full worker saw it fail too
 			continue
 		}
-		if a.Tentative && !failing(a.Outcome) {
+		if a.Tentative {
 			continue // nobody has confirmed it
 		}
 		switch {

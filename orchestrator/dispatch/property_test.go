@@ -389,7 +389,7 @@ func (w *world) check() {
 		seen[r.Test.ID] = true
 		counted := 0
 		for _, a := range r.Attempts {
-			if suspect := a.Tentative && a.Outcome != worker.Failing && a.Outcome != worker.Errored; a.Void == "" && !suspect {
+			if a.Void == "" && !a.Tentative {
 				counted++
 			}
 		}

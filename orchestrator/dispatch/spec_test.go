@@ -375,7 +375,7 @@ var specs = []spec{
 			start 1 b
 			4100ms fail 1 b 100ms
 			> hand 1 c`,
-		verdicts: "a passed, b failed, c failed, d failed",
+		verdicts: "a passed, b failed, c not-run, d not-run",
 	},
 	{
 		name: "idle lazy workers are exchanged for full ones when much is to be confirmed",
@@ -434,7 +434,7 @@ var specs = []spec{
 			2s tentative 2 c 1s
 			4s pass 1 a 4s
 			> hand 1 c`,
-		verdicts: "a passed, b failed, c failed",
+		verdicts: "a passed, b not-run, c not-run",
 	},
 	{
 		name: "a lazy worker on which everything fails is exchanged before it is done",
@@ -456,7 +456,7 @@ var specs = []spec{
 			start 3 b
 			8s tentative 2 c 4s
 			> release 2`,
-		verdicts: "a not-run, b failed, c failed, d not-run, e not-run",
+		verdicts: "a not-run, b not-run, c not-run, d not-run, e not-run",
 	},
 	{
 		name: "what ran and is not what was discovered runs again",
@@ -530,6 +530,25 @@ var specs = []spec{
 			> release 2
 			> done`,
 		verdicts: "a passed, b failed",
+	},
+	{
+		name: "a failure on a lazy worker is no verdict when the workers that would confirm it are lost",
+		cfg:  dispatch.Config{Workers: 2, MaxReplacements: 0},
+		script: `
+			add a:1s
+			complete
+			ready 1
+			> hand 1 a
+			ready 2 full
+			1s tentative 1 a 1s
+			> hand 2 a
+			start 2 a
+			lost 2
+			> replace 3 full
+			lost 3
+			> release 1
+			> done`,
+		verdicts: "a not-run (no worker that has collected the whole suite is left) lost",
 	},
 	{
 		name: "what is suspect has no verdict when nobody can confirm it",
