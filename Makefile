@@ -5,7 +5,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GO      := CGO_ENABLED=0 go
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build demo unit test test-properties test-suites lint bench bench-schedule bench-peers bench-reality dist clean
+.PHONY: build demo unit test test-properties test-suites test-faults lint bench bench-schedule bench-peers bench-reality dist clean
 
 build: ## bin/shardyard, static: the same file is the agent inside workers
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/shardyard ./cmd/shardyard
@@ -27,6 +27,10 @@ PROPERTIES := ^(TestAPlanHolds|TestTheOrderOf|TestLoadsAre|TestEveryTestHasOneVe
 
 test-suites: build ## real suites, sharded and plain, compared test by test
 	SHARDYARD_SUITES=all scripts/test ./testsuites
+
+FAULTS_ROUNDS ?= 3
+test-faults: build ## every fault of docs/reliability.md, FAULTS_ROUNDS times at random moments, on both engines
+	SHARDYARD_BIN=$(CURDIR)/bin/shardyard FAULTS_ROUNDS=$(FAULTS_ROUNDS) scripts/test -timeout 6h -v -count 1 ./testsuites/injection
 
 lint:
 	gofmt -l . | (! grep .)

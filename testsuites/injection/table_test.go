@@ -1,0 +1,154 @@
+package injection
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/report"
+)
+
+// A row is a kind of fault, and what must hold when it has come.
+type row struct {
+	name    string
+	only    string // the engine that has it; "" is every one
+	quick   bool   // belongs to the small choice
+	piped   bool   // stdout is a pipe
+	flags   []string
+	prepare func(*round) (restore func())
+	strike  strike
+	holds   func(*round)
+}
+
+// stalled are time limits that neither a test nor the run exceeds by itself.
+var stalled = []string{"--test-timeout", "5s", "--run-timeout", "60s"}
+
+// table is every fault.
+var table = []row{
+	{name: "coordinator killed", quick: true, strike: signals(syscall.SIGKILL), holds: isFinished},
+	{name: "agent killed", quick: true, strike: hit(syscall.SIGKILL, anAgent), holds: isReplaced},
+	{name: "tests killed", quick: true, strike: hit(syscall.SIGKILL, aSession), holds: costsOneTest("signal")},
+	{name: "finisher killed", quick: true, strike: hit(syscall.SIGKILL, aFinisher), holds: (*round).whole},
+	{name: "interrupted", quick: true, strike: signals(syscall.SIGINT), holds: stops(report.ExitInterrupted, 45*time.Second)},
+	{name: "interrupted twice", strike: signals(syscall.SIGINT, syscall.SIGINT), holds: stops(report.ExitInterrupted, 4*time.Second)},
+	{name: "interrupted three times", strike: signals(syscall.SIGINT, syscall.SIGINT, syscall.SIGINT), holds: leaves(report.ExitInterrupted)},
+	{name: "terminated", strike: signals(syscall.SIGTERM), holds: stops(report.ExitTerminated, 45*time.Second)},
+	{name: "hung up", strike: signals(syscall.SIGHUP), holds: stops(report.ExitTerminated, 45*time.Second)},
+	{name: "stdout closed", piped: true, strike: closeStdout, holds: (*round).whole},
+	{name: "disk full", prepare: smallDisk, strike: fillDisk, holds: saysDiskFull},
+	{name: "tests stopped", flags: stalled, strike: hit(syscall.SIGSTOP, aSession), holds: stalls},
+	{name: "agent stopped", strike: hit(syscall.SIGSTOP, anAgent), holds: isReplaced},
+	{name: "coordinator suspended", strike: suspend, holds: outlives},
+	{name: "container killed", only: "docker", quick: true, strike: docker("kill"), holds: isReplaced},
+	{name: "container removed", only: "docker", strike: docker("rm", "-f"), holds: isReplaced},
+	{name: "container paused", only: "docker", strike: docker("pause"), holds: isReplaced},
+}
+
+// isReplaced holds a run that lost a worker, or what only looked like one.
+func isReplaced(r *round) { r.goesOn(nil) }
+
+// costsOneTest holds a run of which one process of a session was ended: the test
+// that it ran has failed, for that cause, and no other test differs.
+func costsOneTest(cause string) func(*round) {
+	return func(r *round) {
+		cost := 0
+		r.goesOn(func(t report.Test) bool {
+			last := t.Last()
+			if t.Verdict != report.Fail || last == nil || last.Cause != cause {
+				return false
+			}
+			cost++
+			return cost == 1
+		})
+	}
+}
+
+// stalls holds a run of which a process of a session was stopped: the test that
+// it ran has exceeded its time; where it ran none, the run has.
+func stalls(r *round) {
+	rep := r.report()
+	if rep == nil || rep.Stopped == nil {
+		costsOneTest("timeout")(r)
+		return
+	}
+	r.ledger(rep, nil, true)
+	if want := r.deserved(rep); r.code() != want || rep.Totals.NotRun == 0 && rep.Totals.Discovered > 0 {
+		r.fail("exit %d, want %d", r.code(), want)
+	}
+	r.causes(rep)
+	r.nothingLeft()
+	r.historyHolds()
+}
+
+// stops holds a run that was asked to end.
+func stops(code int, most time.Duration) func(*round) {
+	return func(r *round) {
+		if took := r.at.Sub(r.struck); took > most {
+			r.fail("it took %s to end", took)
+		}
+		r.stopped(code)
+		r.nothingLeft()
+		r.historyHolds()
+	}
+}
+
+// stopped holds the exit status and the record. A run may have come to its end
+// before it was asked to.
+func (r *round) stopped(code int) {
+	rep := r.report()
+	switch {
+	case r.run == "" && r.code() == code: // nothing had begun
+	case rep == nil:
+		r.fail("there is no record of the run: exit %d", r.code())
+	case rep.Stopped == nil && rep.Finished && rep.Totals.NotRun == 0 && r.code() != code:
+		r.whole()
+	case r.code() != code || rep.Exit != code:
+		r.fail("exit %d, in the record %d, want %d", r.code(), rep.Exit, code)
+	default:
+		r.ledger(rep, nil, true)
+	}
+}
+
+// leaves holds a run that left without ado: what it left, the next run removes.
+func leaves(code int) func(*round) {
+	return func(r *round) {
+		if took := r.at.Sub(r.struck); took > 2*time.Second {
+			r.fail("it took %s to leave", took)
+		}
+		if r.code() != code && r.code() != report.ExitFailed && r.code() != report.ExitGreen {
+			r.fail("exit %d, want %d", r.code(), code)
+		}
+		r.nothingRuns()
+		isFinished(r)
+	}
+}
+
+// closeStdout closes the end of the pipe that reads what the run prints.
+func closeStdout(r *round) bool {
+	r.did = "stdout closed"
+	return r.pipe.Close() == nil
+}
+
+// suspend stops the coordinator for longer than its agents wait for it.
+func suspend(r *round) bool {
+	r.did = "coordinator stopped for 35 s"
+	if r.cmd.Process.Signal(syscall.SIGSTOP) != nil {
+		return false
+	}
+	time.Sleep(35 * time.Second)
+	return r.cmd.Process.Signal(syscall.SIGCONT) == nil
+}
+
+// outlives holds a run whose workers ended without it: what was lost is not
+// run, and the run not green.
+func outlives(r *round) {
+	r.nothingLeft()
+	rep := r.report()
+	if rep == nil {
+		r.fail("there is no record of the run: exit %d", r.code())
+		return
+	}
+	r.ledger(rep, nil, true)
+	if want := r.deserved(rep); r.code() != want {
+		r.fail("exit %d, want %d", r.code(), want)
+	}
+}
