@@ -41,13 +41,14 @@ func (i *installer) environment(ctx context.Context) (engine.Layer, error) {
 	if err != nil {
 		return "", err
 	}
-	i.envKey = cache.EnvironmentKey(cache.Environment{
+	made := cache.Environment{
 		Scope: cache.Trusted,
 		Base:  i.base.ID, Platform: i.info.Platform, Commands: i.req.Setup.Commands, Ensure: i.req.Setup.Ensure, Files: files,
 		Settings: i.req.Builder.Settings,
-	})
+	}
+	i.envKey = cache.EnvironmentKey(made)
 	return i.layer(ctx, layerStep{
-		name: "environment", key: i.envKey, role: engine.Builder,
+		name: "environment", key: i.envKey, parts: made.Parts(), role: engine.Builder,
 		build: func(ctx context.Context, b *builder) error { return b.setup(ctx, i.req.Setup, files) },
 	})
 }
@@ -57,12 +58,13 @@ func (i *installer) prepared(ctx context.Context, env engine.Layer, tree engine.
 	if i.req.Prepare.empty() {
 		return env, nil
 	}
-	i.preparedKey = cache.PreparedKey(cache.Prepared{
+	made := cache.Prepared{
 		Scope:       cache.Trusted,
 		Environment: i.envKey, Tree: i.src.ID, Dir: i.src.Sub, Place: i.info.Name + "/" + i.treeName(), Commands: i.req.Prepare.Commands, Ensure: i.req.Prepare.Ensure,
-	})
+	}
+	i.preparedKey = cache.PreparedKey(made)
 	return i.layer(ctx, layerStep{
-		name: "prepare", key: i.preparedKey, role: engine.Preparer, from: env, tree: tree,
+		name: "prepare", key: i.preparedKey, parts: made.Parts(), role: engine.Preparer, from: env, tree: tree,
 		build: func(ctx context.Context, b *builder) error { return b.prepare(ctx, i.req.Prepare) },
 	})
 }
@@ -72,6 +74,7 @@ func (i *installer) prepared(ctx context.Context, env engine.Layer, tree engine.
 type layerStep struct {
 	name  string
 	key   string
+	parts cache.Parts // of the key
 	role  engine.Role
 	from  engine.Layer
 	tree  engine.Tree
@@ -80,7 +83,14 @@ type layerStep struct {
 
 func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer, err error) {
 	step := i.rec.step(s.name)
+	before := i.facts.parts(ctx, i.info.Name, s.name)
 	defer func() {
+		if err == nil && !maps.Equal(before, s.parts) {
+			err = i.facts.setParts(ctx, i.info.Name, s.name, s.parts)
+		}
+		if !step.cached {
+			step.detail = s.parts.Why(before)
+		}
 		took := i.rec.elapsed() - step.began
 		if step.cached {
 			step.saved = max(0, i.facts.time(ctx, s.name)-took)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/census"
 	"github.com/shardyard/shardyard/orchestrator/history"
 )
@@ -20,6 +21,9 @@ const (
 	factTrust    = "trust"       // a census.Trust
 	// factCollecting, with a selection behind it, is what collecting all of that took.
 	factCollecting = "collecting_ms "
+	// factParts, with an engine and a step behind it, is what the key of the layer that
+	// was used last is made of: cache.Parts.
+	factParts = "parts "
 )
 
 // facts reads and writes a suite's facts in the history. Without a history there are
@@ -53,6 +57,30 @@ func (f facts) setTime(ctx context.Context, name string, d time.Duration) error 
 		return nil
 	}
 	return f.history.Remember(ctx, f.suite, name, strconv.FormatInt(d.Milliseconds(), 10))
+}
+
+// parts returns what the key was made of that the suite last used on an engine, of a
+// step; nil when that is not known.
+func (f facts) parts(ctx context.Context, engine, step string) (p cache.Parts) {
+	if f.history == nil {
+		return nil
+	}
+	text, ok, err := f.history.Recall(ctx, f.suite, factParts+engine+" "+step)
+	if err != nil || !ok || json.Unmarshal([]byte(text), &p) != nil {
+		return nil
+	}
+	return p
+}
+
+func (f facts) setParts(ctx context.Context, engine, step string, p cache.Parts) error {
+	if f.history == nil {
+		return nil
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return f.history.Remember(ctx, f.suite, factParts+engine+" "+step, string(text))
 }
 
 // trust returns what earlier runs say of lazy collection.

@@ -97,8 +97,10 @@ func TestSpoolGivesAnAttemptBackAsItCame(t *testing.T) {
 
 func TestRunIDsSortByTime(t *testing.T) {
 	now := time.Date(2026, 11, 24, 9, 59, 59, 5, time.UTC)
-	if a, b := NewRunID(now), NewRunID(now.Add(time.Second)); a >= b {
-		t.Errorf("%s is not before %s", a, b)
+	for _, later := range []time.Duration{time.Millisecond, 999 * time.Millisecond, time.Second, time.Hour} {
+		if a, b := NewRunID(now), NewRunID(now.Add(later)); a >= b {
+			t.Errorf("%s is not before %s, %v later", a, b, later)
+		}
 	}
 	if a, b := NewRunID(now), NewRunID(now.Add(time.Nanosecond)); a == b {
 		t.Errorf("two runs in one second have the id %s", a)

@@ -31,7 +31,7 @@ bytecode of its sources here. They expire by themselves. Results (.shardyard) an
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCacheListCommand(), newCacheClearCommand())
+	cmd.AddCommand(newCacheListCommand(), newCacheExplainCommand(), newCacheClearCommand())
 	return cmd
 }
 
