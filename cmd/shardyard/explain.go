@@ -47,7 +47,12 @@ the image.`,
 			if err != nil {
 				return infraError{err}
 			}
-			steps := slices.DeleteFunc(slices.Clone(rep.Steps), func(s report.Step) bool { return !slices.Contains(explained, s.Name) })
+			steps := []report.Step{}
+			for _, s := range rep.Steps {
+				if slices.Contains(explained, s.Name) {
+					steps = append(steps, s)
+				}
+			}
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), steps)
 			}

@@ -61,6 +61,7 @@ var proofs = slices.Concat(
 	common("history export", "", "directory config log-level suite"),
 	common("cache list", " --engine=process", "directory config log-level"),
 	common("cache list", "", "engine"),
+	common("cache explain", "", "directory"),
 	common("cache clear", " --engine=process", "directory config log-level"),
 	common("cache clear", "", "engine"),
 	common("doctor", "", "log-level engine"),
@@ -129,6 +130,7 @@ var proofs = slices.Concat(
 		{cmd: "report", flag: "exit-code", with: "--exit-code", want: "exit status 3"},
 
 		{cmd: "cache list", flag: "json", with: "--engine process --json", want: `^\[`},
+		{cmd: "cache explain", flag: "json", with: "--json", want: `^\[`},
 		{cmd: "cache clear", flag: "all", with: "--engine process --all", want: "results and history are gone too"},
 
 		{cmd: "version", flag: "json", with: "--json", want: `"version": `},
