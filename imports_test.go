@@ -30,6 +30,8 @@ func TestImports(t *testing.T) {
 			return to == "worker/framework"
 		case strings.HasPrefix(from, "orchestrator/report/"), from == "orchestrator/runs", from == "orchestrator/shards":
 			return to == "worker" || strings.HasPrefix(to, "orchestrator/report") || to == "orchestrator/runs"
+		case from == "orchestrator/advice":
+			return to == "worker" || to == "worker/framework"
 		case from == "orchestrator/doctor":
 			return to == "orchestrator/engine" || to == "worker/framework"
 		case from == "orchestrator/artifacts":

@@ -88,7 +88,7 @@ func (a *attempts) finished(now time.Duration, w dispatch.WorkerID, f worker.Fin
 	return report.TestFinished{
 		Worker: int(w), Test: string(f.Test), Attempt: answer.Attempt.Number, Outcome: f.Outcome, Message: f.Message,
 		Setup: setup, Call: call, Teardown: teardown, Cause: f.Cause, Code: f.Code, Tentative: answer.Attempt.Tentative, First: answer.Attempt.First,
-		File: f.File, Line: f.Line, Expected: expected,
+		File: f.File, Line: f.Line, Lack: f.Lack, Expected: expected,
 	}
 }
 

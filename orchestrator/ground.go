@@ -39,7 +39,7 @@ func survey(ctx context.Context, info engine.Info, req *Request, deps Deps, rec 
 		return nil, errors.Join(err, g.close())
 	}
 	rec.emit(report.Based{
-		Engine: g.info.Name + " " + g.info.Version, Image: g.base.Image, ImageNote: g.base.Note,
+		Engine: g.info.Name + " " + g.info.Version, Image: g.base.Image, ImageNote: g.base.Note, Host: g.base.Host, Isolated: g.info.Isolated,
 	})
 	if ignored := g.engine.Unhonoured(g.spec(engine.Worker, "worker-1")); len(ignored) > 0 {
 		rec.note(report.Warning, "the %s engine cannot honour %s: workers run without", g.info.Name, strings.Join(ignored, ", "))

@@ -147,6 +147,8 @@ type Deps struct {
 	// Terminal takes the framework's own closing text (failures, warnings).
 	Terminal io.Writer
 	Logger   hclog.Logger
+	// Desk is what is known of the user's machine, for advice on what tests lack.
+	Desk framework.Desk
 	// Notes are told to the user at the start.
 	Notes []string
 	Now   func() time.Time

@@ -28,6 +28,7 @@ func Run(ctx context.Context, req Request, deps Deps) (*report.Report, error) {
 	if err := rec.keepJUnit(req.Out); err != nil {
 		rec.emit(report.Fault{Kind: report.Infrastructure, Text: err.Error()})
 	}
+	advise(deps, rec)
 	end := rec.finished()
 	learned.remember(context.WithoutCancel(ctx), rec, end)
 	return rec.end(end)

@@ -10,6 +10,23 @@ import (
 // wraps it. The agent sets Failed.Usage then.
 var ErrUsage = errors.New("usage")
 
+// A LackError is an error that says what is not there.
+type LackError struct {
+	error
+	Lack Lack
+}
+
+// Lacking adds to an error what it says is not there; nil is no such thing.
+func Lacking(err error, lack *Lack) error {
+	if err == nil || lack == nil {
+		return err
+	}
+	return &LackError{err, *lack}
+}
+
+// Unwrap returns the error itself.
+func (e *LackError) Unwrap() error { return e.error }
+
 // A Framework runs tests inside a worker. The agent is given one for each
 // name that it serves.
 type Framework interface {

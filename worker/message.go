@@ -242,6 +242,8 @@ type Collected struct {
 	Stop   bool `json:"stop,omitempty"`
 	// Reports are collect reports that belong to no file.
 	Reports []json.RawMessage `json:"reports,omitempty"`
+	// Lacks are what files that could not be collected say is not there.
+	Lacks []Lack `json:"lacks,omitempty"`
 	// DurationMS is how long the full collection took.
 	DurationMS float64 `json:"duration_ms"`
 }
@@ -319,9 +321,11 @@ type Finished struct {
 	// Message is the failure in one line, for the summary. File and Line are
 	// where to look for it: the line, from 1, that the test's file failed at,
 	// by its path relative to Open.Dir. They are zero when that is not known.
-	Message    string  `json:"message,omitempty"`
-	File       string  `json:"file,omitempty"`
-	Line       int     `json:"line,omitempty"`
+	Message string `json:"message,omitempty"`
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	// Lack is what the failure says is not there; nil for no such thing.
+	Lack       *Lack   `json:"lack,omitempty"`
 	SetupMS    float64 `json:"setup_ms"`
 	CallMS     float64 `json:"call_ms"`
 	TeardownMS float64 `json:"teardown_ms"`
@@ -333,6 +337,37 @@ type Finished struct {
 	// that collects lazily.
 	Tentative bool `json:"tentative,omitempty"`
 }
+
+// A Lack is something that a failure says is not there. Name is the framework's or
+// the operating system's: a module, a path below Open.Dir or an absolute one.
+type Lack struct {
+	Kind LackKind `json:"kind"`
+	Name string   `json:"name,omitempty"`
+}
+
+// LackKind is what kind of thing is not there.
+type LackKind string
+
+// The kinds of things that failures say are not there. A framework may have more.
+const (
+	LackModule      LackKind = "module"      // of the framework's language
+	LackFixture     LackKind = "fixture"     // of the framework
+	LackMarker      LackKind = "marker"      // likewise
+	LackOption      LackKind = "option"      // likewise
+	LackProgram     LackKind = "program"     // on the PATH, or a path
+	LackLibrary     LackKind = "library"     // a shared one: "libpq.so.5"
+	LackFile        LackKind = "file"        // a file or a directory
+	LackVariable    LackKind = "variable"    // of the environment
+	LackService     LackKind = "service"     // "localhost:5432", or the path of a socket
+	LackHost        LackKind = "host"        // a host's name that does not resolve
+	LackAddress     LackKind = "address"     // an address of this machine: "::1"
+	LackCertificate LackKind = "certificate" // of an authority
+	LackLocale      LackKind = "locale"
+	LackZone        LackKind = "zone"       // a time zone
+	LackSpace       LackKind = "space"      // on a file system, for this file
+	LackPermission  LackKind = "permission" // to use this file
+	LackRepository  LackKind = "repository" // of git
+)
 
 // Died reports that the session's process ended before its time. The agent
 // starts another one once tests wait; when none come before the session is
@@ -408,6 +443,8 @@ type Failed struct {
 	Error string `json:"error"`
 	// Usage is set when the user's input was at fault (unknown argument).
 	Usage bool `json:"usage,omitempty"`
+	// Lack is what the error says is not there; nil for no such thing.
+	Lack *Lack `json:"lack,omitempty"`
 }
 
 // Drain, Quit carry nothing.

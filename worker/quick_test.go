@@ -115,6 +115,8 @@ func TestQuickKnowsEveryField(t *testing.T) {
 				field.SetInt(7)
 			case reflect.Float64:
 				field.SetFloat(7.5)
+			case reflect.Pointer:
+				field.Set(reflect.New(field.Type().Elem()))
 			default:
 				t.Fatalf("%s.%s is a %s: teach this test how to set it", kind.Name(), kind.Field(i).Name, field.Kind())
 			}

@@ -276,7 +276,11 @@ func (a *agent) note(e Event, err error) {
 func (a *agent) fail(what string, err error) { a.send(Event{Failed: failure(what, err)}) }
 
 func failure(what string, err error) *Failed {
-	return &Failed{What: what, Error: err.Error(), Usage: errors.Is(err, ErrUsage)}
+	f := &Failed{What: what, Error: err.Error(), Usage: errors.Is(err, ErrUsage)}
+	if lacking := (*LackError)(nil); errors.As(err, &lacking) {
+		f.Lack = &lacking.Lack
+	}
+	return f
 }
 
 func ignoreClosed(err error) error {

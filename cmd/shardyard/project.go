@@ -165,6 +165,15 @@ func (p *project) notes(why string) []string {
 	return append(notes, p.said...)
 }
 
+// desk returns what advice on what tests lack needs to know of this machine.
+func (p *project) desk() framework.Desk {
+	d := framework.Desk{Dir: p.dir, Variable: os.LookupEnv, Config: configs.FileName}
+	if p.config.File == "" {
+		d.Config += " (`shardyard init` writes one)"
+	}
+	return d
+}
+
 // reach collects this machine's settings that builders need to reach package indexes.
 func (p *project) reach() (cache.Settings, error) {
 	b := p.config.Builder

@@ -155,7 +155,7 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 	defer func() { err = errors.Join(err, broken(logs.Close())) }()
 	deps := orchestrator.Deps{
 		Engine: eng, Framework: description(req.Session.Framework), Sinks: []orchestrator.Sink{console, logs}, Terminal: console, Logger: logger, Now: time.Now,
-		Notes: p.notes(why),
+		Notes: p.notes(why), Desk: p.desk(),
 	}
 	if db != nil {
 		deps.History = db

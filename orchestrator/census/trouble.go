@@ -18,10 +18,10 @@ func (c *Census) Failed(w dispatch.WorkerID, f worker.Failed) (r Ruling) {
 	switch {
 	case c.stopped:
 	case f.Usage:
-		r.tell(report.Fault{Kind: report.Usage, Text: f.Error})
+		r.tell(report.Fault{Kind: report.Usage, Text: f.Error, Lack: f.Lack})
 		r.add(Stop{"the suite cannot be run as asked"})
 	case s.full && !again && f.Error == c.failed:
-		r.tell(report.Fault{Kind: report.Infrastructure, Text: f.Error})
+		r.tell(report.Fault{Kind: report.Infrastructure, Text: f.Error, Lack: f.Lack})
 		r.add(Stop{"two workers failed in the same way"})
 	default:
 		r.tell(report.WorkerLost{Worker: int(w), Cause: f.Error})

@@ -40,6 +40,8 @@ type (
 		Engine    string `json:"engine"` // "docker 20.10.24"
 		Image     string `json:"image,omitempty"`
 		ImageNote string `json:"image_note,omitempty"` // what was taken instead, and why
+		Host      bool   `json:"host,omitempty"`       // the programs are this machine's own
+		Isolated  bool   `json:"isolated,omitempty"`   // see engine.Info
 	}
 	// Gathered says which of the files that workers wrote are kept. Unkept counts
 	// the others, and UnkeptFiles are the first of these; Missing says, in words,
@@ -133,6 +135,8 @@ type (
 		Errors     int      `json:"errors,omitempty"`
 		Stop       bool     `json:"stop,omitempty"`
 		Duration   Duration `json:"duration_ms,omitempty"`
+		// Lacks are what files that could not be collected say is not there.
+		Lacks []worker.Lack `json:"lacks,omitempty"`
 	}
 	// Inventoried names the file of the run's directory that lists the tests of the
 	// suite: a line for each file, in the suite's order.
@@ -211,6 +215,8 @@ type (
 		// "exited", "signal", "lost".
 		Cause string `json:"cause,omitempty"`
 		Code  int    `json:"code,omitempty"`
+		// Lack is what the failure says is not there.
+		Lack *worker.Lack `json:"lack,omitempty"`
 		// Tentative attempts are evidence, not a verdict.
 		Tentative bool `json:"tentative,omitempty"`
 		// First is true if no test of this file had started on this worker
@@ -299,8 +305,20 @@ type (
 	}
 	// Fault reports that machinery broke: the run is not green.
 	Fault struct {
-		Kind FaultKind `json:"kind"`
-		Text string    `json:"text"`
+		Kind FaultKind    `json:"kind"`
+		Text string       `json:"text"`
+		Lack *worker.Lack `json:"lack,omitempty"` // what it says is not there
+	}
+	// Advised says of something that is not there, as failures say, what to do about
+	// it. Tests and Files count the failed tests, and the files that could not be
+	// collected, whose failures say so; both are 0 when the run could not start.
+	Advised struct {
+		Lack  worker.Lack `json:"lack"`
+		Tests int         `json:"tests,omitempty"`
+		Files int         `json:"files,omitempty"`
+		// What is not there, and what to write or type: two parts of a sentence for people.
+		What string `json:"what"`
+		Do   string `json:"do"`
 	}
 	// RunFinished closes the log.
 	RunFinished struct {

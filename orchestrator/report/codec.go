@@ -79,6 +79,7 @@ var bodies = map[Type]func(json.RawMessage) (Body, error){
 	"concluded":      decode[Concluded],
 	"stopped":        decode[Stopped],
 	"fault":          decode[Fault],
+	"advice":         decode[Advised],
 	"run_finished":   decode[RunFinished],
 }
 

@@ -130,6 +130,9 @@ func (Stopped) Type() Type { return "stopped" }
 func (Fault) Type() Type { return "fault" }
 
 // Type implements Body.
+func (Advised) Type() Type { return "advice" }
+
+// Type implements Body.
 func (RunFinished) Type() Type { return "run_finished" }
 
 // Type implements Body.

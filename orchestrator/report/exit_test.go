@@ -24,8 +24,8 @@ func TestExitCode(t *testing.T) {
 		{"no verdict", Report{Totals: Totals{Discovered: 1003, Passed: 2}}, 3, []string{"1 001 tests not run"}},
 		{"nothing", Report{}, 4, []string{"nothing to test: no test was found where the arguments and the project's configuration say to look"}},
 		{"all deselected, pytest says 5", Report{Totals: Totals{Deselected: 9}, Concluded: &Concluded{Code: 5}}, 4, []string{"nothing to test: 9 tests were found, and the selection leaves all out: look at it, on the command line and in the project's configuration"}},
-		{"usage", Report{Faults: []Fault{{Usage, "no such option"}}}, 2, []string{"no such option"}},
-		{"infrastructure before discovery", Report{Faults: []Fault{{Infrastructure, "no engine"}}}, 3, []string{"no engine"}},
+		{"usage", Report{Faults: []Fault{{Kind: Usage, Text: "no such option"}}}, 2, []string{"no such option"}},
+		{"infrastructure before discovery", Report{Faults: []Fault{{Kind: Infrastructure, Text: "no engine"}}}, 3, []string{"no engine"}},
 		{"collection errors end the run", Report{Totals: Totals{Discovered: 5, CollectErrors: 2, CollectStop: true}}, 1, []string{"2 files could not be collected"}},
 		{"collection errors, tests not run", Report{Totals: Totals{Discovered: 5, CollectErrors: 1, CollectStop: true, NotRun: 5}}, 1, []string{"1 file could not be collected", "5 tests not run"}},
 		{"collection errors, continued", Report{Totals: Totals{Discovered: 1, Passed: 1, CollectErrors: 1}}, 1, []string{"1 file could not be collected"}},
@@ -57,7 +57,7 @@ func TestExitCode(t *testing.T) {
 		{
 			"all at once", Report{
 				Totals: Totals{Discovered: 4, Failed: 1, Flaky: 1, NotRun: 2}, Stopped: &Stopped{Reason: "interrupted", Signal: "interrupt"}, FailOn: []string{"flaky"},
-				Faults: []Fault{{Infrastructure, "lost"}, {Usage, "bad"}}, Coverage: &Coverage{Percent: 1, FailUnder: 2, Under: true, Complete: true},
+				Faults: []Fault{{Kind: Infrastructure, Text: "lost"}, {Kind: Usage, Text: "bad"}}, Coverage: &Coverage{Percent: 1, FailUnder: 2, Under: true, Complete: true},
 			}, 130, []string{
 				"interrupted", "bad", "1 test failed", "2 tests not run: interrupted", "lost", "coverage 1 % is under the limit of 2 %",
 				"1 test is flaky, and --fail-on flaky is set",
@@ -89,7 +89,7 @@ func TestNeverGreenByMistake(t *testing.T) {
 		lost := n.Draw(t, "lost")
 		r.Totals.Discovered = r.Totals.Judged() + lost
 		for range n.Draw(t, "faults") {
-			r.Faults = append(r.Faults, Fault{rapid.SampledFrom([]FaultKind{Usage, Infrastructure}).Draw(t, "kind"), "x"})
+			r.Faults = append(r.Faults, Fault{Kind: rapid.SampledFrom([]FaultKind{Usage, Infrastructure}).Draw(t, "kind"), Text: "x"})
 		}
 		code, reasons := ExitCode(r)
 		if (code == ExitGreen) != (len(reasons) == 0) {

@@ -43,7 +43,7 @@ func (s *State) Report() *Report {
 		Root: s.sourced.Root, Args: slices.Clone(s.run.Args), Engine: s.based.Engine, Image: s.based.Image,
 		ImageNote: s.based.ImageNote, Tree: s.sourced.Tree, Commit: s.sourced.Commit, Dirty: s.sourced.Dirty,
 		Framework: cmp.Or(s.runs.Framework, s.run.Framework), Runtime: s.runs.Runtime, StartedAt: s.run.StartedAt, FailOn: slices.Clone(s.run.FailOn),
-		Totals: s.Totals(), Faults: slices.Clone(s.faults), Artifacts: slices.Clone(s.gathered.Artifacts), Notes: slices.Clone(s.notes), Steps: slices.Clone(s.steps),
+		Totals: s.Totals(), Faults: slices.Clone(s.faults), Advice: slices.Clone(s.advice), Artifacts: slices.Clone(s.gathered.Artifacts), Notes: slices.Clone(s.notes), Steps: slices.Clone(s.steps),
 	}
 	r.Coverage, r.Concluded, r.Stopped = clone(s.coverage), clone(s.concluded), clone(s.stopped)
 	for _, n := range s.Workers() {

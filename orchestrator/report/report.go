@@ -48,6 +48,7 @@ type Report struct {
 	Coverage  *Coverage  `json:"coverage,omitempty"`
 	Concluded *Concluded `json:"concluded,omitempty"`
 	Artifacts []Artifact `json:"artifacts,omitempty"`
+	Advice    []Advised  `json:"advice,omitempty"`
 	Stopped   *Stopped   `json:"stopped,omitempty"`
 	Faults    []Fault    `json:"faults,omitempty"`
 	Notes     []Note     `json:"notes,omitempty"`
@@ -238,6 +239,8 @@ type Attempt struct {
 	Cause     string `json:"cause,omitempty"`
 	Code      int    `json:"code,omitempty"`
 	Tentative bool   `json:"tentative,omitempty"`
+	// Lack is what the failure says is not there.
+	Lack *worker.Lack `json:"lack,omitempty"`
 	// Run is the earlier run that made it; "" for this one.
 	Run string `json:"run,omitempty"`
 	// First is true if no test of the file had started on the worker before.

@@ -103,7 +103,8 @@ func failing() *script {
 		Gathered{
 			Artifacts: []Artifact{{Name: "out/a.worker-1.json", Path: "out/a.json", From: []string{"worker-1"}, Bytes: 12, Placed: true}},
 			Unkept:    2, UnkeptFiles: []string{"b.txt"}, Missing: []string{"c.txt of worker-2: gone"},
-		})
+		},
+		Advised{Lack: worker.Lack{Kind: worker.LackProgram, Name: "git"}, Tests: 1, Files: 2, What: "no program git", Do: "write `image: host`"})
 	s.end(6500)
 	return s
 }

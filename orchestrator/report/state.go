@@ -29,6 +29,7 @@ type State struct {
 	concluded  *Concluded
 	stopped    *Stopped
 	faults     []Fault
+	advice     []Advised
 	notes      []Note
 	steps      []Step
 	workers    map[int]*Worker
@@ -123,6 +124,8 @@ func (s *State) Apply(e Event) {
 		s.stop(b)
 	case Fault:
 		s.faults = append(s.faults, b)
+	case Advised:
+		s.advice = append(s.advice, b)
 	case RunFinished:
 		s.end = &b
 	}
@@ -162,7 +165,7 @@ func (s *State) startTest(b TestStarted) {
 func (s *State) finishTest(b TestFinished, at time.Duration) {
 	a := Attempt{
 		Attempt: max(b.Attempt, 1), Worker: b.Worker, Outcome: b.Outcome, Message: b.Message, At: Duration(at),
-		Setup: b.Setup, Call: b.Call, Teardown: b.Teardown, Cause: b.Cause, Code: b.Code, Tentative: b.Tentative, First: b.First, Expected: b.Expected,
+		Setup: b.Setup, Call: b.Call, Teardown: b.Teardown, Cause: b.Cause, Code: b.Code, Tentative: b.Tentative, First: b.First, Expected: b.Expected, Lack: b.Lack,
 	}
 	t := s.test(b.Test)
 	if b.Line > 0 && b.File != "" {

@@ -17,7 +17,8 @@ const MaxFailures = 10
 //	cover 87.4 %   balance 94 %   cache warm (saved 48 s)
 //	next  shardyard rerun · shardyard report --open
 //
-// Reasons other than failed tests stand under the first line. What is not
+// Reasons other than failed tests stand under the first line, and under the failures
+// what to do about things that they say are not there. What is not
 // known is left out, and, when a test was not run, what compares whole runs.
 // next are the commands that exist and fit.
 func Closing(r *report.Report, next []string, color bool) []string {
@@ -29,6 +30,7 @@ func Closing(r *report.Report, next []string, color bool) []string {
 		}
 	}
 	lines = append(lines, failureLines(r, p)...)
+	lines = append(lines, adviceLines(r, p)...)
 	if l := Measures(r, color); l != "" {
 		lines = append(lines, l)
 	}
@@ -115,6 +117,35 @@ func failureLines(r *report.Report, p paint) []string {
 	}
 	if rest > 0 {
 		lines = append(lines, fmt.Sprintf("   ... and %s more", report.Number(rest)))
+	}
+	return lines
+}
+
+// MaxAdvice is how many things that are not there the closing lines name.
+const MaxAdvice = 8
+
+// adviceLines return a line for each thing that failures say is not there, with
+// what to do about it:
+//
+//	→ no program git (12 tests): tests run this machine's programs: sudo apt-get install git
+func adviceLines(r *report.Report, p paint) []string {
+	var lines []string
+	for _, a := range r.Advice[:min(len(r.Advice), MaxAdvice)] {
+		var who []string
+		if a.Files > 0 {
+			who = append(who, report.Count(a.Files, "file", "files"))
+		}
+		if a.Tests > 0 {
+			who = append(who, report.Count(a.Tests, "test", "tests"))
+		}
+		line := p.yellow(" → ") + report.Clean(a.What)
+		if len(who) > 0 {
+			line += " (" + strings.Join(who, ", ") + ")"
+		}
+		lines = append(lines, line+": "+report.Clean(a.Do))
+	}
+	if rest := len(r.Advice) - MaxAdvice; rest > 0 {
+		lines = append(lines, fmt.Sprintf("   ... and %s more that are not there: shardyard report --json lists them", report.Number(rest)))
 	}
 	return lines
 }

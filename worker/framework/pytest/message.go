@@ -72,6 +72,8 @@ type ending struct {
 	Closing     string   `json:"closing"`
 	Notes       []string `json:"notes"`
 	Sources     []string `json:"sources"` // that were imported, when they were asked for
+	// Lack is what kept pytest from starting.
+	Lack *worker.Lack `json:"lack"`
 }
 
 // order is the first line that the plugin gets.

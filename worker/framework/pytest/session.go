@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -65,7 +66,7 @@ func attend(ctx context.Context, open worker.Open, options Options, first order,
 			tell(stream, err)
 		}
 	}
-	return exit, "", s.fault(exit)
+	return exit, "", worker.Lacking(s.fault(exit), s.lack())
 }
 
 // tell writes an error to the worker's log that the worker can live with.
@@ -277,12 +278,34 @@ func (s *session) fault(exit worker.Exit) error {
 	}
 }
 
+// lack returns what kept the session from its work, if that says what it is.
+func (s *session) lack() *worker.Lack {
+	switch {
+	case s.failed != nil:
+		return s.failed.Lack
+	case s.ending == nil || s.track.opened:
+		return nil
+	case s.ending.Lack != nil:
+		return s.ending.Lack
+	}
+	if m := unrecognized.FindStringSubmatch(s.output.Stderr()); m != nil {
+		return &worker.Lack{Kind: worker.LackOption, Name: m[1]}
+	}
+	return nil
+}
+
+// unrecognized finds the first option that pytest does not know, in its own words.
+var unrecognized = regexp.MustCompile(`error: unrecognized arguments: (--?[\w-]+)`)
+
 // seeMore ends an error: how to see all of pytest's messages, where the workers run.
 const seeMore = "\nsee all that pytest says: shardyard exec -- pytest --collect-only"
 
 // advised adds to an error what to do about it, where pytest's text does not show
 // that: it runs in a copy of the project.
 func advised(text string) string {
+	if _, why, ok := strings.Cut(text, "error: "); ok && strings.HasPrefix(text, "ERROR: usage:") {
+		text = "pytest: " + why // what is wrong comes first
+	}
 	if strings.Contains(text, "file or directory not found") {
 		text += "\npaths are relative to the project's directory; a file that git ignores is not in the copy that is tested unless source.include names it"
 	}

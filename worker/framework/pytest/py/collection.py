@@ -6,6 +6,7 @@ from . import cut, identity
 from .groups import Groups
 from .values import Values
 
+MAX_LACKS = 200  # of which the coordinator is told
 
 class Collection:
     """What pytest collected: tests by their file and id."""
@@ -20,6 +21,7 @@ class Collection:
         self._owner = {}  # node id of a collector -> its file, or None
         self._reports = []  # (file or None, serialised report)
         self._deselected = 0
+        self.lacks = []  # what failures say is not there
         self._items = {}
         self._start = time.perf_counter()
 
@@ -48,6 +50,7 @@ class Collection:
             if file is not None:
                 self._discovered(file, [], data)
         errors = session.testsfailed
+        lacks = {"lacks": self.lacks[:MAX_LACKS]} if self.lacks else {}
         stop = bool(errors) and not session.config.option.continue_on_collection_errors
         self._wire.emit(
             "collected",
@@ -57,6 +60,7 @@ class Collection:
             stop=stop,
             reports=reports.get(None, []),
             duration_ms=round(1000 * (time.perf_counter() - self._start), 3),
+            **lacks,
         )
         return "%d error%s during collection" % (errors, "" if errors == 1 else "s") if stop else None
 

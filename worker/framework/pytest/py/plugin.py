@@ -8,6 +8,7 @@ import pytest
 from . import junit, lazy, reports, verdict, xdist
 from .collection import Collection
 from .ends import End
+from .lacks import lack_of
 from .leave import settle
 from .logfile import LogFile
 from .settings import Settings
@@ -36,6 +37,8 @@ class Plugin:
         self._session = None
         self._failures = 0
         self._strays = 0
+        self._lack = None  # what kept pytest from starting
+        self._directory = os.getcwd()
         self._ran = False  # to the end of the stream of tests
         # Files of which there was a warning: some come only when they are compiled.
         self.warned = set()
@@ -45,9 +48,16 @@ class Plugin:
         if error is not None:
             self._end.failed(error)
         notes = [self._end.note()] if self._end.note() else []
-        return dict(
+        said = dict(
             self._wire.counts(), code=code, stop=self._stop, unexplained=self._unexplained(code), closing=self._end.heard, notes=notes
         )
+        if self._lack is not None:
+            said["lack"] = self._lack
+        return said
+
+    def lack_of(self, error):
+        """What an error says is not there, as data; None for no such thing."""
+        return lack_of(error, self._directory)
 
     @property
     def ran(self):
@@ -68,7 +78,9 @@ class Plugin:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_load_initial_conftests(self, early_config):
         self._settings.early(early_config)
-        yield
+        outcome = yield
+        if outcome.excinfo is not None:
+            self._lack = self.lack_of(outcome.excinfo[1])
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config):
@@ -108,6 +120,16 @@ class Plugin:
 
     def pytest_deselected(self, items):
         self._collection.deselected(items)
+
+    def pytest_exception_interact(self, call, report):
+        """Of a test, and of a collector."""
+        lack = self.lack_of(call.excinfo.value)
+        if lack is None:
+            return
+        if self._attempt():
+            self._attempt().lacks(lack)
+        elif isinstance(report, pytest.CollectReport):
+            self._collection.lacks.append(lack)
 
     # Tests
 

@@ -84,7 +84,9 @@ def run(channel, order):
         traceback.print_exc()
         ending["code"], error = status_of(raised), raised
         if not plugin.ran:
-            channel.send({"failed": {"what": "session", "error": "%s: %s" % (type(error).__name__, error)}})
+            failed = {"what": "session", "error": "%s: %s" % (type(error).__name__, error)}
+            lack = plugin.lack_of(error)
+            channel.send({"failed": dict(failed, lack=lack) if lack is not None else failed})
     ending.update(plugin.ending(ending["code"], error))
     sys.stdout.flush()
     sys.stderr.flush()

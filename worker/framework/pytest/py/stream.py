@@ -228,6 +228,10 @@ class Attempt:
             self._teardown = report
         self.log("report", self._wire.serialise(report), now, called=getattr(report, "when", None) == "call")
 
+    def lacks(self, lack):
+        """Something failed because of what is not there."""
+        self._verdict.lack = self._verdict.lack or lack
+
     def close(self, now):
         if not self._closed:
             self._closed = True

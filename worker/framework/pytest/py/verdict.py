@@ -32,6 +32,7 @@ class Verdict:
         self._last = clock()
         self._ms = {"setup": 0.0, "call": 0.0, "teardown": 0.0}
         self._seen = {}
+        self.lack = None  # what its failure says is not there
 
     def add(self, report):
         when = getattr(report, "when", None)
@@ -61,6 +62,8 @@ class Verdict:
         result = {"outcome": outcome}
         if message:
             result["message"] = message
+        if self.lack is not None and outcome in ("failed", "error"):
+            result["lack"] = self.lack
         result.update(where)
         for when, ms in self._ms.items():
             result[when + "_ms"] = round(ms, 3)
