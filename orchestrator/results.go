@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +46,9 @@ func (c *conclusion) keep(ctx context.Context, file framework.File) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", file.To, err)
 	}
+	if file.New {
+		sources = c.unclaimed(sources, file.As)
+	}
 	checkout := artifacts.Checkout{Dir: c.req.Project, Tracked: sources, Own: c.req.Artifacts.Own}
 	refused, err := checkout.Put(local, filepath.ToSlash(rel))
 	switch {
@@ -79,6 +83,28 @@ func (c *conclusion) sources(ctx context.Context, to string) (func(string) bool,
 		return func(string) bool { return false }, nil
 	}
 	return src.Tracked(ctx)
+}
+
+// unclaimed adds to the files that no result may replace those that are there
+// already: but for one that an earlier run put there, and one that git ignores.
+func (c *conclusion) unclaimed(sources func(string) bool, as string) func(string) bool {
+	return func(name string) bool {
+		if sources(name) {
+			return true
+		}
+		there, err := os.ReadFile(filepath.Join(c.req.Project, filepath.FromSlash(name)))
+		if err != nil {
+			return false // it is judged by what may be written there at all
+		}
+		if _, tested := c.finish.site.src.Hash(name); !tested && c.req.Source.Rev == "" {
+			return false
+		}
+		made, _ := filepath.Glob(filepath.Join(filepath.Dir(c.req.Out), "*", filepath.FromSlash(as)))
+		return !slices.ContainsFunc(made, func(earlier string) bool {
+			text, err := os.ReadFile(earlier)
+			return err == nil && bytes.Equal(text, there)
+		})
+	}
 }
 
 // copyFile copies a file to where the user's arguments want it, outside the

@@ -247,6 +247,9 @@ type File struct {
 	// To is where the user's own arguments want a copy, absolute or relative to
 	// the project; "" for nowhere.
 	To string
+	// New: To is not what the user typed, but what the project named as it ran.
+	// Nothing that is there is replaced, unless an earlier run made it.
+	New bool
 }
 
 // Covered is combined coverage.

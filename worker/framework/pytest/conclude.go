@@ -49,6 +49,9 @@ type Summary struct {
 	Exit     int              `json:"exit"`               // pytest's exit status, without a coverage limit
 	// JUnitXML is --junitxml, of the arguments or the project's own options.
 	JUnitXML string `json:"junitxml,omitempty"`
+	// Partial are files that hooks wrote at the end of a session, of which a
+	// worker's share had more in it than what was made of all reports.
+	Partial []string `json:"partial,omitempty"`
 }
 
 // CoverageSummary is the combined coverage; out/coverage/total.json has it too.
@@ -131,7 +134,11 @@ func (*Framework) Conclude(ctx context.Context, c worker.Conclude, emit func(wor
 	var table []byte
 	var replayErr, combineErr error
 	var both sync.WaitGroup // each is busy on one core
-	both.Go(func() { summary.Tests, summary.Exit, summary.JUnitXML, replayErr = f.replay(ctx) })
+	both.Go(func() {
+		var r replayed
+		r, replayErr = f.replay(ctx)
+		summary.Tests, summary.Exit, summary.JUnitXML, summary.Partial = r.Tests, r.Exit, r.JUnit, r.Partial
+	})
 	if options.Coverage != nil {
 		both.Go(func() { summary.Coverage, table, combineErr = f.combine(ctx) })
 	}

@@ -17,6 +17,15 @@ import (
 // replayFile is what replay.py leaves for us below out.
 const replayFile = "replay.json"
 
+// replayed is what that file holds.
+type replayed struct {
+	Exit    int            `json:"exit"`
+	Tests   map[string]int `json:"tests"`
+	Error   string         `json:"error"`
+	JUnit   string         `json:"junitxml"`
+	Partial []string       `json:"partial"`
+}
+
 // A finish is one call of Conclude.
 type finish struct {
 	worker.Conclude
@@ -27,7 +36,7 @@ type finish struct {
 
 // replay runs one pytest over all reports. It is told apart from a pytest that
 // died by the file that it leaves: an exit status says nothing.
-func (f finish) replay(ctx context.Context) (tests map[string]int, exit int, junit string, err error) {
+func (f finish) replay(ctx context.Context) (r replayed, err error) {
 	args := f.Args
 	if args == nil {
 		args = []string{}
@@ -35,21 +44,15 @@ func (f finish) replay(ctx context.Context) (tests map[string]int, exit int, jun
 	request := map[string]any{"args": args, "dir": f.Dir, "color": f.options.Color, "seed": f.options.Seed}
 	how, err := f.python(ctx, "replay.py", request, writer(func(p []byte) { f.print("stdout", p) }))
 	if err != nil {
-		return nil, -1, "", fmt.Errorf("replay the reports: %w", err)
+		return replayed{Exit: -1}, fmt.Errorf("replay the reports: %w", err)
 	}
-	var result struct {
-		Exit  int            `json:"exit"`
-		Tests map[string]int `json:"tests"`
-		Error string         `json:"error"`
-		JUnit string         `json:"junitxml"`
+	if err := readJSON(filepath.Join(f.Dir, "out", replayFile), &r); err != nil {
+		return replayed{Exit: -1}, fmt.Errorf("replay the reports: pytest ended before its end, %s (%w)", how, err)
 	}
-	if err := readJSON(filepath.Join(f.Dir, "out", replayFile), &result); err != nil {
-		return nil, -1, "", fmt.Errorf("replay the reports: pytest ended before its end, %s (%w)", how, err)
+	if r.Error != "" {
+		return r, fmt.Errorf("replay the reports: %s", r.Error)
 	}
-	if result.Error != "" {
-		return result.Tests, result.Exit, result.JUnit, fmt.Errorf("replay the reports: %s", result.Error)
-	}
-	return result.Tests, result.Exit, result.JUnit, nil
+	return r, nil
 }
 
 // combine makes one coverage of all; table is what there is to print of it.

@@ -35,7 +35,10 @@ func (Description) Deliver(suite framework.Suite, done worker.Concluded) (framew
 		if f.As == "junit.xml" && s.JUnitXML != "" {
 			f.To = junitPlace(s.JUnitXML, suite.Args, options.Project)
 			if f.To == "" {
-				d.Warnings = append(d.Warnings, fmt.Sprintf("--junitxml %s is neither in the arguments nor, as a .xml file below the project, in the project's configuration: left out", s.JUnitXML))
+				f.To, f.New = newPlace(s.JUnitXML)
+			}
+			if f.To == "" {
+				d.Warnings = append(d.Warnings, fmt.Sprintf("--junitxml %s is neither in the arguments nor a report below the project: left out", s.JUnitXML))
 			}
 		}
 		if report, ok := strings.CutPrefix(f.As, "reports/"); ok {
@@ -43,7 +46,11 @@ func (Description) Deliver(suite framework.Suite, done worker.Concluded) (framew
 			if own := reportPlace(report, options.Project); f.To == "" && filepath.IsLocal(own) {
 				f.To = own
 			}
-			if f.To == "" && !strings.HasPrefix(report, "assets/") && !strings.Contains(report, "/assets/") {
+			asset := strings.HasPrefix(report, "assets/") || strings.Contains(report, "/assets/")
+			if f.To == "" && !asset {
+				f.To, f.New = newPlace(report)
+			}
+			if f.To == "" && !asset {
 				d.Notes = append(d.Notes, report+" is in the run's results, in reports/")
 			}
 		}
@@ -51,6 +58,10 @@ func (Description) Deliver(suite framework.Suite, done worker.Concluded) (framew
 			f.To = coveragePlace(report, suite.Args, options.Project)
 		}
 		d.Files = append(d.Files, f)
+	}
+	if len(s.Partial) > 0 {
+		d.Warnings = append(d.Warnings, fmt.Sprintf("hooks at the end of a session wrote %s on each worker, of the tests that ran there, and what they gathered cannot be had here: "+
+			"to have each worker's, write artifacts: [%s] in shardyard.yaml", strings.Join(s.Partial, ", "), strings.Join(s.Partial, ", ")))
 	}
 	switch {
 	case s.Coverage != nil:
@@ -81,6 +92,31 @@ func junitPlace(to string, args, project []string) string {
 		return to
 	}
 	return ""
+}
+
+// steering are how the names of files begin that have a report's extension, and
+// that tools act on.
+var steering = []string{
+	"package", "tsconfig", "jsconfig", "composer", "deno", "pom", "build", "cmake", "requirements", "constraints", "pyright", "renovate", "vercel",
+	"firebase", "now", "bower", "lerna", "nx", "turbo", "global", "nuget",
+}
+
+// newPlace returns where a report goes that the project named as it ran: to that
+// path, if it is one of a report below the project. It comes from a worker: no
+// file is replaced by it but one that an earlier run made.
+func newPlace(to string) (place string, isNew bool) {
+	if !filepath.IsLocal(to) || !slices.Contains(reportKinds, path.Ext(to)) {
+		return "", false
+	}
+	to = filepath.ToSlash(filepath.Clean(to))
+	if strings.HasPrefix(to, ".") || strings.Contains(to, "/.") {
+		return "", false
+	}
+	base := strings.ToLower(path.Base(to))
+	if slices.ContainsFunc(steering, func(p string) bool { return strings.HasPrefix(base, p) }) {
+		return "", false
+	}
+	return to, true
 }
 
 // coverageReports are the names of --cov-report, and what they make here.

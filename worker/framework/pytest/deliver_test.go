@@ -57,25 +57,35 @@ func TestDeliver(t *testing.T) {
 			Summary{JUnitXML: "../../.bashrc"}, nil, []string{"out/junit.xml"},
 			framework.Delivery{
 				Files:    []framework.File{{Name: "out/junit.xml", As: "junit.xml"}},
-				Warnings: []string{"--junitxml ../../.bashrc is neither in the arguments nor, as a .xml file below the project, in the project's configuration: left out"},
+				Warnings: []string{"--junitxml ../../.bashrc is neither in the arguments nor a report below the project: left out"},
+			},
+		},
+		"what a conftest names as it runs": {
+			Summary{JUnitXML: "out/j.xml"}, nil, []string{"out/junit.xml", "out/reports/night.html", "out/reports/requirements.txt", "out/reports/.vscode/tasks.json", "out/reports/hook.py"},
+			framework.Delivery{
+				Files: []framework.File{
+					{Name: "out/junit.xml", As: "junit.xml", To: "out/j.xml", New: true}, {Name: "out/reports/night.html", As: "reports/night.html", To: "night.html", New: true},
+					{Name: "out/reports/requirements.txt", As: "reports/requirements.txt"}, {Name: "out/reports/.vscode/tasks.json", As: "reports/.vscode/tasks.json"},
+					{Name: "out/reports/hook.py", As: "reports/hook.py"},
+				},
+				Notes: []string{"requirements.txt is in the run's results, in reports/", ".vscode/tasks.json is in the run's results, in reports/", "hook.py is in the run's results, in reports/"},
 			},
 		},
 		"a worker's": {
-			Summary{JUnitXML: "forged.xml"}, nil, []string{"out/junit.xml"},
+			Summary{JUnitXML: "../forged.xml"}, nil, []string{"out/junit.xml"},
 			framework.Delivery{
 				Files:    []framework.File{{Name: "out/junit.xml", As: "junit.xml"}},
-				Warnings: []string{"--junitxml forged.xml is neither in the arguments nor, as a .xml file below the project, in the project's configuration: left out"},
+				Warnings: []string{"--junitxml ../forged.xml is neither in the arguments nor a report below the project: left out"},
 			},
 		},
 		"what the project's own options name": {
 			Summary{}, nil, []string{"out/reports/logs.txt", "out/reports/r.html", "out/coverage/html/index.html", "out/coverage/coverage.xml"},
 			framework.Delivery{
 				Files: []framework.File{
-					{Name: "out/reports/logs.txt", As: "reports/logs.txt", To: "logs.txt"}, {Name: "out/reports/r.html", As: "reports/r.html"},
+					{Name: "out/reports/logs.txt", As: "reports/logs.txt", To: "logs.txt"}, {Name: "out/reports/r.html", As: "reports/r.html", To: "r.html", New: true},
 					{Name: "out/coverage/html/index.html", As: "coverage/html/index.html", To: "cov/html/index.html"},
 					{Name: "out/coverage/coverage.xml", As: "coverage/coverage.xml"},
 				},
-				Notes: []string{"r.html is in the run's results, in reports/"},
 			},
 		},
 		"coverage where the user says": {
@@ -90,9 +100,8 @@ func TestDeliver(t *testing.T) {
 			framework.Delivery{
 				Files: []framework.File{
 					{Name: "out/reports/r.html", As: "reports/r.html", To: "r.html"}, {Name: "out/reports/assets/style.css", As: "reports/assets/style.css"},
-					{Name: "out/reports/log.txt", As: "reports/log.txt"},
+					{Name: "out/reports/log.txt", As: "reports/log.txt", To: "log.txt", New: true},
 				},
-				Notes: []string{"log.txt is in the run's results, in reports/"},
 			},
 		},
 		"coverage as coverage.py shows it": {

@@ -31,6 +31,10 @@ class End:
     def __init__(self):
         self.heard = ""
         self.saw = []
+        # Whether hooks look at objects of other processes here, and may find
+        # that these are of no use; and what was said of those that did.
+        self.excuses = False
+        self.excused = []
         self._terminal = None
         self._known = set()
 
@@ -73,7 +77,15 @@ class End:
         @functools.wraps(function)
         def listening(*args, **kwargs):
             with self._overhear():
-                return function(*args, **kwargs)
+                try:
+                    return function(*args, **kwargs)
+                except Exception as error:
+                    if not self.excuses or _is_deliberate(error, function):
+                        raise
+                    text = "%s of %s ended here, where the reports are made: %s"
+                    said = "".join(traceback.format_exception_only(type(error), error)).strip()
+                    self.excused.append(text % (function.__name__, function.__module__, said))
+                    return None
 
         return listening
 
@@ -82,6 +94,15 @@ class End:
         tee = self._terminal.tee(self.hear) if self._terminal is not None else contextlib.nullcontext()
         with tee, contextlib.redirect_stdout(Tee(sys.stdout, self.hear)), contextlib.redirect_stderr(Tee(sys.stderr, self.hear)):
             yield
+
+
+def _is_deliberate(error, function):
+    """Whether the hook wants the run to fail. An error of a call that it made is
+    due to what is not there, as a process or a file of a worker."""
+    if isinstance(error, (OSError, AttributeError, TypeError, LookupError, NameError)):
+        return False
+    module = type(error).__module__
+    return module in ("builtins", "_pytest", "pytest") or module.split(".")[0] in ("_pytest", (function.__module__ or "").split(".")[0])
 
 
 class Tee:

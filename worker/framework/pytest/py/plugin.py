@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from . import junit, lazy, reports, verdict, xdist
+from . import gathered, junit, lazy, reports, verdict, xdist
 from .collection import Collection
 from .ends import End
 from .lacks import lack_of
@@ -14,6 +14,7 @@ from .logfile import LogFile
 from .settings import Settings
 from .stream import Loop
 from .threads import await_threads, is_stray
+from .written import Opened
 
 
 class Plugin:
@@ -32,6 +33,8 @@ class Plugin:
         self._stop = ""
         self._scratch = order["scratch"]
         self._logs = None
+        self._names = gathered.Names()
+        self._gathering = None
         self._end = End()
         self._terminal = None
         self._session = None
@@ -78,6 +81,7 @@ class Plugin:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_load_initial_conftests(self, early_config):
         self._settings.early(early_config)
+        self._names.config = frozenset(vars(early_config))
         outcome = yield
         if outcome.excinfo is not None:
             self._lack = self.lack_of(outcome.excinfo[1])
@@ -97,9 +101,15 @@ class Plugin:
         junit.idle(config)
         self._logs = LogFile(config, os.path.join(self._scratch, "log"))
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionstart(self, session):
+        self._names.session = frozenset(vars(session))
+        yield
+        self._started(session)
+
+    def _started(self, session):
         self._session = session
+        self._gathering = gathered.Gathering(session.config, session, self._names)
         self._wire.reported("", "settings", dict(self._settings.describe(session.config), measured=self._measured or self._settings.measures()))
         if self._lazy and not self._reason:
             self._reason = "; ".join(self._settings.full) or lazy.objection(session) or ""
@@ -140,7 +150,8 @@ class Plugin:
         stop = self._collection.publish(session)
         if stop:
             raise session.Interrupted(stop)
-        self._loop = Loop(session, self._wire, self._collection)
+        self._gathering.added(last=True)  # what the collection adds, each worker has
+        self._loop = Loop(session, self._wire, self._collection, self._gathering)
         threads = set(threading.enumerate())
         try:
             self._loop.run()
@@ -208,7 +219,14 @@ class Plugin:
         properties = junit.properties(session.config)
         if properties:
             self._wire.reported("", "suite", {"properties": properties})
-        yield
+        added = self._gathering.added(last=True) if self._gathering is not None else None
+        if added:
+            self._wire.reported("", "gathered", added)
+        opened = Opened(str(session.config.invocation_params.dir))
+        with opened:
+            yield
+        if opened.sizes():
+            self._wire.reported("", "wrote", opened.sizes())
         if self._end.heard:
             self._wire.reported("", "closing", {"text": self._end.heard})
 

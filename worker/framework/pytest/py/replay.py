@@ -52,9 +52,9 @@ def main():
         # A hook of the project or of a plugin, at the end: a status of its own.
         traceback.print_exc()
         code = status_of(error)
-    replay.copy_written()
+    partial = replay.copy_written()
     with open(os.path.join(request["dir"], "out", "replay.json"), "w", encoding="ascii") as f:
-        json.dump({"exit": code, "tests": replay.counts(), "error": replay.error, "junitxml": replay.junitxml}, f)
+        json.dump({"exit": code, "tests": replay.counts(), "error": replay.error, "junitxml": replay.junitxml, "partial": partial}, f)
     leave(0)
 
 

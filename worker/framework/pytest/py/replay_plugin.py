@@ -17,7 +17,7 @@ try:
 except ImportError:  # before pytest 9
     subtests = None
 
-from . import owner, verdict
+from . import gathered, owner, verdict
 from .ends import End, Tee
 from .logfile import LogFile
 from .replay_records import Once, Paths, Records, in_order, report_of, warning_of
@@ -95,12 +95,17 @@ class Replay:
         self._firing = False
         self._written = None
         self._closings = {}  # text -> workers
+        self._names = gathered.Names()
+        self._gathered = None
         self._end = End()
 
     def copy_written(self):
-        """Brings what plugins wrote for the user to the results."""
-        if self._written is not None:
-            self._written.copy(os.path.join(self._dir, "out", "reports"))
+        """Brings what plugins wrote for the user to the results. Returns the files
+        of which workers wrote more."""
+        if self._written is None:
+            return []
+        self._written.copy(os.path.join(self._dir, "out", "reports"))
+        return self._written.partial
 
     def counts(self):
         """How many outcomes there were of each category of the terminal's summary."""
@@ -114,6 +119,7 @@ class Replay:
     def pytest_load_initial_conftests(self, early_config):
         if owner.has(early_config.pluginmanager, "pytest-cov"):
             early_config.known_args_namespace.cov_source = []
+        self._names.config = frozenset(vars(early_config))
         yield
 
     @pytest.hookimpl(hookwrapper=True)
@@ -154,19 +160,29 @@ class Replay:
 
     # The session
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionstart(self, session):
+        self._names.session = frozenset(vars(session))
+        yield
+        self._started(session)
+
+    def _started(self, session):
         self._reporter = session.config.pluginmanager.getplugin("terminalreporter")
         with open(os.path.join(self._dir, "run.json"), encoding="utf-8") as f:
             self._run = json.load(f)
         self._records = Records(os.path.join(self._dir, "reports.jsonl"), os.path.join(self._dir, "order.jsonl"))
         session.perform_collect = lambda args=None, genitems=True: self._collect(session)
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session):
-        self._end.watch(session.config, self)
         if self._records is not None:
             self._records.close()
+        if self._gathered is not None:
+            self._gathered.give()
+            self._end.excuses = bool(self._gathered.given)
+        self._end.watch(session.config, self)
+        with self._written.opened:
+            yield
 
     def pytest_internalerror(self, excrepr):
         self.error = "internal error of pytest: " + str(excrepr).strip().splitlines()[-1]
@@ -190,6 +206,7 @@ class Replay:
         if session.testsfailed and not session.config.option.continue_on_collection_errors:
             n = session.testsfailed
             raise session.Interrupted("%d error%s during collection" % (n, "s" if n != 1 else ""))
+        self._gathered = gathered.Gathered(session.config, session, self._names)
         # What is made here is kept to the end: nothing of it is garbage, and
         # nobody need look through it again, as pytest does five times when it ends.
         gc.disable()
@@ -302,6 +319,12 @@ class Replay:
             if self._once.first(record["worker"], "suite", [name, value]):
                 self._xml.add_global_property(name, value)
 
+    def _on_gathered(self, record, data):
+        self._gathered.add(data)
+
+    def _on_wrote(self, record, data):
+        self._written.wrote(data)
+
     def _on_closing(self, record, data):
         self._closings.setdefault(data["text"].strip("\n"), []).append(record["worker"])
 
@@ -321,10 +344,14 @@ class Replay:
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter):
         """What hooks of the project and of plugins said in the workers, where
-        they do not say it here too, of all reports."""
-        here = set(self._end.heard.splitlines())
+        they do not say it here too, of all reports and all that was gathered."""
+        for text in self._end.excused:
+            terminalreporter.write_line(text, yellow=True)
+        said = self._end.heard.splitlines()
+        here, given = set(said), self._gathered is not None and self._gathered.given
         for text, workers in self._closings.items():
-            if not here.issuperset(text.splitlines()):
+            lines = text.splitlines()
+            if not here.issuperset(lines) and not (given and len(said) >= len(lines)):
                 terminalreporter.section("%s: the end of the session there" % ", ".join(sorted(workers)), sep="-")
                 terminalreporter.write_line(text)
 

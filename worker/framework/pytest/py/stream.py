@@ -33,8 +33,9 @@ class Leased:
 class Loop:
     """Runs tests until no more come."""
 
-    def __init__(self, session, wire, collection):
+    def __init__(self, session, wire, collection, gathering):
         self.session = session
+        self._gathering = gathering
         self._wire = wire
         self._collection = collection
         self.attempt = None
@@ -84,6 +85,9 @@ class Loop:
         self.next = Next(self, item)
         self.attempt = Attempt(self._wire, leased, self._collection.suspicion)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=self.next)
+        added = self._gathering.added()
+        if added:
+            self.attempt.log("gathered", added, now=False)
         if session.shouldfail or session.shouldstop:
             self.attempt.close(now=True)
             if session.shouldfail:

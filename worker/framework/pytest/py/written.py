@@ -4,6 +4,52 @@ has become another file since the session began."""
 
 import os
 import shutil
+import sys
+
+
+class Opened:
+    """The files below a directory that this process opens for writing, or gives
+    a name, while it is entered."""
+
+    def __init__(self, directory):
+        self._dir = directory
+        self._paths = {}  # in the order of their opening
+        self._active = False
+
+    def __enter__(self):
+        sys.addaudithook(self._audit)  # for ever; nothing else sees all of them
+        self._active = True
+        return self
+
+    def __exit__(self, *_):
+        self._active = False
+
+    def __contains__(self, path):
+        return path in self._paths
+
+    def sizes(self):
+        """The size of each that is there and has something in it, by its path
+        below the directory."""
+        found = {}
+        for path in self._paths:
+            name = os.path.relpath(path, self._dir)
+            state = _state(path)
+            hidden = any(part.startswith(".") or part == "__pycache__" for part in name.split(os.sep))
+            if state is not None and not hidden and os.path.isfile(path) and not os.path.islink(path):
+                found[name] = state[1]
+        return found
+
+    def _audit(self, event, args):
+        if not self._active:
+            return
+        if event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR):
+            self._note(args[0])
+        elif event == "os.rename":
+            self._note(args[1])
+
+    def _note(self, path):
+        if isinstance(path, (str, bytes, os.PathLike)):
+            self._paths.setdefault(os.path.abspath(os.fsdecode(path)))
 
 
 class Written:
@@ -14,6 +60,11 @@ class Written:
         self._besides = besides
         self._dir = str(config.invocation_params.dir)
         self._before = {}
+        self._streams = set()  # that an option has opened already
+        self._elsewhere = {}  # largest size of each that the sessions wrote at their end
+        self.partial = []  # of these, the ones that were larger there
+        self.opened = Opened(self._dir)  # at the end
+        self._own = Opened(self._dir).__enter__()
         self.look(config)
 
     def look(self, config, *more):
@@ -22,11 +73,23 @@ class Written:
         for path in [*self._named(config), *filter(None, more)]:
             self._before.setdefault(path, _state(path))
 
+    def wrote(self, sizes):
+        """Takes what the session of a worker wrote at its end."""
+        for name, size in sizes.items():
+            self._elsewhere[name] = max(size, self._elsewhere.get(name, 0))
+
     def copy(self, to):
         """Copies those that were written since, each below `to` with its path
-        below the session's directory, or with its name when it is elsewhere."""
+        below the session's directory, or with its name when it is elsewhere;
+        and what hooks of the end wrote below that directory, unless the share of
+        one worker had more in it."""
+        sizes = self.opened.sizes()
+        self.partial = sorted(name for name, size in self._elsewhere.items() if sizes.get(name, 0) < 0.8 * size and not name.endswith(".log"))
+        for name in sizes:
+            if name not in self.partial:
+                self._before.setdefault(os.path.join(self._dir, name), None)
         for path, before in self._before.items():
-            if _state(path) in (None, before):
+            if _state(path) in (None, before) or path not in self._own and path not in self._streams:  # workers may share the tree
                 continue
             name = os.path.relpath(path, self._dir)
             if name.split(os.sep)[0] == os.pardir:
@@ -40,8 +103,13 @@ class Written:
 
     def _named(self, config):
         for value in vars(config.option).values():
+            stream = hasattr(value, "write") and isinstance(getattr(value, "name", None), str)
+            if stream:
+                value = value.name
             if isinstance(value, (str, os.PathLike)) and str(value):
                 path = os.path.normpath(os.path.join(self._dir, os.fspath(value)))
+                if stream:
+                    self._streams.add(path)
                 if "\0" not in path and path != self._besides and not os.path.isdir(path):
                     yield path
 
