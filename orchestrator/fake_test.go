@@ -251,6 +251,7 @@ type fakeSuite struct {
 	lazyAlways bool                           // no session collects everything, whatever it is asked
 	open       func(worker string) error      // a session that cannot go on; errQuits ends it without a word
 	closing    func(worker string) worker.Exit
+	frozen     string // the worker whose session never begins
 	began      func(worker.Open)
 	tests      map[worker.TestID]func(*fakeSession, worker.Leased) fate
 	stuck      bool // the conclusion never ends
@@ -334,6 +335,10 @@ func (f *fakeFramework) Run(ctx context.Context, open worker.Open, s worker.Stre
 		f.suite.mu.Lock()
 		f.suite.began(open)
 		f.suite.mu.Unlock()
+	}
+	if f.suite.frozen == f.place.name {
+		<-ctx.Done()
+		return worker.Exit{}, ctx.Err()
 	}
 	if f.suite.open != nil {
 		switch err := f.suite.open(f.place.name); {

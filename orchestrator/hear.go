@@ -143,11 +143,11 @@ func (l *loop) leave(ctx context.Context, m *member, d departure) {
 		l.ended(m)
 		return
 	}
-	if m.client != nil {
+	if m.client != nil && !m.abandoned.Load() {
 		l.missing = append(l.missing, missing{m.id, "it was lost: " + d.cause})
 	}
 	answer := l.tell(dispatch.WorkerLost{Worker: m.id, Cause: d.cause})
-	if unwanted := m.released && m.client == nil; !unwanted && !l.killed {
+	if unwanted := m.abandoned.Load() || m.released && m.client == nil; !unwanted && !l.killed {
 		l.emit(report.WorkerLost{
 			Worker: int(m.id), Cause: d.cause, Code: d.exit.Code, OOM: d.exit.OOMKilled, Test: string(answer.Test.ID),
 		})

@@ -35,6 +35,20 @@ func TestASessionThatDoesNotEndIsNotGreen(t *testing.T) {
 			"workers/worker-1.log shows where its threads were", "concluded")
 }
 
+// A worker whose session does not begin is of no use once all tests are done:
+// the run does not wait for it, and is as green as the tests.
+func TestASessionThatDoesNotBeginIsGivenUp(t *testing.T) {
+	s := two()
+	s.frozen = "worker-2"
+	x := try(t, s, nil)
+	x.ends(t, report.ExitGreen, green)
+	x.wants(t, "warning: worker-2 was given up: all tests were done, and it had not been ready to run one a minute later")
+	x.lacks(t, "worker-2 is lost")
+	if x.took > 90*time.Second {
+		t.Errorf("it took %s", x.took)
+	}
+}
+
 func TestAFinisherIsReplacedOnce(t *testing.T) {
 	s := two()
 	n := 0

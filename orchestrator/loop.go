@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,6 +55,7 @@ type loop struct {
 	killed  bool
 	parted  bool             // workers that do not go are left behind
 	timer   <-chan time.Time // ends the grace period
+	tardy   <-chan time.Time // ends the wait for workers that are not ready yet
 	// discoverOnly stops the run once the tests are known.
 	discoverOnly bool
 
@@ -169,6 +172,9 @@ func (l *loop) dispatch(ctx context.Context) *outcome {
 			if err := l.spool.flush(); err != nil {
 				l.spoolBroke(hard, err)
 			}
+		case <-l.tardy:
+			l.tardy = nil
+			l.abandon()
 		case <-l.timer:
 			l.timer, l.killed, parted = nil, true, time.After(parting)
 			kill()
@@ -190,6 +196,18 @@ func (l *loop) hinted() []plan.Test {
 		return nil
 	}
 	return l.past.hinted
+}
+
+// abandon gives up the workers that are not ready: they have run nothing, and there
+// is nothing left to run.
+func (l *loop) abandon() {
+	for _, id := range slices.Sorted(maps.Keys(l.members)) {
+		if m := l.members[id]; m.client != nil && !m.ready && !m.gone {
+			m.abandoned.Store(true)
+			m.client.Close()
+			l.note(report.Warning, "%s was given up: all tests were done, and it had not been ready to run one a minute later", m.name())
+		}
+	}
 }
 
 // hurry gives running tests their last seconds.

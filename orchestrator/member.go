@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
@@ -26,6 +27,7 @@ type member struct {
 	ready  bool
 	// released members get no more tests; draining ones have been told.
 	released, draining bool
+	abandoned          atomic.Bool // nobody waits for it any more: it has run nothing
 	closed             *worker.Closed
 	gone               bool
 	died               bool   // a process of its session ended before its time
@@ -141,7 +143,9 @@ func (l *loop) work(ctx context.Context, m *member, p *place) (d departure) {
 	}
 	if closed == nil {
 		d.ending = p.autopsy(ctx, p.client.Err())
-		l.gathered.salvage(ctx, p, since)
+		if !m.abandoned.Load() {
+			l.gathered.salvage(ctx, p, since)
+		}
 		return d
 	}
 	d.missing = l.fetch(ctx, p, closed)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/census"
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
@@ -83,6 +84,7 @@ func (l *loop) command(ctx context.Context, c dispatch.Command) {
 		l.hire(ctx, c.Worker, c.Full)
 	case dispatch.Done:
 		l.done = true
+		l.tardy = time.After(silence)
 		for _, id := range slices.Sorted(maps.Keys(l.members)) {
 			l.release(l.members[id])
 		}

@@ -1,6 +1,9 @@
 package injection
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -13,6 +16,7 @@ type row struct {
 	only    string // the engine that has it; "" is every one
 	quick   bool   // belongs to the small choice
 	piped   bool   // stdout is a pipe
+	aside   bool   // the history is broken, and set aside
 	flags   []string
 	prepare func(*round) (restore func())
 	strike  strike
@@ -25,6 +29,7 @@ var stalled = []string{"--test-timeout", "5s", "--run-timeout", "60s"}
 // table is every fault.
 var table = []row{
 	{name: "coordinator killed", quick: true, strike: signals(syscall.SIGKILL), holds: isFinished},
+	{name: "coordinator killed while it builds", prepare: unbuilt, strike: signals(syscall.SIGKILL), holds: isFinished},
 	{name: "agent killed", quick: true, strike: hit(syscall.SIGKILL, anAgent), holds: isReplaced},
 	{name: "tests killed", quick: true, strike: hit(syscall.SIGKILL, aSession), holds: costsOneTest("signal")},
 	{name: "finisher killed", quick: true, strike: hit(syscall.SIGKILL, aFinisher), holds: (*round).whole},
@@ -37,6 +42,8 @@ var table = []row{
 	{name: "disk full", prepare: smallDisk, strike: fillDisk, holds: saysDiskFull},
 	{name: "tests stopped", flags: stalled, strike: hit(syscall.SIGSTOP, aSession), holds: stalls},
 	{name: "agent stopped", strike: hit(syscall.SIGSTOP, anAgent), holds: isReplaced},
+	{name: "finisher stopped", flags: stalled[:2], strike: hit(syscall.SIGSTOP, aFinisher), holds: (*round).whole},
+	{name: "history cut", aside: true, prepare: cutHistory, strike: nothing, holds: (*round).whole},
 	{name: "coordinator suspended", strike: suspend, holds: outlives},
 	{name: "container killed", only: "docker", quick: true, strike: docker("kill"), holds: isReplaced},
 	{name: "container removed", only: "docker", strike: docker("rm", "-f"), holds: isReplaced},
@@ -121,6 +128,41 @@ func leaves(code int) func(*round) {
 		isFinished(r)
 	}
 }
+
+// unbuilt has the run build an environment that there is not yet.
+func unbuilt(r *round) (restore func()) {
+	path := filepath.Join(r.dir, "requirements.txt")
+	before, err := os.ReadFile(path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	write(r.t, path, fmt.Sprintf("%s# %d\n", before, r.rng.Int64()))
+	r.delay *= 3
+	return func() { write(r.t, path, string(before)) }
+}
+
+// cutHistory cuts the history's file somewhere.
+func cutHistory(r *round) (restore func()) {
+	path := filepath.Join(r.home, "state", "shardyard", "history.db")
+	info, err := os.Stat(path)
+	if err == nil {
+		err = os.Truncate(path, r.rng.Int64N(info.Size()))
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.did = "history cut"
+	return func() {
+		for _, aside := range brokenHistories(r.lane) {
+			if err := os.Remove(aside); err != nil {
+				r.t.Error(err)
+			}
+		}
+	}
+}
+
+// nothing is the strike of what is broken before the run begins.
+func nothing(*round) bool { return true }
 
 // closeStdout closes the end of the pipe that reads what the run prints.
 func closeStdout(r *round) bool {
