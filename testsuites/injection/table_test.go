@@ -14,7 +14,7 @@ import (
 type row struct {
 	name    string
 	only    string // the engine that has it; "" is every one
-	quick   bool   // belongs to the small choice
+	quick   string // the engines on which it belongs to the small choice
 	piped   bool   // stdout is a pipe
 	aside   bool   // the history is broken, and set aside
 	flags   []string
@@ -28,12 +28,12 @@ var stalled = []string{"--test-timeout", "5s", "--run-timeout", "60s"}
 
 // table is every fault.
 var table = []row{
-	{name: "coordinator killed", quick: true, strike: signals(syscall.SIGKILL), holds: isFinished},
+	{name: "coordinator killed", quick: "process docker", strike: signals(syscall.SIGKILL), holds: isFinished},
 	{name: "coordinator killed while it builds", prepare: unbuilt, strike: signals(syscall.SIGKILL), holds: isFinished},
-	{name: "agent killed", quick: true, strike: hit(syscall.SIGKILL, anAgent), holds: isReplaced},
-	{name: "tests killed", quick: true, strike: hit(syscall.SIGKILL, aSession), holds: costsOneTest("signal")},
-	{name: "finisher killed", quick: true, strike: hit(syscall.SIGKILL, aFinisher), holds: (*round).whole},
-	{name: "interrupted", quick: true, strike: signals(syscall.SIGINT), holds: stops(report.ExitInterrupted, 45*time.Second)},
+	{name: "agent killed", quick: "process", strike: hit(syscall.SIGKILL, anAgent), holds: isReplaced},
+	{name: "tests killed", quick: "process", strike: hit(syscall.SIGKILL, aSession), holds: costsOneTest("signal")},
+	{name: "finisher killed", quick: "process", strike: hit(syscall.SIGKILL, aFinisher), holds: (*round).whole},
+	{name: "interrupted", quick: "process", strike: signals(syscall.SIGINT), holds: stops(report.ExitInterrupted, 45*time.Second)},
 	{name: "interrupted twice", strike: signals(syscall.SIGINT, syscall.SIGINT), holds: stops(report.ExitInterrupted, 4*time.Second)},
 	{name: "interrupted three times", strike: signals(syscall.SIGINT, syscall.SIGINT, syscall.SIGINT), holds: leaves(report.ExitInterrupted)},
 	{name: "terminated", strike: signals(syscall.SIGTERM), holds: stops(report.ExitTerminated, 45*time.Second)},
@@ -45,7 +45,7 @@ var table = []row{
 	{name: "finisher stopped", flags: stalled[:2], strike: hit(syscall.SIGSTOP, aFinisher), holds: (*round).whole},
 	{name: "history cut", aside: true, prepare: cutHistory, strike: nothing, holds: (*round).whole},
 	{name: "coordinator suspended", strike: suspend, holds: outlives},
-	{name: "container killed", only: "docker", quick: true, strike: docker("kill"), holds: isReplaced},
+	{name: "container killed", only: "docker", quick: "docker", strike: docker("kill"), holds: isReplaced},
 	{name: "container removed", only: "docker", strike: docker("rm", "-f"), holds: isReplaced},
 	{name: "container paused", only: "docker", strike: docker("pause"), holds: isReplaced},
 }
