@@ -26,6 +26,9 @@ func TestUnsupportedSuggestsValidConfig(t *testing.T) {
 		dir := t.TempDir()
 		for _, f := range a.Files {
 			if f.Name != "want" {
+				if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, f.Name)), 0o755); err != nil {
+					t.Fatal(err)
+				}
 				if err := os.WriteFile(filepath.Join(dir, f.Name), f.Data, 0o644); err != nil {
 					t.Fatal(err)
 				}

@@ -25,6 +25,9 @@ func (c *Config) Fill(d *framework.Detected) {
 		}
 	}
 	given := c.Setup != nil
+	if !given && c.Prepare == nil {
+		c.fillEnv(d, because)
+	}
 	fill("setup", &c.Setup, d.Setup)
 	fill("prepare", &c.Prepare, d.Prepare)
 	// The key files of a detected setup say nothing about another one, but they
@@ -38,6 +41,26 @@ func (c *Config) Fill(d *framework.Detected) {
 		yes := true
 		c.Source.Git = &yes
 		c.origins["source.git"] = "detected: the version comes from git"
+	}
+}
+
+// fillEnv sets variables that the project's own tool sets for tests, and lets those
+// through that it lets through, besides those of the file.
+func (c *Config) fillEnv(d *framework.Detected, because Origin) {
+	for name, value := range d.Env {
+		if _, given := c.Env.Set[name]; given {
+			continue
+		}
+		if c.Env.Set == nil {
+			c.Env.Set = map[string]string{}
+		}
+		c.Env.Set[name] = value
+		c.origins["env.set."+name] = because
+	}
+	for _, name := range d.Pass {
+		if !slices.Contains(c.Env.Pass, name) {
+			c.Env.Pass = append(c.Env.Pass, name)
+		}
 	}
 }
 

@@ -2,6 +2,9 @@ package configs
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/shardyard/shardyard/worker/framework"
@@ -18,7 +21,7 @@ func Init(d *framework.Detected) string {
 	line("")
 	switch {
 	case d.Unsupported != nil:
-		line("# %s: this project installs with %s, which shardyard does not detect.", d.Unsupported.File, d.Unsupported.Tool)
+		line("# %s", framework.Because(d.Unsupported.File, d.Unsupported.Line, d.Unsupported.Reason()))
 		line("# Check these lines:")
 		for _, l := range d.Unsupported.Config {
 			line("%s", l)
@@ -45,6 +48,22 @@ func Init(d *framework.Detected) string {
 		list("setup", d.Setup, "installs the dependencies; sees only the key files")
 		list("prepare", d.Prepare, "installs the project itself; sees the whole tree")
 		list("key", d.Key, "when one of these changes, setup runs again")
+		if len(d.Args)+len(d.Paths) > 0 {
+			line("suites:")
+			line("  tests: { args: %s, paths: %s }", flow(d.Args), flow(d.Paths))
+		}
+		if len(d.Env)+len(d.Pass) > 0 {
+			line("env:                       # what tests see")
+			if len(d.Env) > 0 {
+				line("  set:")
+			}
+			for _, name := range slices.Sorted(maps.Keys(d.Env)) {
+				line("    %s: %s", scalar(name), scalar(d.Env[name]))
+			}
+			if len(d.Pass) > 0 {
+				line("  pass: %s", flow(d.Pass))
+			}
+		}
 	}
 	b.WriteString(`
 # suites:                   # without names, there is one suite: all tests
@@ -60,4 +79,13 @@ func Init(d *framework.Detected) string {
 # limits: { memory: 2g, test: 5m, run: 1h }
 `)
 	return b.String()
+}
+
+// flow writes a list in one line.
+func flow(items []string) string {
+	words := make([]string, len(items))
+	for i, item := range items {
+		words[i] = strconv.Quote(item)
+	}
+	return "[" + strings.Join(words, ", ") + "]"
 }

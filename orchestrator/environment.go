@@ -248,11 +248,34 @@ func (b *builder) ensure(ctx context.Context, dir string, packages []string) err
 }
 
 func (b *builder) commands(ctx context.Context, dir string, commands []string) error {
+	b.env[notesFile] = path.Join(b.layout.Temp, "notes")
 	for _, c := range commands {
 		b.say("$ " + c)
 		if err := b.shell(ctx, dir, c); err != nil {
 			return err
 		}
+	}
+	return b.notes(ctx)
+}
+
+// notesFile is a variable of commands: each line of the file that it names is said to
+// the user, who would not see it among what installers print.
+const notesFile = "SHARDYARD_NOTES"
+
+// notes shows the lines that commands wrote for the user.
+func (b *builder) notes(ctx context.Context) error {
+	var out bytes.Buffer
+	b.ids++
+	_, err := b.client.Exec(ctx, worker.Exec{ID: b.ids, Argv: []string{"cat", b.env[notesFile]}, Dir: "/", Env: b.env}, func(o worker.Output) {
+		if o.Stream == "stdout" {
+			out.Write(o.Data)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("read what commands note: %w", err)
+	}
+	for line := range strings.Lines(out.String()) {
+		b.note(report.Warning, "%s", strings.TrimSpace(line))
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func TestLayersAreBuiltOnce(t *testing.T) {
 		x.req.Project = projectOf(t, kept)
 		x.engine.layers = layers
 		x.req.Setup = Step{Commands: []string{"cat a.py; echo from $INDEX"}, Key: []string{"a.py"}, Ensure: []string{"pytest"}}
-		x.req.Prepare = Step{Commands: []string{"echo installs the project"}}
+		x.req.Prepare = Step{Commands: []string{"echo installs the project", `echo "the extra is left out" >>"$SHARDYARD_NOTES"`}}
 	}
 	x := try(t, two(), setup)
 	x.ends(t, report.ExitGreen, green)
@@ -65,7 +65,7 @@ func TestLayersAreBuiltOnce(t *testing.T) {
 			t.Errorf("nothing says %q:\n%s", want, told)
 		}
 	}
-	x.wants(t, "info: pytest is not among the project's dependencies: added to the environment", "discovered 4")
+	x.wants(t, "info: pytest is not among the project's dependencies: added to the environment", "warning: the extra is left out", "discovered 4")
 	for _, s := range x.engine.specs {
 		if s.Role == engine.Worker && s.Layer != "layer-preparer" {
 			t.Errorf("%s starts from %q", s.Name, s.Layer)

@@ -87,7 +87,7 @@ func (f *runFlags) session(p *project, s configs.Effective, env map[string]strin
 		Ambient: os.LookupEnv,
 	}
 	if p.detection.Framework == s.Framework {
-		ask.Detected = p.detection
+		ask.Detected = p.found(s.Name)
 	}
 	how, err := description(s.Framework).Suite(ask)
 	if how.Toolchain.Name == "" && p.installsAsDetected() {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
@@ -61,6 +63,7 @@ func loadProject(ctx context.Context, dir, file string) (*project, error) {
 	if err := p.complete(); err != nil {
 		return nil, err
 	}
+	p.detection.Pass = present(p.detection.Pass, os.Environ())
 	p.config.Fill(p.detection)
 	p.id, err = source.Identify(ctx, p.dir, p.config.Project)
 	return p, err
@@ -128,9 +131,31 @@ func (p *project) collectable(f *placeFlags, args []string) error {
 	return emptyError{errors.New("nothing to test was found in " + p.dir + ": " + p.detection.Nothing)}
 }
 
+// found returns what was detected, for a suite. What the project's own tool tells the
+// framework is for projects whose config says nothing of it.
+func (p *project) found(suite string) *framework.Detected {
+	d := *p.detection
+	if suite != "" || !p.installsAsDetected() {
+		d.Args, d.Paths = nil, nil
+	}
+	return &d
+}
+
 // installsAsDetected reports whether setup or prepare come from detection.
 func (p *project) installsAsDetected() bool {
 	return strings.HasPrefix(string(p.config.Origin("setup")), "detected") || strings.HasPrefix(string(p.config.Origin("prepare")), "detected")
+}
+
+// present returns the names of variables that are set, of those that the patterns
+// mean.
+func present(patterns, environ []string) (names []string) {
+	for _, kv := range environ {
+		name, _, _ := strings.Cut(kv, "=")
+		if slices.ContainsFunc(patterns, func(p string) bool { ok, err := path.Match(p, name); return err == nil && ok }) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // judged returns a toolchain as the project has it used: where nothing is installed,

@@ -28,15 +28,25 @@ func (e Evidence) String() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Why)
 }
 
-// Unsupported is a tool that a project uses and that detection does not know.
+// Unsupported is what keeps a project from being installed as detected: a tool that
+// detection does not know, or something that workers cannot have.
 type Unsupported struct {
-	Tool   string   // "pdm"
+	Tool   string   // "pixi"; what the project is about: "Go"
 	File   string   // where it shows
+	Line   int      // 0 for the whole file
+	Why    string   // what is in the way; "" when the project installs with Tool
 	Config []string // lines of shardyard.yaml that would do
 }
 
-// Error names the tool that is not supported, and the lines to write.
+// Error says what is not supported, and the lines to write.
 func (u *Unsupported) Error() string {
-	return u.File + ": this project installs with " + u.Tool + ", which is not detected: write to shardyard.yaml\n  " +
-		strings.Join(u.Config, "\n  ")
+	return Because(u.File, u.Line, u.Reason()).String() + ": write to shardyard.yaml\n  " + strings.Join(u.Config, "\n  ")
+}
+
+// Reason returns what is in the way.
+func (u *Unsupported) Reason() string {
+	if u.Why != "" {
+		return u.Why
+	}
+	return "this project installs with " + u.Tool + ", which is not detected"
 }

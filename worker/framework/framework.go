@@ -214,6 +214,13 @@ type Detected struct {
 	Ensure []string
 	// Options are arguments that the project's own configuration adds.
 	Options []string
+	// Args and Paths are what the project's own tool (tox, nox) tells the framework:
+	// options, and what to test.
+	Args, Paths []string
+	// Env are variables that this tool sets for tests, and Pass the names and
+	// patterns of those of the user's own that it lets through.
+	Env  map[string]string
+	Pass []string
 	// Coverage is true if the project measures coverage by itself.
 	Coverage bool
 	// CoverageConfig is the file with the project's coverage settings, or "".

@@ -3,8 +3,10 @@ package pytest
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,6 +98,12 @@ func describeDetection(d *framework.Detected, err error) string {
 	lines("prepare", d.Prepare)
 	lines("key", d.Key)
 	lines("ensure", d.Ensure)
+	lines("args", d.Args)
+	lines("path", d.Paths)
+	for _, name := range slices.Sorted(maps.Keys(d.Env)) {
+		line("env", name+"="+d.Env[name])
+	}
+	lines("pass", d.Pass)
 	line("coverage", d.Coverage)
 	line("coverage config", d.CoverageConfig)
 	line("asks git", d.AsksGit)

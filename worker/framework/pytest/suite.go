@@ -35,9 +35,10 @@ func (Description) Suite(ask framework.Ask) (framework.Suite, error) {
 		options.Color = "yes"
 	}
 	tools, ensure := python.Toolchain(""), []string{Name}
+	var locks []string // which some projects have git ignore
 	if d := ask.Detected; d != nil {
 		tools, ensure = d.Toolchain, slices.Clone(d.Ensure)
-		options.Project = d.Options
+		options.Project, locks = d.Options, d.Key
 	}
 	if cover != nil {
 		ensure = append(ensure, "coverage")
@@ -47,7 +48,7 @@ func (Description) Suite(ask framework.Ask) (framework.Suite, error) {
 		Framework: Name, Args: args, Notes: notes, Options: worker.Raw(options),
 		// Ids may depend on the hash seed, and must not differ between workers.
 		Env:       map[string]string{"PYTHONHASHSEED": "0"},
-		Toolchain: tools, Ensure: ensure, Lazy: true, Include: remembered(slices.Concat(args, options.Project)),
+		Toolchain: tools, Ensure: ensure, Lazy: true, Include: append(remembered(slices.Concat(args, options.Project)), locks...),
 		Compiled: &framework.Compiled{Files: files, Settings: settings},
 	}, nil
 }
@@ -95,9 +96,17 @@ func refuse(args []string) error {
 }
 
 // arguments returns the suite's, then the user's. Where these do not say what to
-// test, the suite's paths do.
+// test, the suite's paths do. Those that the project's own tool gives come first, and
+// its paths last.
 func arguments(ask framework.Ask) []string {
-	args := slices.Clone(ask.Args)
+	paths := ask.Paths
+	var args []string
+	if d := ask.Detected; d != nil {
+		if args = slices.Clone(d.Args); len(paths) == 0 {
+			paths = d.Paths
+		}
+	}
+	args = append(args, ask.Args...)
 	if ask.Markers != "" {
 		args = append(args, "-m", ask.Markers)
 	}
@@ -106,7 +115,7 @@ func arguments(ask framework.Ask) []string {
 	}
 	args = append(args, ask.User...)
 	if !hasPaths(ask.User) {
-		args = append(args, ask.Paths...)
+		args = append(args, paths...)
 	}
 	return args
 }

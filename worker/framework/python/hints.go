@@ -10,37 +10,129 @@ import (
 
 // A hint names the packages that tests need besides the project itself.
 type hint struct {
-	evidence framework.Evidence
-	packages []string // requirements, as they are written
-	group    string   // PEP 735
-	extra    string
-	files    []string // requirements files
+	evidence    framework.Evidence
+	packages    []string // requirements, as they are written
+	groups      []string // PEP 735
+	extras      []string
+	files       []string // requirements files
+	constraints []string // likewise, of constraints
+
+	// What an environment of a tool says besides.
+	set  map[string]string
+	pass []string
+	call call
 }
 
 func (h hint) empty() bool {
-	return len(h.packages)+len(h.files) == 0 && h.group == "" && h.extra == ""
+	return len(h.packages)+len(h.files)+len(h.groups)+len(h.extras) == 0
 }
 
-// hint returns the packages that tests need, from the best place that names some.
+// with adds what another place names.
+func (h hint) with(other hint) hint {
+	h.packages = append(h.packages, other.packages...)
+	h.files = append(h.files, other.files...)
+	h.constraints = append(h.constraints, other.constraints...)
+	h.groups = union(h.groups, other.groups)
+	h.extras = union(h.extras, other.extras)
+	return h
+}
+
+// union joins lists of names, each as it was first written.
+func union(lists ...[]string) (all []string) {
+	for _, name := range slices.Concat(lists...) {
+		if !SameName(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// tools are the places in which tools that make environments say what tests need.
+func (p *Project) tools() []func(*pyproject) hint {
+	return []func(*pyproject) hint{p.hatchHint, p.toxHint, p.noxHint}
+}
+
+// hint returns the packages that tests need, from the best place that names some. A
+// group for development that does not name the runner is not all that they need.
 func (p *Project) hint(f *pyproject) hint {
-	if group, extra := f.tests(); group != "" || extra != "" {
-		h := hint{group: group, extra: extra}
-		switch {
-		case group != "" && extra != "":
-			h.evidence = framework.Because("pyproject.toml", lineOf(f.text, "[dependency-groups"), "tests need the group "+group+" and the extra "+extra)
-		case group != "":
-			h.evidence = framework.Because("pyproject.toml", lineOf(f.text, "[dependency-groups"), "tests need the group "+group)
-		default:
-			h.evidence = framework.Because("pyproject.toml", lineOf(f.text, "[project.optional-dependencies", "optional-dependencies"), "tests need the extra "+extra)
+	if h, whole := p.grouped(f); !h.empty() {
+		if whole {
+			return h
+		}
+		for _, look := range p.tools() {
+			if more := look(f); !more.empty() {
+				return h.with(more)
+			}
 		}
 		return h
 	}
-	for _, look := range []func(*pyproject) hint{p.legacyExtras, p.poetryTables, p.toolTables, p.toxHint, p.noxHint, p.testsRequire} {
+	places := []func(*pyproject) hint{p.legacyExtras, p.poetryTables, p.toolTables}
+	for _, look := range append(append(places, p.tools()...), p.testsRequire) {
 		if h := look(f); !h.empty() {
-			return h
+			return p.known(f, h)
 		}
 	}
 	return hint{}
+}
+
+// known leaves out extras and groups that the project's own file does not have: uv
+// refuses them.
+func (p *Project) known(f *pyproject, h hint) hint {
+	h.groups = slices.DeleteFunc(slices.Clone(h.groups), func(name string) bool { return !SameName(sortedNames(f.Groups), name) })
+	if f.static() {
+		h.extras = slices.DeleteFunc(slices.Clone(h.extras), func(name string) bool { return !SameName(sortedNames(f.Project.Extras), name) })
+	}
+	return h
+}
+
+// grouped returns the group and the extra for tests. whole is true if they are for
+// tests alone, or name the runner.
+func (p *Project) grouped(f *pyproject) (h hint, whole bool) {
+	group, extra := f.tests()
+	const toml = "pyproject.toml"
+	what := ""
+	switch {
+	case group == "" && extra == "":
+		return hint{}, false
+	case group != "" && extra != "":
+		what = "the group " + group + " and the extra " + extra
+	case group != "":
+		what = "the group " + group
+	default:
+		what = "the extra " + extra
+	}
+	at := lineOf(f.text, "[dependency-groups")
+	if group == "" {
+		at = lineOf(f.text, "[project.optional-dependencies", "optional-dependencies")
+	}
+	h.evidence = framework.Because(toml, at, "tests need "+what)
+	if group != "" {
+		h.groups = []string{group}
+	}
+	if extra != "" {
+		h.extras = []string{extra}
+	}
+	return h, slices.Contains(testNames, normal(group)) || slices.Contains(testNames, normal(extra)) || p.namesRunner(f, group, extra)
+}
+
+// namesRunner reports whether a group or an extra names the runner, or takes in
+// others, which may.
+func (p *Project) namesRunner(f *pyproject, group, extra string) bool {
+	var lines []string
+	for _, item := range f.Groups[group] {
+		line, ok := item.(string)
+		if !ok {
+			return true
+		}
+		lines = append(lines, line)
+	}
+	if f.Project != nil {
+		lines = append(lines, f.Project.Extras[extra]...)
+	}
+	return slices.ContainsFunc(lines, func(line string) bool {
+		name := PackageName(line)
+		return strings.HasPrefix(normal(name), p.Runner) || f.Project != nil && normal(name) == normal(f.Project.Name)
+	})
 }
 
 // legacyExtras returns the extra for tests in setup.cfg or setup.py.
@@ -48,7 +140,7 @@ func (p *Project) legacyExtras(*pyproject) hint {
 	cfg := ParseINI(p.Read("setup.cfg"))
 	extras := cfg["options.extras_require"]
 	if name, _ := choose(func(n string) bool { _, ok := extras[n]; return ok }); name != "" {
-		return hint{extra: name, evidence: framework.Because("setup.cfg", extras[name].Line, "tests need the extra "+name)}
+		return hint{extras: []string{name}, evidence: framework.Because("setup.cfg", extras[name].Line, "tests need the extra "+name)}
 	}
 	text := p.Read("setup.py")
 	start := strings.Index(text, "extras_require")
@@ -64,7 +156,7 @@ func (p *Project) legacyExtras(*pyproject) hint {
 		return hint{}
 	}
 	at := strings.Count(text[:key(name).FindStringIndex(text)[0]], "\n") + 1
-	return hint{extra: name, evidence: framework.Because("setup.py", at, "tests need the extra "+name)}
+	return hint{extras: []string{name}, evidence: framework.Because("setup.py", at, "tests need the extra "+name)}
 }
 
 // toolTables returns the packages in the tables that tools had in pyproject.toml
@@ -84,16 +176,6 @@ func (p *Project) toolTables(f *pyproject) hint {
 			return at("[tool."+tool, withoutLocal(packages))
 		}
 	}
-	for _, env := range []string{"hatch-test", "tests", "test", "default", "dev"} {
-		table := f.tool("hatch", "envs", env)
-		packages := append(Words(table["dependencies"]), Words(table["extra-dependencies"])...)
-		if len(packages) > 0 {
-			return at("[tool.hatch.envs."+env, withoutLocal(packages))
-		}
-		if features := Words(table["features"]); len(features) > 0 && env != "default" {
-			return hint{extra: features[0], evidence: framework.Because("pyproject.toml", lineOf(f.text, "[tool.hatch.envs."+env), "tests need the extra "+features[0])}
-		}
-	}
 	return hint{}
 }
 
@@ -101,7 +183,7 @@ func (p *Project) toolTables(f *pyproject) hint {
 func withoutLocal(packages []string) []string {
 	var kept []string
 	for _, line := range packages {
-		if runner := PackageName(line); !localLine.MatchString(line) && plainRequirement(line) && runner != "tox" && runner != "nox" {
+		if !localLine.MatchString(line) && plainRequirement(line) && !driver(line) {
 			kept = append(kept, line)
 		}
 	}
@@ -113,83 +195,6 @@ var requirementLine = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[A-Za
 // plainRequirement reports whether a line is a name with versions, and nothing that
 // only its tool understands.
 func plainRequirement(line string) bool { return requirementLine.MatchString(line) }
-
-var (
-	toxFactor = regexp.MustCompile(`^[A-Za-z0-9_,!{}.-]+:\s`)
-	toxFile   = regexp.MustCompile(`^(?:-r|-c)\s*(?:\{toxinidir\}/|\{tox_root\}/)?([A-Za-z0-9_./-]+)$`)
-)
-
-// toxHint reads the deps, extras and groups of tox.ini's [testenv]. Lines with
-// a condition are for some environments only, and are left out.
-func (p *Project) toxHint(*pyproject) hint {
-	text := p.Read("tox.ini")
-	file := "tox.ini"
-	if text == "" {
-		return hint{}
-	}
-	env := ParseINI(text)["testenv"]
-	h := hint{evidence: framework.Because(file, env["deps"].Line, "tests need what tox installs for them")}
-	for _, line := range env["deps"].Values {
-		switch m := toxFile.FindStringSubmatch(line); {
-		case m != nil && strings.HasPrefix(line, "-r") && p.Has(m[1]):
-			h.files = append(h.files, m[1])
-		case toxFactor.MatchString(line):
-		case plainRequirement(line):
-			h.packages = append(h.packages, line)
-		}
-	}
-	if values := env["extras"].Values; len(values) > 0 && plainRequirement(values[0]) {
-		h.extra, h.evidence.Line = strings.Trim(values[0], ", "), env["extras"].Line
-	}
-	if values := env["dependency_groups"].Values; len(values) > 0 && plainRequirement(values[0]) {
-		h.group, h.evidence.Line = strings.Trim(values[0], ", "), env["dependency_groups"].Line
-	}
-	return h
-}
-
-var (
-	noxInstall = regexp.MustCompile(`session\.install\(([^)]*)\)`)
-	pyString   = regexp.MustCompile(`"([^"\n]*)"|'([^'\n]*)'`)
-	noxExtra   = regexp.MustCompile(`^\.\[([A-Za-z0-9_-]+)`)
-)
-
-// noxHint reads the literal arguments of session.install in the noxfile's
-// sessions for tests.
-func (p *Project) noxHint(*pyproject) hint {
-	text := p.Read("noxfile.py")
-	h := hint{evidence: framework.Because("noxfile.py", 0, "tests need what nox installs for them")}
-	for _, function := range regexp.MustCompile(`(?m)^def `).Split(text, -1) {
-		if !strings.HasPrefix(function, "test") && !strings.HasPrefix(function, "unit") {
-			continue
-		}
-		for _, call := range noxInstall.FindAllStringSubmatch(function, -1) {
-			h.nox(p, pyString.FindAllStringSubmatch(call[1], -1))
-		}
-		if !h.empty() {
-			h.evidence.Line = lineOf(text, "def "+function[:strings.IndexByte(function+"(", '(')])
-			return h
-		}
-	}
-	return hint{}
-}
-
-func (h *hint) nox(p *Project, arguments [][]string) {
-	before := ""
-	for _, a := range arguments {
-		word := a[1] + a[2]
-		switch m := noxExtra.FindStringSubmatch(word); {
-		case m != nil:
-			h.extra = m[1]
-		case before == "-r" && p.Has(word):
-			h.files = append(h.files, word)
-		case before == "--group":
-			h.group = word
-		case plainRequirement(word):
-			h.packages = append(h.packages, word)
-		}
-		before = word
-	}
-}
 
 var testsRequire = regexp.MustCompile(`(?s)(?:tests_require|test_requires?|test_requirements|TESTS?_REQUIRE(?:S|MENTS)?)\s*=\s*\[(.*?)\]`)
 

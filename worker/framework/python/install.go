@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -11,9 +12,9 @@ import (
 )
 
 // uv plans the installation of a project with a uv.lock. Setup installs the
-// packages of the lockfile as it is; prepare installs the project, and checks that
-// the lockfile is up to date. It returns false without one, and for a lockfile that
-// lacks the group that tests need, as some projects publish.
+// packages of the lockfile as it is; prepare installs the project, and says so when
+// the lockfile is not up to date. It returns false without one, and for a lockfile
+// that lacks the group that tests need, as some projects publish.
 func (p *Project) uv(f *pyproject, d *framework.Detected) bool {
 	if !p.Has("uv.lock") {
 		return false
@@ -24,23 +25,89 @@ func (p *Project) uv(f *pyproject, d *framework.Detected) bool {
 	}
 	d.Kind = "uv"
 	d.Evidence = append(d.Evidence, framework.Because("uv.lock", 0, "uv has locked the dependencies"))
-	what := p.uvSelection(f)
-	noProject := "--no-install-project"
+	noProject, packages := "--no-install-project", ""
 	d.Key = append(d.Key, "uv.lock", "pyproject.toml")
 	if p.Has("uv.toml") {
 		d.Key = append(d.Key, "uv.toml")
 	}
-	if members := p.members(f); len(members) > 0 {
+	members := p.members(f)
+	if len(members) > 0 {
 		noProject = "--no-install-workspace"
-		what = " --all-packages" + what
+		packages = p.uvPackages(f, members)
 		d.Key = append(d.Key, members...)
 	}
 	if f.pathSources() {
 		noProject += " --no-install-local"
 	}
-	d.Setup = []string{"uv sync --frozen " + noProject + what}
-	d.Prepare = []string{"uv sync --locked" + what}
+	all, fewer := p.uvSelection(f)
+	dependencies := orElse("uv sync --frozen "+noProject+packages, all, fewer)
+	d.Setup = []string{dependencies}
+	d.Prepare = []string{uvCheck, orElse("uv sync --frozen"+packages, all, fewer)}
+	if len(members) > 0 {
+		d.Prepare[1] = "uv sync --frozen" + packages + all + " || { " + dependencies + " && " + p.uvMembers(f, members) + "; }"
+	}
 	return true
+}
+
+// uvCheck tells the user that a lockfile does not fit. What is locked is installed all
+// the same: the index may only have another address here.
+const uvCheck = "uv lock --check || echo 'uv.lock is installed as it is, though `uv lock --check` refuses it here: " +
+	"it was made of another pyproject.toml, or with another package index' >>\"$SHARDYARD_NOTES\""
+
+// orElse completes a command that installs every extra. Where one cannot be installed
+// the tests' own is enough, as it is at a desk.
+func orElse(sync, selection, fewer string) string {
+	if fewer == "" {
+		return sync + selection
+	}
+	return sync + selection + ` || { echo "not every extra can be installed here: only those that tests need are" >>"$SHARDYARD_NOTES"; ` + sync + fewer + "; }"
+}
+
+// besides are directories of members that are there to be looked at.
+var besides = regexp.MustCompile(`(^|/)(examples?|samples?|demos?|docs?|documentation|benchmarks?|templates?|playground)(/|$)`)
+
+// uvPackages returns the options that choose a workspace's packages: all but those
+// that are examples, whose dependencies no test needs.
+func (p *Project) uvPackages(f *pyproject, members []string) string {
+	needed, options := 0, ""
+	if f.Project != nil {
+		options = " --package " + quote(f.Project.Name)
+	}
+	for _, file := range members {
+		if member := p.member(file); member != "" && !besides.MatchString(path.Dir(file)) {
+			options += " --package " + quote(member)
+			needed++
+		}
+	}
+	if needed == len(members) || needed == 0 && f.Project == nil {
+		return " --all-packages"
+	}
+	return options
+}
+
+// member returns the name of the package of a pyproject.toml; "" for none.
+func (p *Project) member(file string) string {
+	f, err := (&Project{Dir: filepath.Dir(p.path(file))}).pyproject()
+	if err != nil || f.Project == nil {
+		return ""
+	}
+	return f.Project.Name
+}
+
+// uvMembers returns a command that installs a workspace's members one by one, and
+// tells the user of those that cannot be built.
+func (p *Project) uvMembers(f *pyproject, members []string) string {
+	var dirs []string
+	if installable, _ := p.installable(f); installable {
+		dirs = append(dirs, ".")
+	}
+	for _, file := range members {
+		if !besides.MatchString(path.Dir(file)) {
+			dirs = append(dirs, quote("./"+path.Dir(file)))
+		}
+	}
+	return "for m in " + strings.Join(dirs, " ") +
+		`; do uv pip install --no-deps -e "$m" || echo "the workspace member $m cannot be built here: tests run without it" >>"$SHARDYARD_NOTES"; done`
 }
 
 // pathSources reports whether a dependency of the project is another directory
@@ -83,29 +150,44 @@ func (f *pyproject) uvGroup() string {
 	return group
 }
 
-// uvSelection returns the options for extras and groups.
-func (p *Project) uvSelection(f *pyproject) string {
-	what := " --all-extras --dev"
+// uvSelection returns the options for extras and groups; and fewer, for where not
+// every extra can be installed: "" where there are no other.
+func (p *Project) uvSelection(f *pyproject) (all, fewer string) {
 	_, extra := f.tests()
-	uv := f.tool("uv")
-	if uv["conflicts"] != nil {
+	own := ""
+	if extra != "" {
+		own = " --extra " + quote(extra)
+	}
+	group := ""
+	if name := f.uvGroup(); name != "" {
+		group = " --group " + quote(name)
+	}
+	if f.tool("uv")["conflicts"] != nil {
 		// Extras that exclude each other cannot all be installed.
-		what = " --dev"
+		return " --dev" + own + group, ""
+	}
+	if f.Project != nil {
+		others := len(f.Project.Extras)
 		if extra != "" {
-			what += " --extra " + extra
+			others--
+		}
+		if others > 0 {
+			fewer = " --dev" + own + group
 		}
 	}
-	if group := f.uvGroup(); group != "" {
-		what += " --group " + group
-	}
-	return what
+	return " --all-extras --dev" + group, fewer
 }
 
 // members returns the pyproject.toml files of a uv workspace's members.
 func (p *Project) members(f *pyproject) []string {
 	var files []string
+	excluded := Words(f.tool("uv", "workspace")["exclude"])
 	for _, pattern := range Words(f.tool("uv", "workspace")["members"]) {
-		files = append(files, p.glob(path.Join(path.Clean(pattern), "pyproject.toml"))...)
+		for _, file := range p.glob(path.Join(path.Clean(pattern), "pyproject.toml")) {
+			if !slices.ContainsFunc(excluded, func(x string) bool { ok, _ := path.Match(path.Clean(x), path.Dir(file)); return ok }) {
+				files = append(files, file)
+			}
+		}
 	}
 	return files
 }
@@ -128,7 +210,8 @@ func (p *Project) workspace(f *pyproject, d *framework.Detected) bool {
 			d.Kind = "uv"
 			up, _ := filepath.Rel(p.Dir, dir)
 			d.Evidence = append(d.Evidence, framework.Because(filepath.ToSlash(up)+"/uv.lock", 0, "a member of a uv workspace"))
-			d.Prepare = []string{"uv sync --locked" + p.uvSelection(f)}
+			all, fewer := p.uvSelection(f)
+			d.Prepare = []string{uvCheck, orElse("uv sync --frozen", all, fewer)}
 			return true
 		}
 		if root.hasDir(".git") || root.Has(".git") || filepath.Dir(dir) == dir {
@@ -169,10 +252,33 @@ func (p *Project) pip(f *pyproject, d *framework.Detected) {
 			d.Evidence = append([]framework.Evidence{framework.Because(why, 0, "the project's dependencies")}, d.Evidence...)
 		case !h.empty():
 			d.Kind = "requirements"
+		case p.conda(d), p.unsupported(d):
+			return
 		}
 	}
 	p.installRequirements(reqs, d)
 	p.installProject(f, h, installable, len(reqs.local) > 0, d)
+	p.variables(f, d)
+	d.Args, d.Paths = h.call.options, h.call.paths
+	if words := slices.Concat(d.Args, d.Paths); len(words) > 0 {
+		d.Evidence = append(d.Evidence, framework.Because(h.evidence.File, h.evidence.Line, "tests are run with "+quoted(words)))
+	}
+}
+
+// variables sets what tests see of variables, as the first tool that makes
+// environments says.
+func (p *Project) variables(f *pyproject, d *framework.Detected) {
+	for _, look := range p.tools() {
+		h := look(f)
+		if len(h.set)+len(h.pass) == 0 {
+			continue
+		}
+		d.Env, d.Pass = h.set, h.pass
+		for _, name := range sortedNames(h.set) {
+			d.Evidence = append(d.Evidence, framework.Because(h.evidence.File, h.evidence.Line, "tests see "+name+"="+h.set[name]))
+		}
+		return
+	}
 }
 
 func (r *requirements) add(p *Project, file string) {
@@ -207,18 +313,18 @@ func (p *Project) installRequirements(r requirements, d *framework.Detected) {
 	}
 }
 
-// installProject plans the installation of the project and of the dependencies that
-// it states.
-func (p *Project) installProject(f *pyproject, h hint, installable, installed bool, d *framework.Detected) {
+// installHint plans the installation of what tests need besides the project's own
+// dependencies.
+func (p *Project) installHint(f *pyproject, h hint, d *framework.Detected) {
 	var setup []string
-	if f.static() && (len(f.Project.Deps) > 0 || h.extra != "" || h.group == "") {
+	if f.static() && len(h.extras) > 0 {
 		setup = append(setup, "-r pyproject.toml")
-		if h.extra != "" {
-			setup = append(setup, "--extra "+quote(h.extra))
+		for _, extra := range h.extras {
+			setup = append(setup, "--extra "+quote(extra))
 		}
 	}
-	if h.group != "" {
-		setup = append(setup, "--group "+quote(h.group))
+	for _, group := range h.groups {
+		setup = append(setup, "--group "+quote(group))
 	}
 	if len(setup) > 0 {
 		d.Key = append(d.Key, "pyproject.toml")
@@ -226,15 +332,38 @@ func (p *Project) installProject(f *pyproject, h hint, installable, installed bo
 	for _, name := range h.packages {
 		setup = append(setup, quote(name))
 	}
+	for _, file := range h.constraints {
+		if len(setup) > 0 {
+			setup = append(setup, "-c "+quote(file))
+			d.Key = append(d.Key, file)
+		}
+	}
 	if len(setup) > 0 {
 		d.Setup = append(d.Setup, "uv pip install "+strings.Join(setup, " "))
 	}
+}
+
+// installProject plans the installation of the project and of the dependencies that
+// it states.
+func (p *Project) installProject(f *pyproject, h hint, installable, installed bool, d *framework.Detected) {
+	own := f.static() && len(h.extras) == 0 && (len(f.Project.Deps) > 0 || len(h.groups) == 0)
+	before := len(d.Setup)
+	p.installHint(f, h, d)
 	switch {
-	case installed && h.extra == "" || !installable:
+	case own && len(d.Setup) > before: // in one command, so that versions fit
+		d.Setup[before] = strings.Replace(d.Setup[before], "uv pip install ", "uv pip install -r pyproject.toml ", 1)
+	case own:
+		d.Setup = append(d.Setup, "uv pip install -r pyproject.toml")
+	}
+	if own {
+		d.Key = append(d.Key, "pyproject.toml")
+	}
+	switch {
+	case installed && len(h.extras) == 0 || !installable:
 	case f.static():
 		d.Prepare = append(d.Prepare, "uv pip install --no-deps -e .")
-	case h.extra != "":
-		d.Prepare = append(d.Prepare, "uv pip install -e "+quote(".["+h.extra+"]"))
+	case len(h.extras) > 0:
+		d.Prepare = append(d.Prepare, "uv pip install -e "+quote(".["+strings.Join(h.extras, ",")+"]"))
 	default:
 		d.Prepare = append(d.Prepare, "uv pip install -e .")
 	}
@@ -260,6 +389,15 @@ func (p *Project) installable(f *pyproject) (bool, string) {
 		return true, "pyproject.toml"
 	}
 	return false, ""
+}
+
+// quoted makes one line of words for a shell.
+func quoted(words []string) string {
+	all := make([]string, len(words))
+	for i, w := range words {
+		all[i] = quote(w)
+	}
+	return strings.Join(all, " ")
 }
 
 // quote makes one word of s for a shell.

@@ -25,8 +25,11 @@ func (p *Project) poetry(f *pyproject, d *framework.Detected) {
 		"uv tool run --from poetry --with poetry-plugin-export poetry export --quiet --all-extras" + with + " --output poetry-export.txt",
 		"uv pip install -r poetry-export.txt",
 	}
+	if len(f.paths()) > 0 { // their sources are in the tree
+		d.Setup, d.Prepare, d.Key = nil, d.Setup, nil
+	}
 	if installable, _ := p.installable(f); installable && f.tool("poetry")["package-mode"] != false {
-		d.Prepare = []string{"uv pip install --no-deps -e ."}
+		d.Prepare = append(d.Prepare, "uv pip install --no-deps -e .")
 	}
 }
 

@@ -52,19 +52,24 @@ func (p *Project) Above() (above *Project, ok bool) {
 func (p *Project) Err() error { return errors.Join(p.errs...) }
 
 // Install sets how to install the project and its dependencies: d.Kind, Setup,
-// Prepare and Key. It takes the first rule that matches: uv.lock, poetry.lock,
-// requirements files, pyproject.toml, setup.py or setup.cfg. If none matches,
-// d.Kind stays "".
+// Prepare and Key. It takes the first rule that matches: uv.lock, other lockfiles,
+// requirements files, pyproject.toml, setup.py or setup.cfg, what tox, Hatch or nox
+// install, conda's file. If none matches, d.Kind stays "".
 func (p *Project) Install(d *framework.Detected) {
 	f := p.toml
 	switch {
 	case p.uv(f, d):
 	case p.workspace(f, d):
-	case p.Has("poetry.lock"):
-		p.poetry(f, d)
-	case p.unsupported(f, d):
+	case p.locked(f, d):
 	default:
 		p.pip(f, d)
+	}
+	p.elsewhere(f, d)
+	if d.Kind == "pipenv" && p.stalePipfile() {
+		d.Notes = append(d.Notes, "Pipfile.lock was made of another Pipfile: it is installed as it is; `pipenv lock` makes it current")
+	}
+	if d.Unsupported != nil {
+		d.Kind, d.Setup, d.Prepare, d.Key = "", nil, nil, nil
 	}
 }
 

@@ -16,7 +16,7 @@ type requirements struct {
 }
 
 var (
-	requirementsName = regexp.MustCompile(`^([a-z0-9.]*)[-_]?requirements?[-_.]?([a-z0-9_.-]*)\.txt$`)
+	requirementsName = regexp.MustCompile(`^([a-z0-9.]*)[-_]?requirements?[-_.]?([a-z0-9_.-]*)\.(?:txt|in)$`)
 	// Only with these may a file of another purpose be taken for the project's own.
 	basePurposes = []string{"", "base", "common", "main", "core", "default", "runtime", "requirements", "install", "app"}
 	testPurposes = []string{"tests", "test", "testing", "unittest", "pytest"}
@@ -32,14 +32,14 @@ func (p *Project) requirements() requirements {
 			purposes[purpose] = file
 		}
 	}
-	for _, file := range p.glob("*.txt") {
+	for _, file := range append(p.glob("*.txt"), p.glob("*.in")...) { // what was compiled comes first
 		if m := requirementsName.FindStringSubmatch(strings.ToLower(file)); m != nil {
 			add(strings.Trim(m[1]+m[2], "-_."), file)
 		}
 	}
 	for _, dir := range []string{"requirements", "reqs", "deps"} {
-		for _, file := range p.glob(dir + "/*.txt") {
-			name := strings.TrimSuffix(strings.ToLower(path.Base(file)), ".txt")
+		for _, file := range append(p.glob(dir+"/*.txt"), p.glob(dir+"/*.in")...) {
+			name := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(path.Base(file)), ".txt"), ".in")
 			add(strings.Trim(strings.ReplaceAll(name, "requirements", ""), "-_."), file)
 		}
 	}
@@ -47,6 +47,9 @@ func (p *Project) requirements() requirements {
 		if p.Has(file) {
 			add("tests", file)
 		}
+	}
+	if p.Has("requirements-dev.lock") { // Rye's
+		purposes = map[string]string{"dev": "requirements-dev.lock"}
 	}
 	var r requirements
 	first := func(names []string) bool {
@@ -91,7 +94,11 @@ const localPattern = `^ *(-e|--editable|[.]|/|file:)|@ *(file:|[.])|^[A-Za-z0-9_
 // included adds file and the files that it includes to all, and sets local if one
 // of them installs something from the source tree.
 func (p *Project) included(file string, all *[]string, local *bool, depth int) {
-	if slices.Contains(*all, file) || depth > 20 || !p.Has(file) || file == ".." || strings.HasPrefix(file, "../") {
+	if strings.HasPrefix(file, "../") { // a key file lies in the project, so that only prepare sees it
+		*local = true
+		return
+	}
+	if slices.Contains(*all, file) || depth > 20 || !p.Has(file) || file == ".." {
 		return
 	}
 	*all = append(*all, file)

@@ -1,8 +1,9 @@
 package python
 
 import (
-	"fmt"
-	"regexp"
+	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/shardyard/shardyard/worker/framework"
@@ -10,78 +11,143 @@ import (
 
 // unsupported finds tools that detection does not support, in projects that no
 // rule of Install matches.
-func (p *Project) unsupported(f *pyproject, d *framework.Detected) bool {
-	if r := p.requirements(); len(r.files) > 0 {
-		return false
-	}
-	switch {
-	case p.Has("pdm.lock"):
-		d.Unsupported = &framework.Unsupported{Tool: "pdm", File: "pdm.lock", Config: []string{
-			"setup:",
-			"  - uv tool run pdm export --format requirements --group :all --output pdm-export.txt",
-			"  - uv pip install -r pdm-export.txt",
-			"prepare: [uv pip install --no-deps -e .]",
-			"key: [pdm.lock, pyproject.toml]",
-		}}
-	case p.Has("Pipfile") && f.Project == nil:
-		d.Unsupported = &framework.Unsupported{Tool: "Pipenv", File: "Pipfile", Config: []string{
-			"setup:",
-			"  - uv tool run pipenv requirements --dev > pipenv-export.txt",
-			"  - uv pip install -r pipenv-export.txt",
-			"key: [Pipfile, Pipfile.lock]",
-		}}
-	case f.Project != nil || p.Has("setup.py") || p.Has("setup.cfg"):
-		return false
-	default:
-		return p.conda(d) || p.toxOnly(d)
-	}
-	return true
-}
-
-var condaPackage = regexp.MustCompile(`^\s+-\s+(?:[a-z0-9_-]+::)?([A-Za-z0-9][A-Za-z0-9._-]*)\s*([=<>!~][^#\s]*)?`)
-
-// conda suggests to install the packages of conda's file from the package index,
-// which has most of them under the same name.
-func (p *Project) conda(d *framework.Detected) bool {
-	for _, file := range []string{"environment.yml", "environment.yaml", "environment-dev.yml", "conda.yml"} {
-		if !p.Has(file) {
-			continue
-		}
-		packages := []string{p.Runner}
-		for _, line := range strings.Split(p.Read(file), "\n") {
-			m := condaPackage.FindStringSubmatch(line)
-			if m == nil || m[1] == "python" || m[1] == "pip" || strings.Contains(line, "channels") || m[1] == "conda-forge" || m[1] == "defaults" || SameName(packages, m[1]) {
-				continue
-			}
-			version := m[2]
-			if strings.HasPrefix(version, "=") && !strings.HasPrefix(version, "==") {
-				version = "=" + version + ".*"
-			}
-			packages = append(packages, quote(m[1]+version))
-		}
-		d.Unsupported = &framework.Unsupported{Tool: "conda", File: file, Config: []string{
-			"setup:", `  - "uv pip install ` + strings.Join(packages, " ") + `"   # check the names: these are conda's`, "key: [" + file + "]",
-		}}
+func (p *Project) unsupported(d *framework.Detected) bool {
+	suggest := func(tool, file string, packages []string, comment string) bool {
+		line := "setup: [uv pip install " + strings.Join(append([]string{p.Runner}, packages...), " ") + "]   # " + comment
+		d.Unsupported = &framework.Unsupported{Tool: tool, File: file, Config: []string{line, "key: [" + file + "]"}}
 		return true
 	}
+	switch {
+	case p.Has("pixi.toml"):
+		return suggest("pixi", "pixi.toml", nil, "and what the project depends on: conda's packages are in the package index under the same names")
+	case p.Has("buildout.cfg"):
+		return suggest("buildout", "buildout.cfg", nil, "and the project's eggs")
+	}
+	for _, file := range []string{"tox.ini", "tox.toml"} {
+		if len(ParseINI(p.Read(file))["testenv"]) > 0 || file == "tox.toml" && p.Has(file) {
+			return suggest("tox", file, nil, "and what tests need")
+		}
+	}
 	return false
 }
 
-// toxOnly reports a project whose only description is a tox.ini that ParseINI and
-// toxHint do not understand.
-func (p *Project) toxOnly(d *framework.Detected) bool {
-	for _, file := range []string{"tox.ini", "tox.toml"} {
-		if !p.Has(file) {
-			continue
+// root returns the directory whose files workers have: the root of the repository,
+// or the project's own where there is none.
+func (p *Project) root() string {
+	for dir := p.Dir; ; dir = filepath.Dir(dir) {
+		if (&Project{Dir: dir}).hasAny(".git") {
+			return dir
 		}
-		h := p.toxHint(nil)
-		if !h.empty() {
-			return false
+		if filepath.Dir(dir) == dir {
+			return p.Dir
 		}
-		d.Unsupported = &framework.Unsupported{Tool: "tox", File: file, Config: []string{
-			"setup: [uv pip install " + p.Runner + "]   # and what tests need", fmt.Sprintf("key: [%s]", file),
-		}}
-		return len(ParseINI(p.Read(file))["testenv"]) > 0 || file == "tox.toml"
 	}
-	return false
+}
+
+// beyond reports whether a path that a file names, relative to the project or
+// absolute, lies outside of what workers have.
+func (p *Project) beyond(place string) bool {
+	place = filepath.FromSlash(strings.TrimPrefix(place, "file://"))
+	if !filepath.IsAbs(place) {
+		place = filepath.Join(p.Dir, place)
+	}
+	rel, err := filepath.Rel(p.root(), place)
+	return err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// outside is the refusal of a line that installs something from outside of the
+// source tree.
+func (p *Project) outside(file string, line int, place string) *framework.Unsupported {
+	return &framework.Unsupported{
+		Tool: "a path outside", File: file, Line: line,
+		Why: place + " lies outside of the source tree, which is all that workers have: let the line name a package, a repository (git+https://...) or a directory of the tree; or leave it out",
+		Config: []string{
+			"setup:", "  - grep -v '" + strings.ReplaceAll(place, "'", "") + "' " + file + " | uv pip install -r -", "  - uv pip install " + path.Base(place), "key: [" + file + "]",
+		},
+	}
+}
+
+// elsewhere looks for dependencies outside of the source tree in what is installed.
+func (p *Project) elsewhere(f *pyproject, d *framework.Detected) {
+	if d.Unsupported != nil || d.Kind == "" {
+		return
+	}
+	for _, file := range p.requirements().all {
+		for i, line := range strings.Split(p.Read(file), "\n") {
+			place := namedPath(comment(strings.TrimSpace(line)))
+			if place == "" || d.Kind != "requirements" {
+				continue
+			}
+			from := place
+			if includesFile.MatchString(strings.TrimSpace(line)) { // below its file; others are below where pip runs
+				from = path.Join(path.Dir(file), place)
+			}
+			if p.beyond(from) {
+				d.Unsupported = p.outside(file, i+1, place)
+				return
+			}
+		}
+	}
+	for _, place := range f.paths() {
+		switch {
+		case !p.beyond(place):
+		case d.Kind == "pyproject" && !slices.Contains(f.mainPaths(), place): // a group's, which leaves it out
+			d.Notes = append(d.Notes, place+" lies outside of the source tree, which is all that workers have: tests run without it")
+		default:
+			d.Unsupported = p.outside("pyproject.toml", lineOf(f.text, place), place)
+			d.Unsupported.Config = []string{"setup: [uv pip install -r pyproject.toml]   # without " + place + "; and what replaces it", "prepare: [uv pip install --no-deps -e .]", "key: [pyproject.toml]"}
+			return
+		}
+	}
+}
+
+// namedPath returns the path that a line of requirements names; "" for none.
+func namedPath(line string) string {
+	if m := includesFile.FindStringSubmatch(line); m != nil {
+		if strings.Contains(m[1], "://") {
+			return ""
+		}
+		return m[1]
+	}
+	if !localLine.MatchString(line) || remote.MatchString(line) {
+		return ""
+	}
+	if _, place, ok := strings.Cut(line, "@ "); ok {
+		line = strings.TrimPrefix(place, "file://")
+	}
+	fields := strings.Fields(strings.NewReplacer("--editable=", "", "--editable", "", "-e ", "", "-e", "", "file://", "").Replace(line))
+	if len(fields) == 0 || strings.HasPrefix(fields[0], "--") || strings.Contains(fields[0], "${") {
+		return ""
+	}
+	place, _, _ := strings.Cut(fields[0], "[")
+	return place
+}
+
+// paths returns the directories and files that uv's sources and Poetry's tables name.
+func (f *pyproject) paths() []string {
+	all := append(f.mainPaths(), placesIn(f.tool("poetry", "dev-dependencies"))...)
+	for _, group := range sortedNames(f.tool("poetry", "group")) {
+		all = append(all, placesIn(f.tool("poetry", "group", group, "dependencies"))...)
+	}
+	return all
+}
+
+// mainPaths returns those that the project itself depends on.
+func (f *pyproject) mainPaths() []string {
+	return append(placesIn(f.tool("uv", "sources")), placesIn(f.tool("poetry", "dependencies"))...)
+}
+
+// placesIn returns the paths in a table of dependencies.
+func placesIn(table map[string]any) (all []string) {
+	for _, name := range sortedNames(table) {
+		entries, _ := table[name].([]any)
+		for _, entry := range append(entries, table[name]) {
+			if t, ok := entry.(map[string]any); ok {
+				if place, ok := t["path"].(string); ok {
+					all = append(all, place)
+				}
+			}
+		}
+	}
+	return all
 }
