@@ -37,7 +37,7 @@ func Exec(ctx context.Context, req Request, cmd Command, deps Deps) (code int, e
 	if err != nil {
 		return 0, err
 	}
-	at, err := settle(ctx, info, &req, deps, rec)
+	at, err := steady(ctx, info, &req, deps, rec)
 	if err != nil {
 		return 0, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/source"
 	"github.com/shardyard/shardyard/worker"
 )
 
@@ -33,7 +34,31 @@ func prepare(ctx context.Context, req *Request, deps Deps, rec *recorder) (*site
 	if err := sweep(ctx, deps, rec); err != nil {
 		return nil, err
 	}
-	return settle(ctx, info, req, deps, rec)
+	return steady(ctx, info, req, deps, rec)
+}
+
+// maxSnapshots is how often the sources are read when files of them change meanwhile.
+const maxSnapshots = 4
+
+// steady makes a site of sources that do not change while they are read: when a
+// file does, they are read again. Then a file that git does not know and that
+// changes again, as a log does, is left out.
+func steady(ctx context.Context, info engine.Info, req *Request, deps Deps, rec *recorder) (*site, error) {
+	seen := map[string]bool{}
+	for n := 1; ; n++ {
+		at, err := settle(ctx, info, req, deps, rec)
+		var changed *source.ChangedError
+		switch {
+		case !errors.As(err, &changed) || n == maxSnapshots:
+			return at, err
+		case seen[changed.Path] && !changed.Tracked:
+			req.Source.Exclude = append(req.Source.Exclude, changed.Path)
+			rec.note(report.Warning, "%s is not in git and keeps changing: it is left out of the sources", changed.Path)
+		default:
+			rec.note(report.Info, "%s changed while the sources were read: they are read again", changed.Path)
+		}
+		seen[changed.Path] = true
+	}
 }
 
 // settle makes a site: the layer and the tree that every worker starts from. The

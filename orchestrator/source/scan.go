@@ -10,16 +10,19 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
 )
 
 // scan reads the files of a working tree in parallel. It leaves out files that
-// were deleted meanwhile, sockets, pipes and devices.
+// were deleted meanwhile, sockets, pipes and devices, and those that this program
+// writes its own output to.
 func scan(ctx context.Context, root string, paths []string) ([]File, error) {
 	files := make([]File, len(paths))
 	group, ctx := errgroup.WithContext(ctx)
+	own := output()
 	readers := min(2*runtime.GOMAXPROCS(0), 16)
 	// Neighbours in the list are neighbours on the disk, but a share each would
 	// leave one reader with the large files: short runs, dealt in turn.
@@ -32,7 +35,7 @@ func scan(ctx context.Context, root string, paths []string) ([]File, error) {
 					if ctx.Err() != nil {
 						return context.Cause(ctx)
 					}
-					f, err := stat(root, paths[j], buffer)
+					f, err := stat(root, paths[j], own, buffer)
 					if err != nil {
 						return err
 					}
@@ -55,8 +58,9 @@ func scan(ctx context.Context, root string, paths []string) ([]File, error) {
 }
 
 // stat returns the manifest entry of one file. Its body is nil if the file does
-// not belong to the tree: it is gone, or is a socket, a pipe or a device.
-func stat(root, name string, buffer []byte) (File, error) {
+// not belong to the tree: it is gone, is one of own, or is a socket, a pipe or a
+// device.
+func stat(root, name string, own []fs.FileInfo, buffer []byte) (File, error) {
 	full := filepath.Join(root, filepath.FromSlash(name))
 	info, err := os.Lstat(full)
 	if gone(err) {
@@ -81,6 +85,8 @@ func stat(root, name string, buffer []byte) (File, error) {
 		return File{Path: name, Mode: fs.ModeDir | 0o755, body: memory(nil)}, nil
 	case !info.Mode().IsRegular():
 		return File{}, nil
+	case slices.ContainsFunc(own, func(o fs.FileInfo) bool { return os.SameFile(o, info) }):
+		return File{}, nil
 	}
 	f := File{Path: name, Mode: mode(info.Mode()), body: disk(full)}
 	if err := f.hash(buffer); err != nil {
@@ -90,6 +96,17 @@ func stat(root, name string, buffer []byte) (File, error) {
 		return File{}, err
 	}
 	return f, nil
+}
+
+// output returns the regular files that this program's own output goes to, as with
+// `shardyard run > log.txt`.
+func output() (files []fs.FileInfo) {
+	for _, stream := range []*os.File{os.Stdout, os.Stderr} {
+		if info, err := stream.Stat(); err == nil && info.Mode().IsRegular() {
+			files = append(files, info)
+		}
+	}
+	return files
 }
 
 func symlink(name, target string) File {

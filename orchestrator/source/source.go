@@ -25,6 +25,8 @@ type Options struct {
 	// that git ignores and the tests need. A directory includes what is in
 	// it; "!" before a pattern excludes again.
 	Include []string
+	// Exclude are files, by their paths below Root, that are left out.
+	Exclude []string
 	// Git asks for a small .git in the tree, for builds that derive a version
 	// from git and tests that look at it. It has no effect outside git.
 	Git bool
@@ -78,6 +80,8 @@ type File struct {
 	Size int64       // bytes; of a link, the length of its target
 	Hash [sha256.Size]byte
 	body body
+	// tracked is false if git does not know the file, or there is no git.
+	tracked bool
 }
 
 // A body is the source of a file's content.
@@ -199,7 +203,7 @@ func (s *Source) content(ctx context.Context, f *File) ([]byte, error) {
 		return nil, err
 	}
 	if sha256.Sum256(data) != f.Hash {
-		return nil, changed(f.Path)
+		return nil, f.changed()
 	}
 	return data, nil
 }

@@ -266,6 +266,54 @@ func TestAFileThatChangesIsFoundOut(t *testing.T) {
 	}
 }
 
+func TestAChangedFileIsNamed(t *testing.T) {
+	for name, tracked := range map[string]bool{"a.py": true, "new.py": false} {
+		s := newRepository(t, "a.py")
+		s.write("new.py=new")
+		src := s.snapshot(Options{})
+		s.write(name + "=other")
+		var changed *ChangedError
+		err := src.WriteTar(t.Context(), io.Discard)
+		if !errors.As(err, &changed) || *changed != (ChangedError{Path: name, Tracked: tracked}) {
+			t.Errorf("%v", err)
+		}
+		if err := s.snapshot(Options{Exclude: []string{name}}).WriteTar(t.Context(), io.Discard); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestALogThatGrows: what is appended after the snapshot is not of it.
+func TestALogThatGrows(t *testing.T) {
+	s := newRepository(t, "a.py")
+	s.write("run.log=one\n")
+	src := s.snapshot(Options{})
+	s.write("run.log=one\ntwo\n")
+	if err := src.WriteTar(t.Context(), io.Discard); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestOwnOutputIsNoSource: `shardyard run > log.txt` in the project.
+func TestOwnOutputIsNoSource(t *testing.T) {
+	s := newRepository(t, "a.py")
+	before := s.snapshot(Options{}).ID
+	f, err := os.Create(filepath.Join(s.dir, "log.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout := os.Stdout
+	os.Stdout = f
+	after := s.snapshot(Options{}).ID
+	os.Stdout = stdout
+	if err := f.Close(); err != nil || after != before {
+		t.Errorf("the log is part of the tree: %v", err)
+	}
+	if s.snapshot(Options{}).ID == before {
+		t.Error("the log of an earlier run is not part of the tree")
+	}
+}
+
 func TestWriteTarStopsWhenItsContextEnds(t *testing.T) {
 	s := newRepository(t, "a.py")
 	src := s.snapshot(Options{})

@@ -16,9 +16,20 @@ import (
 // ErrChanged means that a file changed between the snapshot and its reading.
 var ErrChanged = errors.New("changed while the snapshot was being taken")
 
-func changed(name string) error {
-	return fmt.Errorf("%s %w: save your work, then run again", name, ErrChanged)
+// A ChangedError is an ErrChanged that names the file.
+type ChangedError struct {
+	Path    string // relative to the root
+	Tracked bool   // git knows it
 }
+
+func (e *ChangedError) Error() string {
+	return fmt.Sprintf("%s %v: save your work, then run again", e.Path, ErrChanged)
+}
+
+// Unwrap returns ErrChanged.
+func (e *ChangedError) Unwrap() error { return ErrChanged }
+
+func (f *File) changed() error { return &ChangedError{f.Path, f.tracked} }
 
 // stamp is the time of every file: after 1980, so that zip archives and wheels
 // can hold it, and one for all, so that equal trees give equal archives and no
@@ -28,8 +39,8 @@ var stamp = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 // WriteTar writes the tree as a tar archive with paths relative to its root:
 // directories before what is in them, the same bytes for the same id (but for
 // the packs of a .git that was made for it). A file
-// that changed since the snapshot is ErrChanged, and the archive is then
-// unusable.
+// that changed since the snapshot is a ChangedError, and the archive is then
+// unusable; what was only appended to is as it was.
 func (s *Source) WriteTar(ctx context.Context, w io.Writer) error {
 	tw := tar.NewWriter(w)
 	made := map[string]bool{".": true}
@@ -79,7 +90,7 @@ func (f *File) write(ctx context.Context, tw *tar.Writer, made map[string]bool) 
 	r, err := f.body.open(ctx)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return changed(f.Path)
+			return f.changed()
 		}
 		return err
 	}
@@ -89,9 +100,9 @@ func (f *File) write(ctx context.Context, tw *tar.Writer, made map[string]bool) 
 		return err
 	}
 	sum := sha256.New()
-	n, err := io.Copy(io.MultiWriter(tw, sum), r)
-	if errors.Is(err, tar.ErrWriteTooLong) || err == nil && (n != f.Size || !bytes.Equal(sum.Sum(nil), f.Hash[:])) {
-		return changed(f.Path)
+	n, err := io.Copy(io.MultiWriter(tw, sum), io.LimitReader(r, f.Size)) // what was appended since, as to a log, came later
+	if err == nil && (n != f.Size || !bytes.Equal(sum.Sum(nil), f.Hash[:])) {
+		return f.changed()
 	}
 	return err
 }

@@ -3,9 +3,11 @@ package source
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -37,8 +39,11 @@ func (r *repository) worktree(ctx context.Context, dir string, o Options) (*Sour
 		return nil, err
 	}
 	s.Notes = files.notes
-	if s.Files, err = scan(ctx, r.root, unique(files.paths, extra)); err != nil {
+	if s.Files, err = scan(ctx, r.root, without(unique(files.paths, extra), o.Exclude)); err != nil {
 		return nil, err
+	}
+	for i := range s.Files {
+		s.Files[i].tracked = !files.untracked[s.Files[i].Path]
 	}
 	return s, s.finish(ctx, r, o)
 }
@@ -52,8 +57,9 @@ func (r *repository) dirty(ctx context.Context) (bool, error) {
 
 // A listing is the files of a working tree, by path below the root.
 type listing struct {
-	paths []string
-	notes []string
+	paths     []string
+	untracked map[string]bool // of paths
+	notes     []string
 }
 
 // list returns a repository's tracked files, and untracked ones that it does not
@@ -61,7 +67,7 @@ type listing struct {
 // without being submodules. Files deleted from the working tree may be listed.
 func list(ctx context.Context, root, prefix string) (listing, error) {
 	g := git(filepath.Join(root, filepath.FromSlash(prefix)))
-	var l listing
+	l := listing{untracked: map[string]bool{}}
 	tracked, err := g.output(ctx, "ls-files", "-z", "--stage")
 	if err != nil {
 		return l, err
@@ -88,6 +94,7 @@ func list(ctx context.Context, root, prefix string) (listing, error) {
 			continue
 		}
 		l.paths = append(l.paths, path.Join(prefix, name))
+		l.untracked[path.Join(prefix, name)] = true
 	}
 	for _, name := range nested {
 		dir := path.Join(prefix, name)
@@ -100,6 +107,7 @@ func list(ctx context.Context, root, prefix string) (listing, error) {
 			return l, fmt.Errorf("submodule %s: %w", dir, err)
 		}
 		l.paths = append(l.paths, inner.paths...)
+		maps.Copy(l.untracked, inner.untracked)
 		l.notes = append(l.notes, inner.notes...)
 	}
 	return l, nil
@@ -119,6 +127,11 @@ func unique(lists ...[]string) []string {
 		}
 	}
 	return all
+}
+
+// without returns the paths that are not among others.
+func without(paths, others []string) []string {
+	return slices.DeleteFunc(paths, func(p string) bool { return slices.Contains(others, p) })
 }
 
 // ours reports whether a path belongs to the results of a shardyard run.
