@@ -28,7 +28,8 @@ type Settings struct {
 	// Key is what of Set changes what is installed, without credentials: for
 	// Environment.Settings.
 	Key map[string]string
-	// Why says where the settings came from, by name and without values.
+	// Why names the settings and where they came from, without values: "this
+	// machine's HTTPS_PROXY".
 	Why []string
 }
 
@@ -71,7 +72,7 @@ func Collect(m framework.Machine, o Options) (Settings, error) {
 	for _, name := range proxies {
 		if value, ok := m.Lookup(name); ok && value != "" {
 			s.Set[name] = value
-			s.because("builders get this machine's " + name)
+			s.because("this machine's " + name)
 		}
 	}
 	maps.Copy(s.Set, given)
@@ -129,7 +130,7 @@ func (s *Settings) readCA(file, named string) error {
 		return fmt.Errorf("CA bundle %s, which %s names, holds no PEM certificate", file, named)
 	}
 	s.CA, s.CAFile = pem, file
-	s.because("builders get the CA bundle " + file + " (" + named + ")")
+	s.because("the CA bundle " + file + " (" + named + ")")
 	return nil
 }
 

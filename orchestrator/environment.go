@@ -126,8 +126,8 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 		client: p.client, layout: p.layout, base: i.base, tools: tools, fill: fill(tools, i.base, p.layout), sub: i.src.Sub,
 		env: i.req.Builder.environ(tools, i.base, p.layout), say: step.say, note: i.rec.note,
 	}
-	for _, why := range i.req.Builder.Why {
-		step.say(why)
+	if why := i.req.Builder.Why; len(why) > 0 {
+		step.say("builders get " + strings.Join(why, "; "))
 	}
 	if err := s.build(ctx, b); err != nil {
 		return "", fmt.Errorf("%s failed, nothing of it is kept: %w", s.name, err)

@@ -36,7 +36,7 @@ func (x *trial) withPython(t *testing.T) {
 	x.req.Session.Toolchain = python.Toolchain("")
 	x.req.Builder = BuilderSettings{
 		Set: map[string]string{"INDEX": "an index"},
-		Why: []string{"INDEX comes from the config"},
+		Why: []string{"INDEX of the config"},
 	}
 }
 
@@ -60,7 +60,7 @@ func TestLayersAreBuiltOnce(t *testing.T) {
 	x := try(t, two(), setup)
 	x.ends(t, report.ExitGreen, green)
 	told := progress(x)
-	for _, want := range []string{"INDEX comes from the config", "$ cat a.py; echo from $INDEX", "pass", "from an index", "uv pip install pytest", "installs the project"} {
+	for _, want := range []string{"builders get INDEX of the config", "$ cat a.py; echo from $INDEX", "pass", "from an index", "uv pip install pytest", "installs the project"} {
 		if !strings.Contains(told, want+"\n") {
 			t.Errorf("nothing says %q:\n%s", want, told)
 		}

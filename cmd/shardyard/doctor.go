@@ -131,8 +131,8 @@ func (f *placeFlags) workers(p *project, dir string, logger hclog.Logger) doctor
 		}
 		reach = builder(s)
 		w.Image, w.Toolchain = cmp.Or(f.image, p.config.Image), p.judged(p.detection.Toolchain)
-		if ensure := p.detection.Ensure; len(ensure) > 0 {
-			w.Tools = doctor.Package{Name: ensure[0], Installs: slices.Concat(p.config.Setup, p.config.Prepare), Toolchain: w.Toolchain}
+		for _, name := range f.needs(p) {
+			w.Tools = append(w.Tools, doctor.Package{Name: name, Installs: slices.Concat(p.config.Setup, p.config.Prepare), Toolchain: w.Toolchain})
 		}
 	}
 	w.Open = func(ctx context.Context) (engine.Engine, string, error) {
@@ -143,6 +143,32 @@ func (f *placeFlags) workers(p *project, dir string, logger hclog.Logger) doctor
 		return openEngine(ctx, f.engine, at.id, reach, logger)
 	}
 	return w
+}
+
+// needs returns the packages without which some suite does not run, in the
+// frameworks' words.
+func (f *placeFlags) needs(p *project) (names []string) {
+	run := runFlags{placeFlags: *f, changed: func(string) bool { return false }}
+	suites := p.config.SuiteNames()
+	if len(suites) == 0 {
+		suites = []string{""}
+	}
+	for _, suite := range suites {
+		s, err := p.config.Suite(suite)
+		if err != nil {
+			continue // projectChecks says so
+		}
+		how, err := run.session(p, s, nil)
+		if err != nil {
+			continue // a run says so
+		}
+		for _, name := range how.Ensure {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // indexChecks names the settings that choose package indexes, without their values.
@@ -157,7 +183,7 @@ func indexChecks(p *project) []doctor.Check {
 	case len(s.Why) == 0:
 		return []doctor.Check{doctor.Good("packages", "the default index, no proxy and no certificates of this machine's")}
 	}
-	return []doctor.Check{doctor.Good("packages", "%s", strings.Join(s.Why, "; "))}
+	return []doctor.Check{doctor.Good("packages", "builders get %s", strings.Join(s.Why, "; "))}
 }
 
 // historyChecks opens the history, and counts the project's runs.

@@ -86,7 +86,7 @@ type runFlags struct {
 func (f *runFlags) register(cmd *cobra.Command) {
 	f.placeFlags.register(cmd)
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.cov, "cov", nil, "measure coverage, of this package or directory where one is given")
+	flags.StringArrayVar(&f.cov, "cov", nil, "measure coverage, of this `PACKAGE` or directory where one is given")
 	flags.Lookup("cov").NoOptDefVal = allSources
 	f.changed, f.flags = flags.Changed, flags
 }

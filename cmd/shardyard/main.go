@@ -3,12 +3,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -159,6 +161,19 @@ func outlivePipes() func() {
 	return func() { signal.Stop(ch) }
 }
 
+// readable prints a command's usage. A flag whose value is optional has it in
+// brackets, without the value that stands for none.
+func readable(cmd *cobra.Command) error {
+	out := cmd.OutOrStderr()
+	var text bytes.Buffer
+	cmd.SetOut(&text)
+	err := (&cobra.Command{}).UsageFunc()(cmd)
+	cmd.SetOut(out)
+	usage := strings.ReplaceAll(text.String(), " PACKAGE[="+allSources+"]", "[=PACKAGE]  ")
+	_, printed := io.WriteString(out, usage)
+	return errors.Join(err, printed)
+}
+
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "shardyard",
@@ -175,6 +190,7 @@ group of tests, and combines results and coverage into one verdict.`,
 	}
 	root.SetVersionTemplate("shardyard {{.Version}}\n")
 	root.SetFlagErrorFunc(unknownFlag)
+	root.SetUsageFunc(readable)
 	root.AddCommand(newAgentCommand(), newRunCommand(), newRerunCommand(), newExecCommand(), newPlanCommand(), newSimulateCommand(), newCombineCommand(), newInitCommand(), newConfigCommand(), newHistoryCommand(), newReportCommand(), newCacheCommand(), newVersionCommand(), newDoctorCommand(), newManCommand())
 	complete(root)
 	return root

@@ -197,7 +197,10 @@ func repository(_ string, d framework.Desk) framework.Advice {
 
 func file(name string, d framework.Desk) framework.Advice {
 	a := framework.Advice{What: "no file " + name}
+	module := submoduleOf(name, d.Dir)
 	switch {
+	case module != "":
+		a.Do = fmt.Sprintf("%s is a submodule that is not checked out: git submodule update --init", module)
 	case d.Has(name):
 		a.Do = fmt.Sprintf("it is in the checkout, and not in the copy that is tested, if git ignores it: write `source: {include: [%s]}` to %s", name, d.Config)
 	case filepath.IsAbs(name):

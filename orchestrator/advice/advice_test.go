@@ -15,7 +15,7 @@ import (
 func TestOn(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"data/big.bin": "x", ".github/workflows/ci.yml": "steps:\n- run: mkdir -p 'var/cache' && pytest\n", "Makefile": "test:\n\tmkdir out; pytest\n",
+		"data/big.bin": "x", ".github/workflows/ci.yml": "steps:\n- run: mkdir -p 'var/cache' && pytest\n", ".gitmodules": "[submodule \"x\"]\n\tpath = tests/data\n\turl = https://example.org\n", "Makefile": "test:\n\tmkdir out; pytest\n",
 	} {
 		full := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
@@ -51,6 +51,8 @@ func TestOn(t *testing.T) {
 		{worker.LackFile, "data/big.bin", image, "write `source: {include: [data/big.bin]}` to shardyard.yaml"},
 		{worker.LackFile, "out/result.txt", image, "Makefile makes it: add `mkdir -p out` to prepare in shardyard.yaml"},
 		{worker.LackFile, "var/cache/", image, ".github/workflows/ci.yml makes it: add `mkdir -p var/cache` to prepare"},
+		{worker.LackFile, "tests/data/list.txt", image, "tests/data is a submodule that is not checked out: git submodule update --init"},
+		{worker.LackFile, "tests/database", image, ""},
 		{worker.LackFile, "nobody/makes", image, ""},
 		{worker.LackFile, "/etc/nothing", image, ""},
 		{worker.LackService, "localhost:5432", processes, "no PostgreSQL at localhost:5432: start it first"},

@@ -13,6 +13,26 @@ type script struct {
 
 func (s script) lines() []string { return strings.Split(s.text, "\n") }
 
+// submoduleOf returns the submodule of a project that a path is in, when that is
+// not checked out; "" for none.
+func submoduleOf(name, project string) string {
+	text, err := os.ReadFile(filepath.Join(project, ".gitmodules"))
+	if err != nil {
+		return ""
+	}
+	for _, line := range strings.Split(string(text), "\n") {
+		key, value, ok := strings.Cut(line, "=")
+		module := filepath.Clean(strings.TrimSpace(value))
+		if !ok || strings.TrimSpace(key) != "path" || !filepath.IsLocal(module) || !strings.HasPrefix(filepath.Clean(name)+"/", module+"/") {
+			continue
+		}
+		if entries, err := os.ReadDir(filepath.Join(project, module)); err != nil || len(entries) == 0 {
+			return module
+		}
+	}
+	return ""
+}
+
 // maxScript bounds a file that is read, in bytes.
 const maxScript = 1 << 20
 

@@ -105,7 +105,7 @@ func TestWorkers(t *testing.T) {
 			checks := doctor.Workers{
 				Open:   func(context.Context) (engine.Engine, string, error) { return e, x.note, x.refuse },
 				Advice: "start it", Better: "get a better one", Image: "img", Toolchain: framework.Toolchain{Name: "python", Version: "3.12"},
-				Tools: doctor.Package{Name: "tool"},
+				Tools: []doctor.Tools{doctor.Package{Name: "tool"}},
 			}.Examine(t.Context())
 			if diff := cmp.Diff(x.want, lines(checks)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

@@ -23,8 +23,8 @@ type Workers struct {
 	Image string
 	// Toolchain is what is needed in it.
 	Toolchain framework.Toolchain
-	// Tools checks what tests need inside; nil for nothing.
-	Tools Tools
+	// Tools check what tests need inside.
+	Tools []Tools
 }
 
 // A Checker is an engine that can say more of itself.
@@ -89,10 +89,10 @@ func (w Workers) image(ctx context.Context, e engine.Engine) []Check {
 		found += ", with " + w.Toolchain.Name + " at " + base.Program
 	}
 	checks := []Check{Good("image", "%s", found)}
-	if w.Tools == nil {
-		return checks
+	for _, t := range w.Tools {
+		checks = append(checks, t.Check(ctx, base)...)
 	}
-	return append(checks, w.Tools.Check(ctx, base)...)
+	return checks
 }
 
 // Package is what tests need to be there: one package of the toolchain.

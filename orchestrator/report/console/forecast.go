@@ -21,10 +21,14 @@ const MaxForecastWorkers = 16
 //	  worker-2      2.9s    3.9s    4.7s   +0.2s   +0.1s        0         0   +1.0s   -0.1s
 //	  mean                                 +0.2s   +0.3s    +0.1s     +0.1s       0   +0.6s
 //
-// Causes that are nowhere worth a tenth of a second have no column.
+// Causes that are nowhere worth a tenth of a second have no column; when none has,
+// the first line says it all.
 func Forecast(f *report.Forecast) []string {
 	first := fmt.Sprintf("forecast: predicted %s, took %s, %s", report.Clock(f.Predicted.Std()), report.Clock(f.Actual.Std()), signed(f.Difference))
 	show := shown(f)
+	if len(show) == 0 {
+		return []string{first}
+	}
 	head := fmt.Sprintf("  %-10s %7s %7s %7s", "", "planned", "busy", "end")
 	for _, k := range show {
 		head += " " + pad(f.Causes.List()[k].Name, "")

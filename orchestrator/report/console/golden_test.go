@@ -226,6 +226,9 @@ func TestForecastLines(t *testing.T) {
 		t.Fatal("no forecast")
 	}
 	golden(t, "predicted.forecast.txt", strings.Join(Forecast(f), "\n")+"\n")
+	if lines := Forecast(&report.Forecast{Predicted: f.Predicted, Actual: f.Predicted, Workers: f.Workers[:0]}); len(lines) != 1 {
+		t.Errorf("a table without causes: %q", lines)
+	}
 	for n := range 40 {
 		f.Workers = append(f.Workers, report.WorkerForecast{Worker: n + 3, End: report.Duration(n)})
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
@@ -29,6 +30,9 @@ func header(s *report.State) []string {
 }
 
 // headIsOver reports whether an event is one that the header must stand above.
+//
+// What comes before it waits for it, so that it is the first that is seen. Notes wait
+// no longer than patience: an image that is pulled takes its time.
 func headIsOver(b report.Body) bool {
 	switch b := b.(type) {
 	case report.StepStarted:
@@ -38,6 +42,35 @@ func headIsOver(b report.Body) bool {
 	default:
 		return false
 	}
+}
+
+// patience is how long the first notes of a run may wait for its header.
+const patience = time.Second
+
+// A top is the part of a run's output up to the header, in the order in which people
+// read it: the header comes first.
+type top struct {
+	headed bool
+	waits  []string
+}
+
+// lines returns what to print of an event whose own lines are given.
+func (t *top) lines(s *report.State, e report.Event, own []string) []string {
+	switch {
+	case t.headed:
+		return own
+	case headIsOver(e.Body):
+		t.headed = true
+		own = slices.Concat(header(s), t.waits, own)
+		t.waits = nil
+		return own
+	}
+	t.waits = append(t.waits, own...)
+	if _, said := e.Body.(report.Note); !said || e.At < patience {
+		return nil
+	}
+	own, t.waits = t.waits, nil
+	return own
 }
 
 func withNote(image, note string) string {

@@ -13,17 +13,11 @@ type plain struct {
 	screen Screen
 	tenths int           // of the suite, printed last
 	spoke  time.Duration // when a step's own progress was printed last
-	headed bool
+	top    top
 }
 
 func (c *plain) event(s *report.State, e report.Event) {
-	if !c.headed && headIsOver(e.Body) {
-		c.headed = true
-		for _, l := range header(s) {
-			c.line(l)
-		}
-	}
-	for _, l := range eventLines(s, e, paint(c.screen.Color)) {
+	for _, l := range c.top.lines(s, e, eventLines(s, e, paint(c.screen.Color))) {
 		c.line(l)
 	}
 	switch b := e.Body.(type) {

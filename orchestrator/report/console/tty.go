@@ -12,7 +12,7 @@ import (
 // counts and the time left, and what each worker runs.
 type tty struct {
 	screen  Screen
-	headed  bool
+	top     top
 	painted int // live lines on the screen now
 	step    string
 	said    string // the step's own last line
@@ -25,13 +25,7 @@ const maxRunning = 8
 // event prints what stays, and repaints.
 func (c *tty) event(s *report.State, e report.Event) {
 	var b strings.Builder
-	if !c.headed && headIsOver(e.Body) {
-		c.headed = true
-		for _, l := range header(s) {
-			b.WriteString(l + "\n")
-		}
-	}
-	for _, l := range eventLines(s, e, paint(c.screen.Color)) {
+	for _, l := range c.top.lines(s, e, eventLines(s, e, paint(c.screen.Color))) {
 		b.WriteString(l + "\n")
 	}
 	c.follow(e.Body)

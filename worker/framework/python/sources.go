@@ -68,7 +68,7 @@ func (s *settings) pass() {
 		}
 		if match && value != "" {
 			s.Set[name] = value
-			s.because("builders get this machine's " + name)
+			s.because("this machine's " + name)
 		}
 	}
 }

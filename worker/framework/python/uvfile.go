@@ -107,7 +107,7 @@ func (s *settings) uvFile(file string) error {
 		}
 	}
 	if len(took) > 0 {
-		s.because("builders get " + strings.Join(sortedNames(took), ", ") + " of " + file)
+		s.because(strings.Join(sortedNames(took), ", ") + " of " + file)
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ class Measurement:
         self._root = os.getcwd()
         self._directory = directory
         self._data_file = os.path.join(directory, ".coverage")
+        self.absent = False  # there is no coverage.py
         self._missing = None
         self._cov = None
         self._controller = None
@@ -42,7 +43,7 @@ class Measurement:
         try:
             import coverage
         except ImportError:
-            self._missing = "coverage.py is not installed: add coverage or pytest-cov to the project's test dependencies"
+            self.absent = True
             return
         try:
             self._start(coverage, options)

@@ -60,13 +60,21 @@ def run(channel, order):
         from _shardyard import measure
 
         handle = measure.start(options["coverage"], order["results"])
+        if handle.absent and importlib.util.find_spec("pytest") is not None:
+            refuse(
+                channel,
+                "coverage is asked for, and coverage.py is not installed for %s: add coverage or pytest-cov to the project's "
+                "test dependencies, or run without --cov" % sys.executable,
+                "coverage",
+            )
+            return {"code": 4, "started": 0, "finished": 0, "files": []}
     ending = {"code": 3, "started": 0, "finished": 0, "files": []}
     try:
         import pytest
     except ModuleNotFoundError as error:
         if error.name != "pytest":
             raise
-        refuse(channel, "pytest is not installed for %s: add it to the project's test dependencies" % sys.executable)
+        refuse(channel, "pytest is not installed for %s: add it to the project's test dependencies" % sys.executable, "pytest")
         ending["code"] = 4
         return ending
 
@@ -110,8 +118,8 @@ def sources(without):
     return sorted(file for file in files if isinstance(file, str) and file not in without)
 
 
-def refuse(channel, sentence):
-    channel.send({"failed": {"what": "open", "error": sentence, "usage": True}})
+def refuse(channel, sentence, module):
+    channel.send({"failed": {"what": "open", "error": sentence, "usage": True, "lack": {"kind": "module", "name": module}}})
 
 
 if __name__ == "__main__":
