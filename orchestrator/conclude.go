@@ -32,7 +32,8 @@ type conclusion struct {
 	terminal io.Writer // takes the framework's own closing text
 
 	framework Deliverer
-	delivered []string // files that it wrote where the user wants them, relative to the project
+	room      allowance // for the result files
+	delivered []string  // files that it wrote where the user wants them, relative to the project
 }
 
 func (l *loop) conclusion(out *outcome, deps Deps) *conclusion {
@@ -135,6 +136,7 @@ func (c *conclusion) collect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.room = allowance{maxResults, maxResultBytes}
 	for _, file := range d.Files {
 		if err := c.keep(ctx, file); err != nil {
 			return err

@@ -116,7 +116,7 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 		step.cached = ok
 		return layer, err
 	}
-	p, err := begin(ctx, i.engine, i.spec(s))
+	p, err := begin(ctx, i.engine, i.spec(s), 0)
 	if err != nil {
 		return "", err
 	}
@@ -303,15 +303,24 @@ func (b *builder) shell(ctx context.Context, dir, line string) error {
 type tail struct {
 	say   func(string)
 	part  []byte
+	said  int // bytes
 	lines []string
 }
 
-const tailLines = 30
+// tailLines is how many lines an error has, tailLine the length in bytes at which
+// a line is cut in two, and tailSaid how much of a command's output is shown:
+// what is beyond would fill the run's log.
+const tailLines, tailLine, tailSaid = 30, 16 << 10, 16 << 20
 
 func (t *tail) take(o worker.Output) {
 	t.part = append(t.part, o.Data...)
 	for {
 		i := bytes.IndexAny(t.part, "\r\n")
+		if i > tailLine || i < 0 && len(t.part) > tailLine {
+			t.line(string(t.part[:tailLine]))
+			t.part = t.part[tailLine:]
+			continue
+		}
 		if i < 0 {
 			break
 		}
@@ -329,7 +338,9 @@ func (t *tail) line(s string) {
 	if s = strings.TrimRight(s, " \t"); s == "" {
 		return
 	}
-	t.say(s)
+	if t.said += len(s); t.said <= tailSaid {
+		t.say(s)
+	}
 	if t.lines = append(t.lines, s); len(t.lines) > tailLines {
 		t.lines = t.lines[1:]
 	}

@@ -2,11 +2,13 @@ package orchestrator
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"path"
 	"sync"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
 )
 
@@ -96,12 +98,19 @@ type gate struct {
 	mu   sync.Mutex
 	to   io.Writer
 	kept []byte
+	all  int64  // bytes that came
 	stir func() // is told of everything that comes, once it is open
 }
 
 func (g *gate) write(p []byte) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.all += int64(len(p)); g.all > maxText {
+		if before := g.all - int64(len(p)); before > maxText {
+			return // and who prints without end gives no sign of life
+		}
+		p = fmt.Appendf(nil, "\n[... shardyard leaves out what follows: it is more than %s ...]\n", report.Bytes(maxText))
+	}
 	if g.to == nil {
 		g.kept = append(g.kept, p...)
 		return

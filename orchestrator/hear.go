@@ -15,7 +15,7 @@ func (l *loop) take(ctx context.Context, msg message) {
 	m := msg.from
 	switch {
 	case msg.attached != nil:
-		m.client, m.host = msg.attached.client, msg.attached.inst.Host()
+		m.client, m.budget, m.host = msg.attached.client, msg.attached.budget, msg.attached.inst.Host()
 		if m.released {
 			l.release(m)
 		}
@@ -57,7 +57,7 @@ func (l *loop) event(ctx context.Context, m *member, ev *worker.Event) {
 		l.processDied(m, *ev.Died)
 	case ev.Closed != nil:
 		l.sessionClosed(ctx, m, *ev.Closed)
-	case ev.Output != nil:
+	case ev.Output != nil && len(ev.Output.Data)+int(ev.Output.Dropped) > 0:
 		l.emit(report.Output{Worker: int(m.id), Text: string(ev.Output.Data), Dropped: ev.Output.Dropped})
 	case ev.Failed != nil:
 		l.failed(ctx, m, *ev.Failed)
@@ -134,6 +134,9 @@ func (l *loop) ended(m *member) {
 func (l *loop) leave(ctx context.Context, m *member, d departure) {
 	m.gone = true
 	m.cancel()
+	if m.budget != nil && m.budget.cut() > 0 {
+		l.emit(report.Output{Worker: int(m.id), Dropped: m.budget.cut()})
+	}
 	l.started--
 	l.census.Gone(m.id)
 	if m.closed != nil {

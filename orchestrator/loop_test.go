@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -468,6 +469,28 @@ func TestAWorkerThatCannotBeStartedIsReplaced(t *testing.T) {
 	})
 	x.ends(t, report.ExitGreen, green)
 	x.wants(t, "worker-2 is lost: it could not be started: no such network", "worker-3 is ready")
+}
+
+// TestAWorkerThatFloodsIsLost: it speaks without end of tests that it does not have.
+func TestAWorkerThatFloodsIsLost(t *testing.T) {
+	s := two()
+	s.tests["b1"] = func(at *fakeSession, l worker.Leased) fate {
+		if s.attempts["b1"] > 1 {
+			return fate{}
+		}
+		go func() {
+			for range maxSaid/10_000 + 1000 {
+				at.Emit(worker.Event{Started: &worker.Started{Test: worker.TestID(strings.Repeat("x", 10_000))}})
+			}
+		}()
+		return fate{took: time.Hour}
+	}
+	x := try(t, s, nil)
+	x.ends(t, report.ExitGreen, green)
+	const lost = "worker-1 is lost: it sent 67.1 MB of messages for the 2 tests that it was handed"
+	if !slices.ContainsFunc(x.story, func(line string) bool { return strings.HasPrefix(line, lost) }) {
+		t.Errorf("nobody says %q", lost)
+	}
 }
 
 func TestWorkersAreReplacedAsOftenAsThereAreWorkers(t *testing.T) {

@@ -21,6 +21,7 @@ type member struct {
 	id     dispatch.WorkerID
 	mode   worker.Mode        // asked for
 	client *worker.Client     // nil until attached
+	budget *budget            // likewise
 	host   string             // where it runs, once attached
 	trip   time.Duration      // to it and back, as the dispatcher was told
 	cancel context.CancelFunc // gives up starting it
@@ -163,9 +164,10 @@ func (l *loop) fetch(ctx context.Context, p *place, closed *worker.Closed) strin
 	if closed.Missing != "" {
 		return closed.Missing
 	}
+	room := allowance{maxFiles, maxFileBytes}
 	for _, path := range closed.Files {
 		local := filepath.Join(l.dir.data(), p.name, filepath.Base(path))
-		if err := p.fetch(ctx, path, local, maxFetched); err != nil {
+		if err := room.fetch(ctx, p, path, local); err != nil {
 			return fmt.Sprintf("%s could not be fetched: %v", filepath.Base(path), err)
 		}
 	}

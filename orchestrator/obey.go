@@ -75,6 +75,9 @@ func (l *loop) command(ctx context.Context, c dispatch.Command) {
 	case dispatch.Hand:
 		l.ran.handed(c)
 		l.emit(leased(c))
+		if m := l.members[c.Worker]; m.budget != nil {
+			m.budget.handed(c.Tests)
+		}
 		l.send(c.Worker, worker.Request{Lease: &worker.Lease{Token: c.Token, Tests: c.Tests}})
 	case dispatch.TakeBack:
 		l.send(c.Worker, worker.Request{Revoke: &worker.Revoke{Tests: c.Tests}})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
+	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
 )
 
@@ -20,16 +21,20 @@ type place struct {
 	inst   engine.Instance
 	client *worker.Client
 	layout engine.Layout
+	budget *budget // of what its agent sends
 }
 
-// begin starts a place and greets its agent. When it fails, nothing is left
-// behind.
-func begin(ctx context.Context, starter engine.Starter, spec engine.Spec) (*place, error) {
+// begin starts a place and greets its agent, which may send so many bytes of
+// output, or the default for 0. When it fails, nothing is left behind.
+func begin(ctx context.Context, starter engine.Starter, spec engine.Spec, output int64) (*place, error) {
 	inst, err := starter.Start(ctx, spec)
 	if err != nil {
 		return nil, err // an engine says what it could not start
 	}
-	p := &place{name: spec.Name, inst: inst, client: worker.NewClient(inst.Stream(), worker.ClientOptions{}), layout: inst.Layout()}
+	sent := newBudget(output)
+	p := &place{
+		name: spec.Name, inst: inst, client: worker.NewClient(inst.Stream(), worker.ClientOptions{Charge: sent.charge}), layout: inst.Layout(), budget: sent,
+	}
 	if _, err := p.client.Hello(ctx, worker.Greeting{Version: worker.Version, Worker: p.name}); err != nil {
 		failed := &greetError{p.name, p.autopsy(ctx, err)}
 		if err := p.end(ctx); err != nil {
@@ -59,6 +64,9 @@ type ending struct {
 func (p *place) autopsy(ctx context.Context, err error) ending {
 	if ctx.Err() != nil {
 		return ending{cause: "the run was stopped"}
+	}
+	if over := (*BudgetError)(nil); errors.As(err, &over) {
+		return ending{cause: over.Error()}
 	}
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -113,11 +121,8 @@ func (p *place) put(ctx context.Context, local, remote string) error {
 	})
 }
 
-// maxFetched bounds a file that a place sends, in bytes, whatever length the place
-// announces.
-const maxFetched = 8 << 30
-
-// fetch copies a file of a place, of at most so many bytes, to this machine.
+// fetch copies a file of a place, of at most so many bytes, to this machine. It
+// leaves nothing of one that did not come whole.
 func (p *place) fetch(ctx context.Context, remote, local string, most int64) (err error) {
 	if err := os.MkdirAll(filepath.Dir(local), 0o755); err != nil {
 		return err
@@ -126,20 +131,44 @@ func (p *place) fetch(ctx context.Context, remote, local string, most int64) (er
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return p.client.GetFile(ctx, remote, &bounded{f, most})
+	err = errors.Join(p.client.GetFile(ctx, remote, &bounded{f, most, most}), f.Close())
+	if err != nil {
+		err = errors.Join(err, os.Remove(local))
+	}
+	return err
+}
+
+// An allowance is what files of one origin may take on this machine.
+type allowance struct {
+	files int
+	bytes int64
+}
+
+// fetch copies a file of a place to this machine, as far as the allowance goes.
+func (a *allowance) fetch(ctx context.Context, p *place, remote, local string) error {
+	if a.files--; a.files < 0 {
+		return errors.New("there are more files than any run needs")
+	}
+	if err := p.fetch(ctx, remote, local, a.bytes); err != nil {
+		return err
+	}
+	info, err := os.Stat(local)
+	if err == nil {
+		a.bytes -= info.Size()
+	}
+	return err
 }
 
 // bounded is a writer that takes so many bytes.
 type bounded struct {
 	io.Writer
-	left int64
+	left, most int64
 }
 
 // Write implements io.Writer.
 func (b *bounded) Write(p []byte) (int, error) {
 	if b.left -= int64(len(p)); b.left < 0 {
-		return 0, errors.New("it is longer than any such file should be")
+		return 0, fmt.Errorf("it is longer than the %s that are left for such files", report.Bytes(b.most))
 	}
 	return b.Writer.Write(p)
 }

@@ -40,7 +40,7 @@ func TestAPlaceWithoutAGreetingIsRemoved(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			e := &fakeEngine{suite: two(), dir: t.TempDir()}
-			p, err := begin(t.Context(), mute{e, c.exit}, engine.Spec{Name: "worker-7", Role: engine.Worker})
+			p, err := begin(t.Context(), mute{e, c.exit}, engine.Spec{Name: "worker-7", Role: engine.Worker}, 0)
 			if err == nil || p != nil {
 				t.Fatalf("begun: %v", p)
 			}

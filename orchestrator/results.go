@@ -25,7 +25,7 @@ func (c *conclusion) keep(ctx context.Context, file framework.File) error {
 		return fmt.Errorf("the finisher names a result file %q: not a path below its directory", file.Name)
 	}
 	local := filepath.Join(c.req.Out, as)
-	if err := c.finish.place.fetch(ctx, path.Join(c.finish.dir, file.Name), local, maxFetched); err != nil {
+	if err := c.room.fetch(ctx, c.finish.place, path.Join(c.finish.dir, file.Name), local); err != nil {
 		return fmt.Errorf("fetch %s: %w", file.Name, err)
 	}
 	if file.To == "" {

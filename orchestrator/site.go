@@ -112,7 +112,7 @@ func (s *site) begin(ctx context.Context, starter engine.Starter, role engine.Ro
 	spec := s.spec(role, name)
 	spec.Layer, spec.Tree = s.layer, s.tree
 	spec.OwnTree = role == engine.Worker && s.req.Session.OwnTree
-	return begin(ctx, starter, spec)
+	return begin(ctx, starter, spec, s.req.OutputLimit)
 }
 
 // open returns the session of worker number id, of so many in all.

@@ -16,6 +16,11 @@ var ErrLost = errors.New("worker lost")
 type ClientOptions struct {
 	Ping time.Duration // between two pings; 5 s
 	Lost time.Duration // of silence, after which the worker is lost; 30 s
+	// Charge sees every event of the session before Events hands it over, with
+	// the length in bytes of its line, and may shorten it. An error means that
+	// the agent has sent more than it may: it is lost, for that reason. It is
+	// called by one goroutine. Nil: there is no budget.
+	Charge func(e *Event, line int) error
 }
 
 // A Client is the coordinator's side of one agent's stream. Its methods may be
@@ -198,6 +203,9 @@ func (c *Client) read() {
 			err = pieces.check(*event.Reported)
 		}
 		if err == nil && event.ofTest() {
+			err = c.charge(&event)
+		}
+		if err == nil && event.ofTest() {
 			batch = append(batch, event)
 			if event.Reported != nil {
 				bytes += len(event.Reported.Data)
@@ -219,7 +227,10 @@ func (c *Client) read() {
 			return
 		}
 		if !event.ofTest() {
-			c.route(event)
+			if err := c.route(event); err != nil {
+				c.shut(fmt.Errorf("%w: %w", ErrLost, err))
+				return
+			}
 		}
 		c.seen(false)
 		if event.End != nil {
@@ -247,7 +258,15 @@ func (c *Client) seen(busy bool) {
 	c.lastSeen, c.busy = time.Now(), busy
 }
 
-func (c *Client) route(e Event) {
+// charge has the budget see an event.
+func (c *Client) charge(e *Event) error {
+	if c.opts.Charge == nil {
+		return nil
+	}
+	return c.opts.Charge(e, c.conn.length)
+}
+
+func (c *Client) route(e Event) error {
 	switch {
 	case e.Hello != nil:
 		select {
@@ -259,8 +278,9 @@ func (c *Client) route(e Event) {
 	case e.End != nil:
 		c.ended(*e.End)
 	default:
-		c.deliver(c.callFor(e), e)
+		return c.deliver(c.callFor(e), e)
 	}
+	return nil
 }
 
 // callFor returns the call that waits for an event; nil for an event of the session.
@@ -294,16 +314,20 @@ func (c *Client) callFor(e Event) *call {
 	return late
 }
 
-func (c *Client) deliver(to *call, e Event) {
+func (c *Client) deliver(to *call, e Event) error {
 	if to == nil {
+		if err := c.charge(&e); err != nil {
+			return err
+		}
 		c.handOver([]Event{e})
-		return
+		return nil
 	}
 	select {
 	case to.ch <- e:
 	case <-to.gone:
 	case <-c.stop:
 	}
+	return nil
 }
 
 func (c *Client) ended(end End) {

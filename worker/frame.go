@@ -19,6 +19,36 @@ const MaxFrame = 64 << 10
 // put together of its parts.
 const MaxMessage = 16 << 20
 
+// maxValues bounds the values of a message whose line is longer than a frame. An
+// agent sends lists in pieces of 1 MiB, where each test counts for at least 64
+// bytes and has up to eight values; a line of nothing but empty ones would take
+// twenty times its length once it is read.
+const maxValues = 1 << 18
+
+// dense returns an error for a line that has more values.
+func dense(line []byte) error {
+	if len(line) <= MaxFrame {
+		return nil
+	}
+	values, quoted := 0, false
+	for i := 0; i < len(line); i++ {
+		switch line[i] {
+		case '"':
+			quoted = !quoted
+		case '\\':
+			i++
+		case ',':
+			if !quoted {
+				values++
+			}
+		}
+	}
+	if values > maxValues {
+		return fmt.Errorf("read message: %d values, more than %d, in %s", values, maxValues, begin(line))
+	}
+	return nil
+}
+
 // message is a Request or an Event.
 type message interface {
 	Request | Event

@@ -27,6 +27,7 @@ var errUrgentFull = errors.New("too many urgent messages wait")
 type Conn[In, Out message] struct {
 	r        *bufio.Reader
 	partial  []byte // of a line that comes in parts; nil when none does
+	length   int    // of the last line received; the reader's own
 	received atomic.Int64
 	quick    Quick
 
@@ -83,6 +84,10 @@ func (c *Conn[In, Out]) Receive() (In, error) {
 			if line == nil {
 				continue
 			}
+		}
+		c.length = len(line)
+		if err := dense(line); err != nil {
+			return zero, err
 		}
 		msg, size, err := decode[In](line, &c.quick)
 		if err != nil {

@@ -37,8 +37,12 @@ func (c *Census) Failed(w dispatch.WorkerID, f worker.Failed) (r Ruling) {
 	return r
 }
 
-// Gone records that a worker's session has ended.
-func (c *Census) Gone(w dispatch.WorkerID) { c.session(w).over = true }
+// Gone records that a worker's session has ended. What it had not listed to the
+// end counts for nothing.
+func (c *Census) Gone(w dispatch.WorkerID) {
+	s := c.session(w)
+	s.over, s.collecting, s.listed = true, nil, nil
+}
 
 // Stopped records that nothing is handed out any more.
 func (c *Census) Stopped() { c.stopped = true }
