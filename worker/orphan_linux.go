@@ -10,9 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sys/unix"
 )
-
-const prSetChildSubreaper = 36 // PR_SET_CHILD_SUBREAPER of prctl(2)
 
 // followParent has the kernel kill a child when the thread that started it
 // ends. Go ends a thread only with a goroutine that locked it, which the agent
@@ -22,8 +21,17 @@ func followParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL 
 // adopt makes this process the parent of all orphans among its descendants, so
 // that reap finds those that left their process group too.
 func adopt(log hclog.Logger) {
-	if _, _, errno := syscall.Syscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0); errno != 0 {
-		log.Warn("cannot adopt orphaned processes", "error", errno)
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		log.Warn("cannot adopt orphaned processes", "error", err)
+	}
+}
+
+// conceal keeps processes of the same user, tests among them, from tracing this
+// one, and from reading its memory, environment and descriptors in /proc. What it
+// starts is again as usual once it executes its program.
+func conceal(log hclog.Logger) {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		log.Warn("tests may trace the agent", "error", err)
 	}
 }
 

@@ -61,6 +61,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, opts Options) error
 		// thread, which costs more than all else that it does for a test.
 		runtime.GOMAXPROCS(1)
 		debug.SetGCPercent(400) // of the little that it holds
+		conceal(opts.Logger)
 		adopt(opts.Logger)
 		a.wg.Go(func() { collect(ctx) })
 	}

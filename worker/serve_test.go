@@ -17,7 +17,20 @@ import (
 	"github.com/shardyard/shardyard/worker"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// agentVariable makes this test binary an agent, and nothing else.
+const agentVariable = "WORKER_TEST_AGENT"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(agentVariable) == "" {
+		goleak.VerifyTestMain(m)
+		return
+	}
+	if err := worker.Serve(context.Background(), os.Stdin, os.Stdout, worker.Options{Alone: true}); err != nil {
+		_, _ = os.Stderr.WriteString(err.Error() + "\n")
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
 
 // pipe is one end of a stream in both directions.
 type pipe struct {

@@ -107,6 +107,7 @@ func (e *Engine) start(ctx context.Context, spec engine.Spec) (_ *instance, err 
 // launch starts the agent.
 func (i *instance) launch(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, i.engine.executable, "agent")
+	cmd.Args[0] = filepath.Join(i.dir, "shardyard") // whose it is; its environment cannot be read
 	worker.Separate(cmd)
 	cmd.Dir = i.place.source()
 	cmd.Env = i.environ()

@@ -3,7 +3,9 @@ package process
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,6 +13,14 @@ import (
 	"syscall"
 	"time"
 )
+
+// isAgent reports whether a process is an agent of the worker, or the run, with this
+// directory. An agent hides its environment from all but root; its name is in sight.
+func isAgent(pid, dir string) bool {
+	line, err := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
+	name, _, _ := bytes.Cut(line, []byte{0})
+	return err == nil && strings.HasPrefix(string(name), dir+"/")
+}
 
 // killMarked ends every process whose environment says that it belongs to the
 // worker, or the run, with this directory. The mark is inherited, so that it
@@ -53,6 +63,12 @@ func marked(dir string) (pids []int, err error) {
 			continue
 		}
 		environ, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "environ")) // empty for a zombie
+		if errors.Is(err, fs.ErrPermission) {
+			if isAgent(entry.Name(), dir) {
+				pids = append(pids, pid)
+			}
+			continue
+		}
 		if err != nil {
 			continue
 		}
