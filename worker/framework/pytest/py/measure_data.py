@@ -2,7 +2,10 @@
 
 import inspect
 import os
+import re
 import sqlite3
+import time
+import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -53,16 +56,26 @@ class Broken(Exception):
     """A file that holds no sound coverage data."""
 
 
+# What coverage.py's data files hold, of any version.
+TABLES = {"coverage_schema", "meta", "file", "context", "line_bits", "arc", "tracer"}
+LONGEST = 60  # seconds that a look at a file may take
+
+
 def check(path):
-    """Raises Broken unless path is a whole coverage data file. A truncated one
-    makes coverage.py only warn, an empty one not even that, and SQLite takes
-    what is cut off its last page for zeros."""
+    """Raises Broken unless path is a whole coverage data file, and nothing else. A
+    truncated one makes coverage.py only warn, an empty one not even that, and
+    SQLite takes what is cut off its last page for zeros; in one that tests made, a
+    trigger, a view or a computed column would run code of theirs in whoever reads
+    it, without end if they like."""
     try:
         size = os.path.getsize(path)
     except OSError as error:
         raise Broken("is missing: %s" % error.strerror)
     if size == 0:
         raise Broken("is empty")
+    for beside in ("-journal", "-wal"):  # it would be written into the file when that is opened next
+        if os.path.lexists(path + beside):
+            raise Broken("is not whole: %s is beside it" % os.path.basename(path + beside))
     try:
         with open(path, "rb") as f:
             head = f.read(18)
@@ -71,17 +84,38 @@ def check(path):
         page = int.from_bytes(head[16:], "big")
         if size % (65536 if page == 1 else page or size):
             raise Broken("is damaged: its last page is cut")
-        db = sqlite3.connect(path)
+        # As it is: no journal beside it is looked for.
+        db = sqlite3.connect("file:%s?mode=ro&immutable=1" % urllib.parse.quote(os.path.abspath(path)), uri=True)
         try:
+            end = time.monotonic() + LONGEST
+            db.set_progress_handler(lambda: time.monotonic() > end, 100000)
+            foreign = _foreign(db)
+            if foreign:
+                raise Broken("is not only coverage data: it has %s" % foreign)
             state = db.execute("pragma quick_check(1)").fetchone()[0]
             if state == "ok" and not db.execute("select count(*) from coverage_schema").fetchone()[0]:
                 state = "no schema"
         finally:
             db.close()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         state = str(error)
     if state != "ok":
         raise Broken("is damaged: %s" % state.splitlines()[0])
+
+
+def _foreign(db):
+    """What a database has that no coverage data file has; None for nothing. Only
+    the list of its schema is read for that, none of its tables."""
+    for kind, name, table, sql in db.execute("select type, name, tbl_name, sql from sqlite_master"):
+        if kind == "index" and sql is None and table in TABLES:
+            continue  # the one of a unique constraint
+        if kind != "table" or name not in TABLES or name != table:
+            return "the %s %s" % (kind, ascii(name)[:80])
+        # Nothing but names, types and keys: a quote could hide what follows it.
+        bare = re.sub(r"--[^\n]*|(.)", lambda found: found.group(1) or " ", sql, flags=re.S)
+        if len(sql) > 10000 or re.search(r"[\"'`\[/]|\b(virtual|check|generated|default|collate|select|as\s*\()", bare, re.I):
+            return "another table %s" % name
+    return None
 
 
 def merge(total, path, relative):
