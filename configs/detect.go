@@ -40,11 +40,25 @@ func Detect(dir string, frameworks []framework.Description) (*framework.Detected
 	case best == nil && len(errs) > 0:
 		return nil, errors.Join(errs...)
 	case best == nil:
-		return &framework.Detected{Nothing: strings.Join(nothing, ", ")}, nil
+		return &framework.Detected{Nothing: strings.Join(nothing, ", "), Suggested: suggest(dir, frameworks)}, nil
+	case best.Nothing != "":
+		best.Suggested = suggest(dir, frameworks)
 	case best.Tests && len(others) > 0:
 		best.Notes = append(best.Notes, fmt.Sprintf("tests of %s were seen too: name suites in %s to run them", strings.Join(others, " and "), FileName))
 	}
 	return best, nil
+}
+
+// suggest asks the frameworks that detect nothing by themselves.
+func suggest(dir string, frameworks []framework.Description) *framework.Unsupported {
+	for _, f := range frameworks {
+		if s, ok := f.(framework.Suggester); ok {
+			if u := s.Suggest(dir); u != nil {
+				return u
+			}
+		}
+	}
+	return nil
 }
 
 // rank returns how much was found: tests are worth more than an installation, and

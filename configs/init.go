@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,13 +18,16 @@ func Init(d *framework.Detected) string {
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# shardyard: every line is optional; see docs/config.md of shardyard.")
 	line("version: 1")
-	line("image: auto                 # or the name of an image, or host")
+	unknown := cmp.Or(d.Unsupported, d.Suggested)
+	if unknown == nil || !slices.ContainsFunc(unknown.Config, func(l string) bool { return strings.HasPrefix(l, "image:") }) {
+		line("image: auto                 # or the name of an image, or host")
+	}
 	line("")
 	switch {
-	case d.Unsupported != nil:
-		line("# %s", framework.Because(d.Unsupported.File, d.Unsupported.Line, d.Unsupported.Reason()))
+	case unknown != nil:
+		line("# %s", framework.Because(unknown.File, unknown.Line, unknown.Reason()))
 		line("# Check these lines:")
-		for _, l := range d.Unsupported.Config {
+		for _, l := range unknown.Config {
 			line("%s", l)
 		}
 	default:

@@ -37,8 +37,8 @@ Its first line tells editors of .shardyard/schema.json, which is written too: th
 			if err != nil {
 				return err
 			}
-			if d.Kind == "" && d.Unsupported == nil {
-				return fmt.Errorf("nothing to test was found in %s: %s; run init in the project's directory (-C DIR)", dir, d.Nothing)
+			if d.Kind == "" && d.Unsupported == nil && d.Suggested == nil {
+				return nothing(dir, d)
 			}
 			// Where an editor finds what may stand in the file.
 			text := []byte("# yaml-language-server: $schema=.shardyard/" + schemaName + "\n" + configs.Init(d))
@@ -98,8 +98,12 @@ func writeConfig(dir string, d *framework.Detected, text []byte, force bool, out
 		fmt.Fprintln(out, n)
 	}
 	next := "shardyard run"
-	if d.Unsupported != nil {
+	switch {
+	case d.Unsupported != nil:
 		fmt.Fprintf(out, "%s is not known: check setup, prepare and key\n", d.Unsupported.Tool)
+		next = "shardyard config verify · shardyard run"
+	case d.Suggested != nil:
+		fmt.Fprintf(out, "%s: check list and run\n", d.Suggested.Reason())
 		next = "shardyard config verify · shardyard run"
 	}
 	fmt.Fprintf(out, "wrote %s\nnext  %s\n", path, next)

@@ -104,8 +104,7 @@ func (p *project) complete() error {
 	case d.Unsupported != nil:
 		return d.Unsupported
 	case d.Kind == "":
-		return emptyError{errors.New("nothing to test was found in " + p.dir + ": " + d.Nothing + ". " +
-			"Run shardyard in the project's directory, or write a " + configs.FileName + " (docs/config.md)")}
+		return nothing(p.dir, d)
 	}
 	return nil
 }
@@ -128,7 +127,23 @@ func (p *project) collectable(f *placeFlags, args []string) error {
 	if p.detection.Nothing == "" || p.config.File != "" || f.rev != "" || len(args) > 0 {
 		return nil
 	}
-	return emptyError{errors.New("nothing to test was found in " + p.dir + ": " + p.detection.Nothing)}
+	return nothing(p.dir, p.detection)
+}
+
+// nothing is the error of a directory in which no framework finds a test, with the
+// lines that would tell what to run.
+func nothing(dir string, d *framework.Detected) error {
+	text := "nothing to test was found in " + dir + ": " + d.Nothing + ". "
+	switch {
+	case d.Suggested != nil:
+		text += d.Suggested.Error() + "\n(`shardyard init` writes these lines; docs/frameworks.md explains them)"
+	case d.Kind == "":
+		text += "Run shardyard in the project's directory; or, for tests of another kind, write to " + configs.FileName +
+			" how they are listed and run (docs/frameworks.md):\n  suites:\n    all: { framework: command, list: \"ls tests/*.sh\", run: \"sh {units}\" }"
+	default:
+		text = strings.TrimSuffix(text, ". ")
+	}
+	return emptyError{errors.New(text)}
 }
 
 // found returns what was detected, for a suite. What the project's own tool tells the

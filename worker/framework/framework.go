@@ -234,6 +234,9 @@ type Detected struct {
 	Nothing string
 	// Notes are for the user: what was guessed, what may be missing.
 	Notes []string
+	// Suggested is the config with which another framework might run tests here, where
+	// Nothing says that there are none for this one. Nil if nothing is known.
+	Suggested *Unsupported
 	// Unsupported names a tool that this project uses and detection does not
 	// support, with the config that would help. Nil if there is none.
 	Unsupported *Unsupported
