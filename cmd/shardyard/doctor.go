@@ -19,6 +19,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/orchestrator/source"
 )
 
 func newDoctorCommand() *cobra.Command {
@@ -84,6 +85,7 @@ func (f *placeFlags) examine(ctx context.Context, logger hclog.Logger) (doctor.D
 	return doctor.Examine(ctx,
 		doctor.Git{Dir: dir},
 		doctor.Func(func(context.Context) []doctor.Check { return projectChecks(p, loaded) }),
+		doctor.Func(func(ctx context.Context) []doctor.Check { return sourceChecks(ctx, p) }),
 		f.workers(p, at, logger),
 		doctor.Func(func(context.Context) []doctor.Check { return indexChecks(p) }),
 		doctor.Writable{Name: "results", Dir: filepath.Join(at, ".shardyard"), Fix: "make the project's directory writable for this user"},
@@ -110,8 +112,35 @@ func projectChecks(p *project, err error) []doctor.Check {
 		}
 	}
 	checks := []doctor.Check{doctor.Good("project", "%s; what is kept of it is under %s", found, p.id.ID)}
+	if err := p.collectable(&placeFlags{}, nil); err != nil {
+		checks = append(checks, doctor.Fail("tests", "name them behind --, or a suite of them in shardyard.yaml", "%v", err))
+	}
+	if p.installsAsDetected() {
+		for _, note := range p.detection.Notes {
+			checks = append(checks, doctor.Warn("project", "", "%s", note))
+		}
+	}
 	if tools := p.detection.Toolchain; engine.Wanted(tools) != "" {
 		checks = append(checks, doctor.Good(tools.Name, "%s is wanted", engine.Wanted(tools)))
+	}
+	return checks
+}
+
+// sourceChecks takes a snapshot of the sources, and says what is not there of them.
+func sourceChecks(ctx context.Context, p *project) []doctor.Check {
+	if p == nil {
+		return nil
+	}
+	src, err := source.Snapshot(ctx, p.dir, source.Options{Include: p.config.Source.Include})
+	if err != nil {
+		return []doctor.Check{doctor.Fail("sources", "mend what is named; runs take the same snapshot", "%v", err)}
+	}
+	checks := []doctor.Check{doctor.Good("sources", "%s", src)}
+	for _, note := range src.Notes {
+		checks = append(checks, doctor.Warn("sources", "", "%s", note))
+	}
+	if err := src.Close(); err != nil {
+		checks = append(checks, doctor.Warn("sources", "", "%v", err))
 	}
 	return checks
 }

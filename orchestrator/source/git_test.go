@@ -42,6 +42,21 @@ func TestSubmodules(t *testing.T) {
 	}
 }
 
+// A file of Git LFS that was not brought is said, with the command that brings it.
+func TestPointersOfLFS(t *testing.T) {
+	const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+	s := newRepository(t, "a.py", "data/model.bin="+pointer, "docs.md=about\n"+pointer)
+	want := "data/model.bin is a pointer of Git LFS, not the file itself: git lfs pull"
+	if notes := s.snapshot(Options{}).Notes; len(notes) != 1 || notes[0] != want {
+		t.Errorf("notes %q", notes)
+	}
+	s.write("more.bin=" + pointer)
+	want = "data/model.bin and 1 more are pointers of Git LFS, not the files themselves: git lfs pull"
+	if notes := s.snapshot(Options{}).Notes; len(notes) != 1 || notes[0] != want {
+		t.Errorf("notes %q", notes)
+	}
+}
+
 func TestNestedRepository(t *testing.T) {
 	s := newRepository(t, "a.py")
 	nested := s.in("nested")

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -138,5 +139,30 @@ func (f *File) hash(buffer []byte) error {
 	// Hidden behind a plain reader, so that the buffer is used.
 	f.Size, err = io.CopyBuffer(struct{ io.Writer }{sum}, struct{ io.Reader }{r}, buffer)
 	sum.Sum(f.Hash[:0])
+	f.pointer = f.Size < pointerSize && bytes.HasPrefix(buffer[:f.Size], []byte(pointerStart))
 	return err
+}
+
+// A file of Git LFS that was not brought is a pointer: a small text
+// (https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md).
+const (
+	pointerStart = "version https://git-lfs.github.com/spec/"
+	pointerSize  = 1024
+)
+
+// pointers returns a note on the files of Git LFS that are not there; nil for none.
+func pointers(files []File) []string {
+	var names []string
+	for _, f := range files {
+		if f.pointer {
+			names = append(names, f.Path)
+		}
+	}
+	switch len(names) {
+	case 0:
+		return nil
+	case 1:
+		return []string{names[0] + " is a pointer of Git LFS, not the file itself: git lfs pull"}
+	}
+	return []string{fmt.Sprintf("%s and %d more are pointers of Git LFS, not the files themselves: git lfs pull", names[0], len(names)-1)}
 }

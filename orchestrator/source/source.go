@@ -82,6 +82,8 @@ type File struct {
 	body body
 	// tracked is false if git does not know the file, or there is no git.
 	tracked bool
+	// pointer is true if the content only stands for a file of Git LFS.
+	pointer bool
 }
 
 // A body is the source of a file's content.

@@ -45,6 +45,7 @@ func (r *repository) worktree(ctx context.Context, dir string, o Options) (*Sour
 	for i := range s.Files {
 		s.Files[i].tracked = !files.untracked[s.Files[i].Path]
 	}
+	s.Notes = append(s.Notes, pointers(s.Files)...)
 	return s, s.finish(ctx, r, o)
 }
 
