@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,7 +19,7 @@ import (
 const tries = 6
 
 // count is what became of the rounds of one fault on one engine.
-type count struct{ rounds, held, late int }
+type count struct{ rounds, held, late, proven int }
 
 // TestFaultsAtRandomMoments plays the rounds.
 func TestFaultsAtRandomMoments(t *testing.T) {
@@ -55,12 +56,14 @@ func TestFaultsAtRandomMoments(t *testing.T) {
 	}
 }
 
-// chosen are the faults of an engine that FAULTS_ONLY names (the beginning of
-// its name): all, or the small choice when no number of rounds is set.
+// chosen are the faults of an engine that FAULTS_ONLY names, by the beginnings of
+// their names with commas between them: all, or the small choice when no number
+// of rounds is set.
 func chosen(engine string, rounds int) (rows []row) {
-	only := os.Getenv("FAULTS_ONLY")
+	only := strings.Split(os.Getenv("FAULTS_ONLY"), ",")
 	for _, r := range table {
-		if (r.only == "" || r.only == engine) && (rounds > 0 || strings.Contains(r.quick, engine)) && strings.HasPrefix(r.name, only) {
+		named := slices.ContainsFunc(only, func(name string) bool { return strings.HasPrefix(r.name, name) })
+		if named && (r.only == "" || r.only == engine) && (rounds > 0 || strings.Contains(r.quick, engine)) {
 			rows = append(rows, r)
 		}
 	}
@@ -136,6 +139,7 @@ func (c *campaign) account(j job, r *round, hit bool, late int) {
 		return
 	}
 	n.rounds++
+	n.proven += r.proven
 	if len(r.bad) > 0 {
 		c.t.Errorf("round %d of FAULTS_SEED=%d on %s: %s", j.round, c.seed, c.engine, r.story)
 		return
@@ -150,10 +154,10 @@ func (c *campaign) print() {
 	var text strings.Builder
 	for _, row := range c.rows {
 		if n := c.counts[row.name]; n != nil {
-			fmt.Fprintf(&text, "| %s | %s | %d | %d | %d |\n", row.name, c.engine, n.rounds, n.held, n.late)
+			fmt.Fprintf(&text, "| %s | %s | %d | %d | %d | %d |\n", row.name, c.engine, n.rounds, n.held, n.late, n.proven)
 		}
 	}
-	c.t.Logf("| fault | engine | rounds | held | too late |\n%s", text.String())
+	c.t.Logf("| fault | engine | rounds | held | too late | verdicts taken over |\n%s", text.String())
 	path := os.Getenv("FAULTS_FIGURES")
 	if path == "" {
 		return

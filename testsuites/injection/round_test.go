@@ -32,6 +32,7 @@ type round struct {
 	struck time.Time
 	run    string // the run's directory
 	bad    []string
+	proven int    // verdicts of the run that was cut off that its rerun took over
 	story  string // of a round in which something did not hold
 }
 

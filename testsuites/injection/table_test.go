@@ -29,7 +29,7 @@ var stalled = []string{"--test-timeout", "5s", "--run-timeout", "60s"}
 // table is every fault.
 var table = []row{
 	{name: "coordinator killed", quick: "process docker", strike: signals(syscall.SIGKILL), holds: isFinished},
-	{name: "coordinator killed while it builds", prepare: unbuilt, strike: signals(syscall.SIGKILL), holds: isFinished},
+	{name: "killed while it builds", prepare: unbuilt, strike: signals(syscall.SIGKILL), holds: isFinished},
 	{name: "agent killed", quick: "process", strike: hit(syscall.SIGKILL, anAgent), holds: isReplaced},
 	{name: "tests killed", quick: "process", strike: hit(syscall.SIGKILL, aSession), holds: costsOneTest("signal")},
 	{name: "finisher killed", quick: "process", strike: hit(syscall.SIGKILL, aFinisher), holds: (*round).whole},
