@@ -64,8 +64,11 @@ func (r *round) kept(known, again *report.Report) {
 	}
 }
 
-// shown holds the report command to what the log knows.
+// shown holds the report command to the record, or to what the log knows.
 func (r *round) shown(cut string, known *report.Report) {
+	if rep := readReport(filepath.Join(cut, "run.json")); rep != nil {
+		known = rep
+	}
 	code, text := r.command(context.Background(), "report", filepath.Base(cut), "--exit-code")
 	switch {
 	case known.Finished && code == known.Exit:

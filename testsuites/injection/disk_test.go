@@ -9,8 +9,9 @@ import (
 	"syscall"
 )
 
-// diskSize is what the results of a run do not fill.
-const diskSize = "8m"
+// diskSize is what the results of a run do not fill, and homeSize is what all
+// that is in a lane does not.
+const diskSize, homeSize = "8m", "512m"
 
 // smallDisk gives the results a small filesystem of their own. What is there
 // comes back at the end.
@@ -26,9 +27,18 @@ func smallDisk(r *round) (restore func()) {
 	}
 }
 
+// oneDisk wants the lane to be on a filesystem of its own.
+func oneDisk(r *round) (restore func()) {
+	if !r.apart {
+		r.t.Fatal("a small filesystem, which only root can mount")
+	}
+	return func() {}
+}
+
+// ballast fills the filesystem that it is in.
 func ballast(r *round) string { return filepath.Join(r.dir, ".shardyard", "ballast") }
 
-// fillDisk fills it.
+// fillDisk fills the disk that the results are on.
 func fillDisk(r *round) bool {
 	f, err := os.Create(ballast(r))
 	if err != nil {
@@ -36,10 +46,30 @@ func fillDisk(r *round) bool {
 	}
 	defer f.Close()
 	r.did = "disk filled"
-	for block := make([]byte, 4096); err == nil; {
-		_, err = f.Write(block)
+	for _, size := range []int{1 << 20, 4096, 1} {
+		for block := make([]byte, size); err == nil; {
+			_, err = f.Write(block)
+		}
+		err = nil
 	}
 	return true
+}
+
+// saysDisksFull holds a run that could write nowhere, nor could its tests: what it
+// said to have proven is proven.
+func saysDisksFull(r *round) {
+	if rep := r.report(); r.code() == 0 && (rep == nil || !rep.Finished || len(rep.Faults) > 0) {
+		r.fail("green without a record")
+	}
+	if text := r.text(); r.code() != 0 && r.code() != 1 && !strings.Contains(strings.ToLower(text), "no space left on device") && !strings.Contains(text, "disk is full") {
+		r.fail("exit %d, and it does not say why", r.code())
+	}
+	r.wholeLines()
+	r.nothingRuns()
+	if err := os.Remove(ballast(r)); err != nil {
+		r.fail("%v", err)
+	}
+	isFinished(r)
 }
 
 // saysDiskFull holds a run that could not write its results: it ends, not green

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ type lane struct {
 	home   string
 	dir    string                   // the project
 	length map[string]time.Duration // of a run without a fault, by what it does
+	apart  bool                     // home is a filesystem of its own
 }
 
 // newLane makes a lane; the test's end removes it.
@@ -34,6 +36,7 @@ func newLane(t *testing.T, bin, engine string) *lane {
 	}
 	// The engine names what it makes by the project's directory.
 	l := &lane{bin: bin, engine: engine, home: home, dir: filepath.Join(home, filepath.Base(home)), length: map[string]time.Duration{}}
+	l.apart = syscall.Mount("tmpfs", home, "tmpfs", 0, "size="+homeSize) == nil // root may
 	writeProject(t, l.dir)
 	write(t, filepath.Join(home, "tmp", "here"), "")
 	t.Cleanup(func() {
@@ -43,6 +46,11 @@ func newLane(t *testing.T, bin, engine string) *lane {
 		if t.Failed() {
 			t.Logf("what the runs left is in %s", home)
 			return
+		}
+		if l.apart {
+			if err := syscall.Unmount(home, syscall.MNT_DETACH); err != nil {
+				t.Error(err)
+			}
 		}
 		if err := os.RemoveAll(home); err != nil {
 			t.Error(err)
