@@ -33,6 +33,7 @@ func isFinished(r *round) {
 		return // nothing was said yet: there is nothing to run again
 	}
 	args := []string{"rerun", "--progress", "plain", filepath.Base(cut)}
+	before := r.runs()
 	p, err := r.start(false, args...)
 	if err != nil {
 		r.t.Fatal(err)
@@ -41,7 +42,7 @@ func isFinished(r *round) {
 	if err := p.wait(limit); err != nil {
 		r.fail("rerun: %v", err)
 	}
-	r.run = r.newest()
+	r.run = r.since(before)
 	r.whole()
 	if again := r.report(); again != nil && !r.cov && state.Inventoried() && !known.Finished {
 		r.kept(known, again)

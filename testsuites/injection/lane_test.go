@@ -81,15 +81,18 @@ func (l *lane) command(ctx context.Context, args ...string) (code int, text stri
 	return cmd.ProcessState.ExitCode(), out.String()
 }
 
-// newest is the directory of the newest run; "" when there is none.
-func (l *lane) newest() string {
-	entries, err := os.ReadDir(filepath.Join(l.dir, ".shardyard", "runs"))
-	if err != nil {
-		return ""
-	}
-	for _, e := range slices.Backward(entries) {
-		if e.IsDir() && strings.HasPrefix(e.Name(), "2") {
-			return filepath.Join(l.dir, ".shardyard", "runs", e.Name())
+// runs are the directories of all runs.
+func (l *lane) runs() []string {
+	found, _ := filepath.Glob(filepath.Join(l.dir, ".shardyard", "runs", "2*"))
+	return found
+}
+
+// since is the directory of the run that there was not before; "" when there is
+// none.
+func (l *lane) since(before []string) string {
+	for _, dir := range l.runs() {
+		if !slices.Contains(before, dir) {
+			return dir
 		}
 	}
 	return ""

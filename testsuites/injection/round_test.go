@@ -78,6 +78,7 @@ func (r *round) unharmed() time.Duration {
 	}
 	for range 2 { // the first one builds
 		r.bad = nil
+		before := r.runs()
 		p, err := r.start(false, r.args...)
 		if err != nil {
 			r.t.Fatal(err)
@@ -86,7 +87,7 @@ func (r *round) unharmed() time.Duration {
 		if err := p.wait(limit); err != nil {
 			r.fail("%v", err)
 		}
-		r.run = r.newest()
+		r.run = r.since(before)
 		r.whole()
 		if len(r.bad) > 0 {
 			r.did = "nothing was done"
@@ -105,11 +106,11 @@ func (r *round) play() bool {
 		r.story = r.tell()
 		return true
 	}
-	before := r.newest()
 	r.delay = time.Duration(r.rng.Float64() * float64(length))
 	if r.row.prepare != nil {
 		defer r.row.prepare(r)()
 	}
+	before := r.runs()
 	p, err := r.start(r.row.piped, r.args...)
 	if err != nil {
 		r.t.Fatal(err)
@@ -124,9 +125,7 @@ func (r *round) play() bool {
 	if err := p.wait(limit); err != nil {
 		r.fail("%v", err)
 	}
-	if r.run = r.newest(); r.run == before {
-		r.run = "" // it had not begun
-	}
+	r.run = r.since(before) // "" when it had not begun
 	if hit {
 		r.row.holds(r)
 	}
@@ -153,6 +152,7 @@ func (r *round) tell() string {
 	kept := filepath.Join(os.TempDir(), "faults-failed", filepath.Base(r.home)+"-"+filepath.Base(r.run))
 	_ = os.MkdirAll(filepath.Dir(kept), 0o755)
 	_ = os.WriteFile(kept+".events.jsonl", events, 0o644)
+	bad := r.bad[:min(len(r.bad), 10)]
 	return fmt.Sprintf("%s\n%s after %s of %s, exit %d:\n  %s\n%s\nevents: %s.events.jsonl", r.name(), r.did, r.delay.Round(time.Millisecond),
-		r.length[fmt.Sprint(r.cov)].Round(time.Millisecond), r.code(), strings.Join(r.bad, "\n  "), r.text(), kept)
+		r.length[fmt.Sprint(r.cov)].Round(time.Millisecond), r.code(), strings.Join(bad, "\n  "), r.text(), kept)
 }
