@@ -64,7 +64,7 @@ func (c *conclusion) conclude(ctx context.Context) (err error) {
 		return err
 	}
 	c.note(report.Warning, "the reports are made again, in a fresh place: %v", err)
-	c.finish = newFinisher(c.finish.site)
+	c.finish = newFinisher(c.finish.site, "finisher-2") // the first one's place is not removed yet
 	err = c.attempt(ctx)
 	removed := make(chan error, 1)
 	if within(asked, removal, func() { removed <- c.finish.remove(ctx) }) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -91,6 +92,9 @@ func (e *fakeEngine) Start(ctx context.Context, spec engine.Spec) (engine.Instan
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.places[spec.Name] != nil && !slices.Contains(e.removed, spec.Name) {
+		return nil, fmt.Errorf("there is a place with the name %s", spec.Name)
+	}
 	in, toAgent := io.Pipe()
 	fromAgent, out := io.Pipe()
 	p := &fakePlace{engine: e, name: spec.Name, stream: duplex{fromAgent, toAgent}, ended: make(chan struct{}), thaw: make(chan struct{})}

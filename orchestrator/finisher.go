@@ -16,6 +16,7 @@ import (
 // gets ready, while the tests run, so that nobody waits for it at the end.
 type finisher struct {
 	site  *site
+	name  string // of its place
 	once  sync.Once
 	ready chan struct{} // closed when place and dir, or err, are set
 	place *place
@@ -33,8 +34,8 @@ type finisher struct {
 	failed error
 }
 
-func newFinisher(at *site) *finisher {
-	return &finisher{site: at, ready: make(chan struct{}), fed: make(chan struct{}), ended: make(chan struct{})}
+func newFinisher(at *site, name string) *finisher {
+	return &finisher{site: at, name: name, ready: make(chan struct{}), fed: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // complete is the file that tells the finisher that its input is there.
@@ -65,7 +66,7 @@ func (f *finisher) start(ctx context.Context, s *spool) {
 }
 
 func (f *finisher) open(ctx context.Context) (err error) {
-	if f.place, err = f.site.begin(ctx, f.site.engine, engine.Finisher, "finisher"); err != nil {
+	if f.place, err = f.site.begin(ctx, f.site.engine, engine.Finisher, f.name); err != nil {
 		return err
 	}
 	f.dir = path.Join(f.place.layout.Temp, "conclusion")

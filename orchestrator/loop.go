@@ -78,7 +78,7 @@ func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loo
 	dir := runDir(req.Out)
 	l := &loop{
 		recorder: rec, req: req, log: deps.Logger, site: at, past: known, dir: dir, workers: fleet(req, at.info, &known, rec), starts: engine.NewQueue(at.info.Starts),
-		compiled: newCompiled(req, deps, at, dir.scratch()), finish: newFinisher(at), inbox: make(chan message, 64), members: map[dispatch.WorkerID]*member{},
+		compiled: newCompiled(req, deps, at, dir.scratch()), finish: newFinisher(at, "finisher"), inbox: make(chan message, 64), members: map[dispatch.WorkerID]*member{},
 		ran: newAttempts(), noted: map[string]bool{},
 	}
 	full, _ := req.collects(&known, l.workers)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -51,8 +52,11 @@ func (s Store) CutOff() ([]*Run, error) {
 	return list, nil
 }
 
+// settled is the age at which a run without a log is not one that has just begun.
+const settled = time.Minute
+
 // Sweep removes what runs that were cut off left of their directories Conclusion
-// and Scratch.
+// and Scratch, and all of a run that was cut off before it had a log.
 func (s Store) Sweep() error {
 	ids, err := s.List()
 	if err != nil {
@@ -60,7 +64,13 @@ func (s Store) Sweep() error {
 	}
 	var errs []error
 	for _, id := range ids {
-		if r := s.run(id); r.has(Log) && !r.Alive() {
+		r := s.run(id)
+		switch {
+		case !r.has(Log):
+			if r.has(alive) && !r.has(Record) && time.Since(r.changed()) > settled && !r.Alive() {
+				errs = append(errs, s.remove(id))
+			}
+		case !r.Alive():
 			for _, name := range []string{Conclusion, Scratch, alive} {
 				errs = append(errs, os.RemoveAll(r.Path(name)))
 			}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/runs"
@@ -95,6 +96,17 @@ func TestARunThatWasCutOffIsTheLatest(t *testing.T) {
 	}
 	if cut, err = s.CutOff(); err != nil || len(cut) != 0 {
 		t.Errorf("%v, %v", cut, err)
+	}
+	early, err := s.Make("20251231")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := time.Now().Add(-time.Hour)
+	if err := errors.Join(os.WriteFile(early.Path("alive"), nil, 0o644), os.Chtimes(early.Dir, long, long), s.Sweep()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(early.Dir); err == nil {
+		t.Error("a run is left that had no log")
 	}
 	ended(t, s, "20260103")
 	if found, err := s.Find("latest"); err != nil || found.ID() != "20260103" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -19,7 +20,7 @@ func isFinished(r *round) {
 	r.nothingRuns()
 	r.historyHolds()
 	cut := r.run
-	if cut == "" {
+	if _, err := os.Stat(filepath.Join(cut, "events.jsonl")); err != nil {
 		return // it had not begun
 	}
 	state := r.log(cut)

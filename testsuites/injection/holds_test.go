@@ -92,7 +92,7 @@ func (r *round) ledger(rep *report.Report, spared func(report.Test) bool, stoppe
 		seen[id] = test.Verdict
 	}
 	for id := range r.truth.verdicts {
-		if seen[id] == "" && !(stopped && len(rep.Tests) == 0) {
+		if seen[id] == "" && (!stopped || len(rep.Tests) > 0) {
 			r.fail("%s is not in the record", id)
 		}
 	}
@@ -188,10 +188,15 @@ func (r *round) nothingLeft() {
 		filepath.Join(r.home, "state", "shardyard", "process", "*", "runs", "*"), filepath.Join(r.home, "cache", "shardyard", "process", "*", "runs", "*"),
 		filepath.Join(r.home, "tmp", "s*"),
 		filepath.Join(r.dir, ".shardyard", "runs", "*", "scratch"), filepath.Join(r.dir, ".shardyard", "runs", "*", "conclusion"),
-		filepath.Join(r.dir, ".shardyard", "runs", "*", "alive"),
 	} {
 		found, _ := filepath.Glob(pattern)
 		left = append(left, found...)
+	}
+	for _, dir := range r.runs() {
+		_, unheld := os.Stat(filepath.Join(dir, "alive"))
+		if _, err := os.Stat(filepath.Join(dir, "events.jsonl")); err == nil && unheld == nil {
+			left = append(left, filepath.Join(dir, "alive"))
+		}
 	}
 	if r.engine == "docker" {
 		left = append(left, r.containers(true)...)

@@ -116,7 +116,7 @@ func isWorker(place string) bool { return strings.HasPrefix(place, "worker-") }
 
 // anAgent is the agent of a worker, and aFinisher that of the finisher.
 func anAgent(p target) bool   { return p.agent() && isWorker(p.place) }
-func aFinisher(p target) bool { return p.agent() && p.place == "finisher" }
+func aFinisher(p target) bool { return p.agent() && strings.HasPrefix(p.place, "finisher") }
 
 // aSession is a worker's process that runs tests.
 func aSession(p target) bool {
