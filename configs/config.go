@@ -39,7 +39,7 @@ type Config struct {
 	Source     Source   `yaml:"source"`
 	// Artifacts are files that tests write and the user wants.
 	Artifacts Artifacts `yaml:"artifacts"`
-	// Network is "" for the engine's default, "none", "bridge", or the
+	// Network is "" for the engine's default, "none", "bridge", "private", or the
 	// engine's own name for one.
 	Network string `yaml:"network"`
 	// User is "" for an unprivileged user, "root", a name or uid[:gid].

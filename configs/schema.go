@@ -174,7 +174,7 @@ var meanings = map[string]string{
 	"source":              "Changes what belongs to the source tree.",
 	"source.include":      "Files that git ignores and tests need: patterns, ! excludes again.",
 	"source.git":          "Whether the tree carries what git needs to say a version. Without it: when the build asks for one.",
-	"network":             "The workers' network: a name, none or bridge.",
+	"network":             "The workers' network: private (the run's own), a name, none or bridge.",
 	"user":                "The workers' user: root, a name, or uid[:gid].",
 	"cap_add":             "Capabilities of workers, such as NET_ADMIN.",
 }

@@ -115,6 +115,10 @@ const (
 )
 
 // Spec is a place of work, as plain data.
+// PrivateNetwork is a network of the run's own: its workers reach each other and
+// the outside, and nothing else of the engine reaches them. It ends with the run.
+const PrivateNetwork = "private"
+
 type Spec struct {
 	Run   string // the run's id; labels everything made for it
 	Name  string // "worker-3"; unique within the run
@@ -131,7 +135,7 @@ type Spec struct {
 	Env     map[string]string // not for secrets: it is visible to the engine
 	Limits  Limits
 	Harden  Harden
-	Network string // "" the role's default; "none"; "bridge"; or the engine's own name for one
+	Network string // "" the role's default; "none"; "bridge"; PrivateNetwork; or the engine's own name for one
 	User    string // "" the default unprivileged user; "root"; or uid[:gid]
 }
 

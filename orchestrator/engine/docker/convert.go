@@ -103,7 +103,9 @@ type blueprint struct {
 	Upper   string   // volume under the tree's mount, that is to get the workers' user as its owner; "" for none
 	Binds   []string // of this machine, read-only, at the same path
 	Network string   // of builders
-	Traits  traits
+	// Loopback gives the container ::1.
+	Loopback bool
+	Traits   traits
 }
 
 // treeMount is a volume that the engine makes together with the container.
@@ -180,6 +182,9 @@ func convert(b blueprint) (*container.Config, *container.HostConfig) {
 	if b.Traits.Init {
 		yes := true
 		host.Init = &yes
+	}
+	if b.Loopback && b.network() != "host" && !strings.HasPrefix(b.network(), "container:") {
+		host.Sysctls = map[string]string{"net.ipv6.conf.lo.disable_ipv6": "0"}
 	}
 	if !b.privileged() {
 		host.CapDrop = []string{"ALL"}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker/docker/api/types/system"
@@ -57,6 +58,9 @@ type Engine struct {
 	lock    session
 	now     func() time.Time
 
+	mu       sync.Mutex
+	networks []string // made for runs
+
 	once struct { // done once per Engine and key
 		volumes     memo[struct{}]
 		images      memo[image]
@@ -64,6 +68,7 @@ type Engine struct {
 		derived     memo[string]
 		probes      memo[probed]
 		agents      memo[string]
+		networks    memo[string]
 	}
 }
 
@@ -167,7 +172,7 @@ func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 // Engine made: instances that were not removed are from then on for Sweep to
 // take.
 func (e *Engine) Close() error {
-	return errors.Join(e.cli.Close(), e.lock.close())
+	return errors.Join(e.removeNetworks(), e.cli.Close(), e.lock.close())
 }
 
 // platform returns the engine's, in the words that image indexes use.

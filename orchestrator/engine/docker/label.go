@@ -46,6 +46,7 @@ const (
 	kindCache    = "cache"
 	kindFiller   = "filler"
 	kindProbe    = "probe"
+	kindNetwork  = "network"
 	kindReplaced = "replaced" // an image whose tag another one took
 )
 

@@ -100,6 +100,9 @@ func (e *Engine) blueprint(ctx context.Context, spec engine.Spec, i *instance) (
 	if err := e.supplies(ctx, &b); err != nil {
 		return err
 	}
+	if err := e.join(ctx, &b); err != nil {
+		return err
+	}
 	i.b = b
 	if who != defaultUser {
 		i.fills = append(i.fills, i.settle)
