@@ -82,12 +82,12 @@ func (a *attempts) finished(now time.Duration, w dispatch.WorkerID, f worker.Fin
 		}
 	}
 	a.last = now
-	if tried := answer.Attempt; failing(f.Outcome) && !tried.Tentative && tried.Void == "" {
+	if tried := answer.Attempt; failing(f.Outcome) && !tried.Tentative && !tried.Misplaced && tried.Void == "" {
 		a.failed[f.Test] = true
 	}
 	return report.TestFinished{
 		Worker: int(w), Test: string(f.Test), Attempt: answer.Attempt.Number, Outcome: f.Outcome, Message: f.Message,
-		Setup: setup, Call: call, Teardown: teardown, Cause: f.Cause, Code: f.Code, Tentative: answer.Attempt.Tentative, First: answer.Attempt.First,
+		Setup: setup, Call: call, Teardown: teardown, Cause: f.Cause, Code: f.Code, Tentative: answer.Attempt.Tentative || answer.Attempt.Misplaced, First: answer.Attempt.First,
 		File: f.File, Line: f.Line, Lack: f.Lack, Expected: expected,
 	}
 }

@@ -19,6 +19,7 @@ const (
 	factStart    = "start_ms"    // of that, until the first test
 	factSerial   = "serial_ms"   // wall clock of the last run with one worker
 	factTrust    = "trust"       // a census.Trust
+	factTogether = "together"    // a list of files that depend on the order of their tests
 	// factCollecting, with a selection behind it, is what collecting all of that took.
 	factCollecting = "collecting_ms "
 	// factParts, with an engine and a step behind it, is what the key of the layer that
@@ -81,6 +82,24 @@ func (f facts) setParts(ctx context.Context, engine, step string, p cache.Parts)
 		return err
 	}
 	return f.history.Remember(ctx, f.suite, factParts+engine+" "+step, string(text))
+}
+
+// together returns the files that depend on the order of their tests. Without them
+// such tests are found again.
+func (f facts) together(ctx context.Context) (files []string) {
+	text, ok, err := f.history.Recall(ctx, f.suite, factTogether)
+	if err != nil || !ok || json.Unmarshal([]byte(text), &files) != nil {
+		return nil
+	}
+	return files
+}
+
+func (f facts) setTogether(ctx context.Context, files []string) error {
+	text, err := json.Marshal(files)
+	if err != nil {
+		return err
+	}
+	return f.history.Remember(ctx, f.suite, factTogether, string(text))
 }
 
 // trust returns what earlier runs say of lazy collection.

@@ -92,6 +92,9 @@ func (l *lesson) remember(ctx context.Context, rec *recorder, end report.RunFini
 	if after := l.known.trust.After(l.out.observed); err == nil && after != l.known.trust {
 		err = remembered.setTrust(ctx, after)
 	}
+	if err == nil && len(l.out.together) > len(l.known.together) {
+		err = remembered.setTogether(ctx, l.out.together)
+	}
 	if err == nil && !l.out.stopped && !l.out.part && l.out.lastTest > l.out.firstTest {
 		err = l.rememberTimes(ctx, remembered, run.Duration)
 	}

@@ -63,6 +63,7 @@ type loop struct {
 	spoolNoted bool                // the user knows that reports cannot be kept
 	missing    []missing           // files of workers
 	noted      map[string]bool     // what sessions said to the user at their end
+	together   []string            // files that depend on the order of their tests
 	hung       []dispatch.WorkerID // whose session did not end by itself
 
 	starting    *step
@@ -79,7 +80,7 @@ func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loo
 	l := &loop{
 		recorder: rec, req: req, log: deps.Logger, site: at, past: known, dir: dir, workers: fleet(req, at.info, &known, rec), starts: engine.NewQueue(at.info.Starts),
 		compiled: newCompiled(req, deps, at, dir.scratch()), finish: newFinisher(at, "finisher"), inbox: make(chan message, 64), members: map[dispatch.WorkerID]*member{},
-		ran: newAttempts(), noted: map[string]bool{},
+		ran: newAttempts(), noted: map[string]bool{}, together: slices.Clone(known.together),
 	}
 	full, _ := req.collects(&known, l.workers)
 	if n := known.trust.Rest; n > 0 && !full {
@@ -90,7 +91,7 @@ func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loo
 	}
 	l.emit(report.Staffed{Workers: l.workers})
 	l.d = dispatch.New(dispatch.Config{
-		Workers: l.workers, Split: req.split(), Runner: req.runner(), BatchCost: known.batchCost(req.Session.Batch), Static: req.Static, Retries: req.Retries, MaxReplacements: l.workers,
+		Workers: l.workers, Split: req.split(), Runner: req.runner(), BatchCost: known.batchCost(req.Session.Batch), Static: req.Static, Retries: req.Retries, MaxReplacements: l.workers, Reorder: req.reorder(),
 		Fixtures: known.estimates.Fixtures, PerTest: known.estimates.PerTest, Speeds: known.samples.Hosts,
 	})
 	err := dir.make()

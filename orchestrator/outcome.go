@@ -33,6 +33,7 @@ type outcome struct {
 	session []extent
 
 	observed census.Observation // of lazy collection
+	together []string           // files that depend on the order of their tests
 
 	workers int         // how many were asked for
 	mode    worker.Mode // of workers that need not collect everything
@@ -47,7 +48,7 @@ func (l *loop) outcome() *outcome {
 	return &outcome{
 		known: l.census.Known(), files: l.census.Files(), tests: l.census.Tests(), results: l.carried.together(l.d.Results()), part: l.carried != nil,
 		deselected: l.census.Deselected(), broken: l.census.Broken(), stopped: l.stopped, missing: l.missing, hung: len(l.hung) > 0,
-		reports: l.spool.of, session: l.spool.rest, observed: l.census.Observation(),
+		reports: l.spool.of, session: l.spool.rest, observed: l.census.Observation(), together: l.together,
 		workers: l.workers, mode: l.census.Mode(), hired: l.hired, firstTest: l.ran.first, lastTest: l.ran.last, collecting: l.collecting, collected: l.collected,
 	}
 }
@@ -58,16 +59,19 @@ func (l *loop) close(ctx context.Context) {
 	if len(l.hung) > 0 {
 		l.emit(report.Fault{Kind: report.Infrastructure, Text: unended(l.hung)})
 	}
-	var disproved []dispatch.Result
+	var disproved, reordered []dispatch.Result
 	for _, res := range l.d.Results() {
 		switch {
 		case l.census.Broken() != "":
 			l.emit(judged(res, l.census.Broken()))
 		case res.Disproved:
 			disproved = append(disproved, res)
+		case res.Reordered:
+			reordered = append(reordered, res)
 		}
 	}
 	l.obey(ctx, nil, l.census.Disproved(disproved))
+	l.ordered(reordered)
 }
 
 // unended says of which workers the session did not end by itself.

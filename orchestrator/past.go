@@ -28,6 +28,7 @@ type past struct {
 	start     time.Duration // likewise
 	serial    time.Duration // 0: never measured
 	trust     census.Trust
+	together  []string // files that depend on the order of their tests
 	// collecting is what collecting the whole suite took; 0: unknown.
 	collecting time.Duration
 }
@@ -56,12 +57,13 @@ func (p *past) read(ctx context.Context, from History) (err error) {
 		return err
 	}
 	p.estimates = Estimates(p.samples)
+	remembered := facts{from, p.suite}
+	p.together = remembered.together(ctx)
 	files, err := from.Inventory(ctx, p.suite, p.selection)
 	if err != nil {
 		return err
 	}
 	p.hinted = p.tests(hintedFiles(files))
-	remembered := facts{from, p.suite}
 	p.overhead = remembered.time(ctx, factOverhead)
 	p.start = min(remembered.time(ctx, factStart), p.overhead)
 	p.serial = remembered.time(ctx, factSerial)
@@ -122,6 +124,7 @@ func (p *past) tests(files []worker.Discovered) []plan.Test {
 			tests = append(tests, plan.Test{ID: it.ID, File: f.File, Group: it.Group, Index: len(tests)})
 		}
 	}
+	p.keepTogether(tests)
 	return plan.Estimate(tests, p.estimates)
 }
 

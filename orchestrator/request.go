@@ -76,6 +76,14 @@ func (r *Request) split() plan.Split {
 	return r.Split
 }
 
+// reorder returns how long whole files may run again because of their order.
+func (r *Request) reorder() time.Duration {
+	if !r.Session.Ordered {
+		return 0
+	}
+	return 20 * time.Second
+}
+
 // runner returns how workers run the tests that they are handed.
 func (r *Request) runner() dispatch.Runner {
 	if r.Session.Batch > 0 {

@@ -19,7 +19,7 @@ func (l *loop) testStarted(ctx context.Context, m *member, s worker.Started) {
 // be due to lazy collection; a process that died may not.
 func (l *loop) testFinished(ctx context.Context, m *member, f worker.Finished) {
 	answer := l.tell(dispatch.TestFinished{
-		Worker: m.id, Token: f.Token, Test: f.Test, Outcome: f.Outcome, Tentative: f.Cause == "", Suspect: f.Tentative,
+		Worker: m.id, Token: f.Token, Test: f.Test, Outcome: f.Outcome, Tentative: f.Cause == "", Suspect: f.Tentative, Stray: f.Stray,
 		Setup: report.Millis(f.SetupMS).Std(), Call: report.Millis(f.CallMS).Std(), Teardown: report.Millis(f.TeardownMS).Std(),
 	})
 	if answer.Live {

@@ -32,6 +32,7 @@ import (
 //	holds: FILE REGEXP            in a file that the run leaves in the project
 //	hangs: yes                    plain pytest never ends, and is not run
 //	config: LINE                  of shardyard.yaml, besides
+//	warm: N                       runs of shardyard before the one that is judged
 //	before: COMMAND               run in the project first, in its environment
 type fault struct {
 	name     string
@@ -44,6 +45,7 @@ type fault struct {
 	not      []*regexp.Regexp
 	holds    []holding
 	before   string
+	warm     int
 	config   string
 	cases    bool
 	hangs    bool
@@ -88,6 +90,10 @@ func readFault(t *testing.T, path string) fault {
 			f.hangs, f.cases = true, false
 		case "config":
 			f.config += value + "\n"
+		case "warm":
+			if f.warm, err = strconv.Atoi(value); err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
 		case "before":
 			f.before = value
 		case "cases":
@@ -146,7 +152,11 @@ func (f fault) try(t *testing.T, bin, python string, args []string) {
 	argv := append([]string{"run", "--engine", "process", "-w", "3", "--progress", "plain"}, f.flags...)
 	home := filepath.Dir(ours)
 	env = append(env, "XDG_STATE_HOME="+filepath.Join(home, "state"), "XDG_CACHE_HOME="+filepath.Join(home, "cache"))
-	code, text := status(t, ours, env, bin, append(append(argv, "--"), of(ours)...)...)
+	argv = append(append(argv, "--"), of(ours)...)
+	for range f.warm {
+		status(t, ours, env, bin, argv...)
+	}
+	code, text := status(t, ours, env, bin, argv...)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("plain pytest, status %d:\n%s\nshardyard, status %d:\n%s", want, plainText, code, text)

@@ -336,6 +336,9 @@ type Finished struct {
 	// Tentative says that the outcome, whatever it is, may be due to a session
 	// that collects lazily.
 	Tentative bool `json:"tentative,omitempty"`
+	// Stray says that something which the test, or one before it, left behind
+	// failed when no test ran there: in the suite's order one might have.
+	Stray bool `json:"stray,omitempty"`
 }
 
 // A Lack is something that a failure says is not there. Name is the framework's or

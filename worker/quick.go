@@ -282,7 +282,7 @@ func (r *Reported) quick(b []byte) (_ []byte, ok bool) {
 }
 
 func (f *Finished) quick(b []byte) (_ []byte, ok bool) {
-	if f.Cause != "" || f.Code != 0 || f.Tentative || f.Lack != nil {
+	if f.Cause != "" || f.Code != 0 || f.Tentative || f.Stray || f.Lack != nil {
 		return b, false
 	}
 	b, ok = quote(append(b, `"test":`...), string(f.Test))

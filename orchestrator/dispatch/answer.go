@@ -32,7 +32,7 @@ func (d *Dispatcher) about(e *entry, a Attempt, live bool) {
 
 // begun returns the attempt at a test that runs.
 func (d *Dispatcher) begun(e *entry) Attempt {
-	a := Attempt{Number: len(e.attempts) + 1, Worker: e.at.id, Token: e.token, First: e.first}
+	a := Attempt{Number: len(e.attempts) + 1, Worker: e.at.id, Token: e.token, First: e.first, Whole: e.lane == whole}
 	if e.before >= 0 {
 		a.Before = d.entries[e.before].test.ID
 	}

@@ -46,6 +46,10 @@ type Config struct {
 	// there: its start and a full collection. Zero means 3 s. What those that
 	// came took counts instead when it was more.
 	StartCost time.Duration
+	// Reorder is how much time may be spent on whole files that run again because a
+	// test failed behind others than in a plain run; half of the run's time so
+	// far, if that is more. 0: none, and such failures stand.
+	Reorder time.Duration
 	// Retries is how often a failed test is run again.
 	Retries int
 	// MaxReplacements is how many lost workers are replaced.

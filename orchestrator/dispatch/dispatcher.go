@@ -31,15 +31,20 @@ type Dispatcher struct {
 	changed   []*member // since they were last fed
 	pace      pace
 
-	first     *plan.Plan
-	shards    []WorkerID // of the first plan
-	planned   bool
-	complete  bool
-	stopped   string
-	done      bool
-	added     []int32 // tests not assigned to a worker yet
-	lanes     [4][]int32
-	leftovers []*leftover // what lost workers of a static plan leave to their replacements
+	first    *plan.Plan
+	shards   []WorkerID // of the first plan
+	planned  bool
+	complete bool
+	stopped  string
+	done     bool
+	added    []int32 // tests not assigned to a worker yet
+	lanes    [4][]int32
+	// reorderings are files to run whole, reordered all that were, by number.
+	reorderings []*reordering
+	reordered   map[int32]bool
+	reordering  time.Duration // that they take
+	wholes      int           // workers asked for to run them
+	leftovers   []*leftover   // what lost workers of a static plan leave to their replacements
 
 	replaced int // lost workers
 	fresh    int // workers asked for to run failed tests again
@@ -75,6 +80,8 @@ func New(cfg Config) *Dispatcher {
 		files:   map[string]int32{},
 		byID:    map[WorkerID]*member{},
 		owner:   map[bond]*member{},
+
+		reordered: map[int32]bool{},
 	}
 	for i := range cfg.Workers {
 		m := d.join(WorkerID(i + 1))
@@ -138,7 +145,7 @@ func (d *Dispatcher) PlanWorkers() []WorkerID { return d.shards }
 
 // join adds a worker that is expected.
 func (d *Dispatcher) join(id WorkerID) *member {
-	m := &member{id: id, speed: 1, running: -1, last: -1, opened: map[int32]bool{}, ranIn: map[int32]bool{}, barred: map[int32]bool{}}
+	m := &member{id: id, speed: 1, running: -1, last: -1, opened: map[int32]bool{}, ranIn: map[int32][]int32{}, barred: map[int32]bool{}}
 	d.members = append(d.members, m)
 	d.byID[id] = m
 	d.lives++
@@ -200,7 +207,7 @@ func (d *Dispatcher) stop(reason string) {
 		m.queue = nil
 		d.recall(m, func(*entry) bool { return true })
 	}
-	d.added, d.lanes, d.leftovers = nil, [4][]int32{}, nil
+	d.added, d.lanes, d.leftovers, d.reorderings = nil, [4][]int32{}, nil, nil
 }
 
 // conclude gives the test its verdict; reason is for one that has not run.
@@ -275,6 +282,9 @@ func (d *Dispatcher) backlog() int {
 	}
 	for _, l := range d.leftovers {
 		n += len(l.tests)
+	}
+	for _, r := range d.reorderings {
+		n += max(len(r.tests), 1)
 	}
 	return n
 }

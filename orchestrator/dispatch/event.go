@@ -60,6 +60,8 @@ type (
 		// Tentative failures are final only once they failed on a full
 		// worker too, Suspect outcomes of any kind only once one has run the test.
 		Tentative, Suspect bool
+		// Stray: something that the test left behind failed when no test ran.
+		Stray bool
 	}
 	// TestsReturned gives tests back unrun, after Revoke or at the end of a session.
 	TestsReturned struct {

@@ -39,7 +39,7 @@ func (d *Dispatcher) Idle(now time.Duration) string {
 			for _, u := range v.queue {
 				for _, i := range u.tests[u.next:] {
 					e := &d.entries[i]
-					if u.whole || !d.waits(u, i) {
+					if u.whole || !d.waits(u, i) || thief.barred[e.file] {
 						continue
 					}
 					if d.cfg.BatchCost+scale(e.test.Estimate+d.opening(thief, e), d.rate(thief)) < d.remaining(v, now) {
@@ -65,3 +65,6 @@ func (d *Dispatcher) Live() (live, most int) {
 
 // Exchanged counts the workers that came in the place of lazy ones.
 func (d *Dispatcher) Exchanged() int { return d.enlisted }
+
+// RunsFiles reports whether the worker runs files whole, to settle failures.
+func (d *Dispatcher) RunsFiles(w WorkerID) bool { return d.byID[w].whole }

@@ -60,7 +60,7 @@ func (d *Dispatcher) stealAll(now time.Duration) {
 
 // feed hands the worker what it has room for, in one lease.
 func (d *Dispatcher) feed(m *member) {
-	if m.presence != ready || m.alone || !d.hungry(m) {
+	if m.presence != ready || m.alone || m.whole || !d.hungry(m) {
 		return
 	}
 	goal := d.goal(m)

@@ -39,8 +39,8 @@ func (d *Dispatcher) start(in TestStarted, now time.Duration) {
 // the first of its file there, and the test before it.
 func (d *Dispatcher) follow(m *member, i int32) (first bool, before int32) {
 	file := d.entries[i].file
-	first, before = !m.ranIn[file], m.last
-	m.ranIn[file], m.last = true, i
+	first, before = len(m.ranIn[file]) == 0, m.last
+	m.ranIn[file], m.last = append(m.ranIn[file], i), i
 	return first, before
 }
 
@@ -88,6 +88,7 @@ func (d *Dispatcher) finish(in TestFinished, now time.Duration) {
 	a := d.begun(e)
 	a.At, a.Outcome, a.Tentative = now, in.Outcome, tentative
 	a.Setup, a.Call, a.Teardown = in.Setup, in.Call, in.Teardown
+	a.Misplaced = d.misplaced(i, &a, in, now)
 	e.ended(a)
 	d.about(e, a, true)
 	d.withdraw(i)
@@ -135,6 +136,11 @@ func (d *Dispatcher) decide(i int32) {
 	switch {
 	case last < 0 || d.stopped != "":
 		d.conclude(i, d.stopped)
+	case e.attempts[last].Whole:
+		d.leftWhole(e)
+		d.conclude(i, "")
+	case e.attempts[last].Misplaced && (!d.reordered[e.file] || d.reorderingOf(e.file) != nil):
+		d.reorder(i)
 	case e.attempts[last].Tentative:
 		e.full = true
 		d.park(i, confirm)
@@ -185,6 +191,9 @@ func (d *Dispatcher) takeBack(in TestsReturned, now time.Duration) {
 		case d.stopped != "":
 			d.unkeep(e)
 			d.conclude(i, d.stopped)
+		case e.lane == whole:
+			d.leftWhole(e)
+			d.standOn(i)
 		case e.lane != normal:
 			d.park(i, e.lane)
 		case recalled:

@@ -145,7 +145,7 @@ func (d *Dispatcher) own(m *member, e *entry) {
 // no worker does.
 func (d *Dispatcher) home(e *entry) (*member, bond) {
 	for _, b := range d.bonds(e) {
-		if m := d.owner[b]; m != nil && m.live() && !m.alone {
+		if m := d.owner[b]; m != nil && m.live() && !m.alone && !m.whole {
 			return m, b
 		}
 	}
@@ -198,7 +198,7 @@ func (d *Dispatcher) takers() []*member {
 	var to, retiring []*member
 	for _, m := range d.members {
 		switch {
-		case !m.live() || m.alone:
+		case !m.live() || m.alone || m.whole:
 		case m.retiring:
 			retiring = append(retiring, m)
 		default:

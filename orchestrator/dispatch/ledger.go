@@ -43,6 +43,10 @@ type Attempt struct {
 	// the batch cost. Before is what test had started there before; "" for none.
 	First  bool
 	Before worker.TestID
+	// Misplaced is true if it was not run as in a plain run, and that may be why
+	// it failed: the whole file runs again. Whole is true if it was part of that.
+	// It then counts, and none before it.
+	Misplaced, Whole bool
 	// Void is the reason why the attempt does not count: its worker was lost, or
 	// ran something else. "" if it counts.
 	Void string
@@ -63,6 +67,9 @@ type Result struct {
 	// Disproved is true if the test failed on a worker that collects lazily,
 	// and did not on one that had collected everything.
 	Disproved bool
+	// Reordered is true if the test failed where its file did not run in plain
+	// order, and not where it did.
+	Reordered bool
 	// Evidence counts results that came for withdrawn leases. They do not count.
 	Evidence int
 }
@@ -87,6 +94,7 @@ const (
 	confirm      // on a full worker: it failed on, or did not fit, a lazy one
 	again        // on a fresh worker: it failed
 	alone        // last, with nothing else: its worker was lost
+	whole        // with its file, in the suite's order: see reordering. It has no list in Dispatcher.lanes
 )
 
 // entry is a line of the ledger.
@@ -126,13 +134,12 @@ func (e *entry) failures() int {
 	return n
 }
 
-// superseded reports whether a tentative attempt was followed by a real one.
+// superseded reports whether a tentative attempt was followed by a real one, or
+// any by one of the whole file.
 func (e *entry) superseded(i int) bool {
-	if !e.attempts[i].Tentative {
-		return false
-	}
+	tentative := e.attempts[i].Tentative
 	for _, a := range e.attempts[i+1:] {
-		if a.Void == "" {
+		if a.Void == "" && (tentative || a.Whole) {
 			return true
 		}
 	}
@@ -148,7 +155,8 @@ func (e *entry) result() Result {
 			continue
 		}
 		if e.superseded(i) {
-			r.Disproved = r.Disproved || failing(a.Outcome) // unless the full worker saw it fail too
+			r.Disproved = r.Disproved || a.Tentative && failing(a.Outcome) // unless the full worker saw it fail too
+			r.Reordered = r.Reordered || a.Misplaced && failing(a.Outcome)
 			continue
 		}
 		if a.Tentative {
@@ -169,7 +177,7 @@ func (e *entry) result() Result {
 		}
 	}
 	if failed {
-		r.Disproved = false
+		r.Disproved, r.Reordered = false, false
 	}
 	if r.Verdict != NotRun {
 		r.Reason, r.Lost = "", false

@@ -43,14 +43,15 @@ type member struct {
 
 	held    []int32 // handed, in order; those that run are among the first
 	pending time.Duration
-	running int32          // the test that started last, or -1
-	last    int32          // likewise, also once it has ended
-	ranIn   map[int32]bool // files of which a test has started here
-	barred  map[int32]bool // files of which it found other tests than there are
-	since   time.Duration  // when it did; of a batch, when its first one did
-	trip    time.Duration  // a message's there and back; 0: unknown
-	paid    worker.Token   // the last batch of which a test has ended
+	running int32             // the test that started last, or -1
+	last    int32             // likewise, also once it has ended
+	ranIn   map[int32][]int32 // by file, the tests that have started here, in that order
+	barred  map[int32]bool    // files of which it found other tests than there are
+	since   time.Duration     // when it did; of a batch, when its first one did
+	trip    time.Duration     // a message's there and back; 0: unknown
+	paid    worker.Token      // the last batch of which a test has ended
 	alone   bool
+	whole   bool // it runs files whole: see reordering
 	// retiring workers end what they have; what they had besides went to others.
 	retiring  bool
 	requested time.Duration // when it was asked for
@@ -65,7 +66,9 @@ type member struct {
 }
 
 // idle workers have nothing at all to do.
-func (m *member) idle() bool { return m.presence == ready && len(m.held) == 0 && m.count == 0 }
+func (m *member) idle() bool {
+	return m.presence == ready && len(m.held) == 0 && m.count == 0 && !m.whole
+}
 
 // suits reports whether the worker may run a test that another worker holds.
 func (m *member) suits(e *entry) bool { return m.full || e.lane != confirm && !m.barred[e.file] }

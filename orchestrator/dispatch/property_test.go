@@ -66,6 +66,7 @@ func newWorld(t *rapid.T) *world {
 			Runner:          dispatch.Runner(rapid.IntRange(0, 1).Draw(t, "runner")),
 			Split:           plan.Split(rapid.IntRange(0, 2).Draw(t, "split")),
 			Retries:         rapid.IntRange(0, 2).Draw(t, "retries"),
+			Reorder:         time.Duration(rapid.SampledFrom([]int{0, 5, 5000}).Draw(t, "reorder")) * time.Second,
 			MaxReplacements: rapid.IntRange(0, 3).Draw(t, "replacements"),
 			BatchCost:       time.Duration(rapid.IntRange(0, 200).Draw(t, "batch")) * time.Millisecond,
 			StartCost:       time.Duration(rapid.IntRange(0, 4000).Draw(t, "start")) * time.Millisecond,
@@ -148,6 +149,7 @@ func (w *world) obey(c dispatch.Command) {
 				w.t.Fatalf("%s is handed to worker %d while worker %d has it", r.ID, c.Worker, other)
 			}
 			w.handedTo[r.ID] = c.Worker
+			w.again[r.ID] = w.again[r.ID] || w.d.RunsFiles(c.Worker)
 			w.keepTogether(f, r.ID)
 			f.queue = append(f.queue, leased{r.ID, c.Token})
 		}
@@ -250,6 +252,7 @@ func (w *world) end(f *fake) {
 		Outcome:   rapid.SampledFrom([]worker.Outcome{worker.Passed, worker.Passed, worker.Passed, worker.Skipped, worker.XFailed, worker.Failing, worker.Errored}).Draw(w.t, "outcome"),
 		Call:      time.Duration(rapid.IntRange(0, 4000).Draw(w.t, "took")) * time.Millisecond,
 		Tentative: !f.full, Suspect: rapid.IntRange(0, 9).Draw(w.t, "suspect") == 0,
+		Stray: rapid.IntRange(0, 29).Draw(w.t, "stray") == 0,
 	}
 	w.closed = append(w.closed, in)
 	w.send(in)

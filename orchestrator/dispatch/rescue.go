@@ -41,6 +41,8 @@ func (d *Dispatcher) lose(in WorkerLost, now time.Duration) {
 			d.loseRunning(i, begun, in.Cause, now)
 		case d.stopped != "":
 			d.conclude(i, d.stopped)
+		case l == whole: // below
+			e.state = parked
 		case l != normal:
 			d.park(i, l)
 		default:
@@ -49,6 +51,11 @@ func (d *Dispatcher) lose(in WorkerLost, now time.Duration) {
 		}
 	}
 	left = append(left, d.drain(m)...)
+	for _, r := range slices.Clone(d.reorderings) {
+		if m.whole && r.begun {
+			d.forgo(r)
+		}
+	}
 	if d.done || d.stopped != "" {
 		return
 	}
@@ -59,7 +66,7 @@ func (d *Dispatcher) lose(in WorkerLost, now time.Duration) {
 		}
 	}
 	var replacement *member
-	if was != released && !m.retiring && d.replaced < d.cfg.MaxReplacements && (d.open > 0 || !d.complete) {
+	if was != released && !m.retiring && !m.whole && d.replaced < d.cfg.MaxReplacements && (d.open > 0 || !d.complete) {
 		d.replaced++
 		replacement = d.ask(m.full && !d.anyLive(func(o *member) bool { return o.full }), now)
 	}
@@ -84,6 +91,9 @@ func (d *Dispatcher) loseRunning(i int32, a Attempt, cause string, now time.Dura
 	e.ended(a)
 	d.about(e, a, false)
 	e.lost++
+	if e.lane == whole {
+		d.leftWhole(e)
+	}
 	switch {
 	case d.stopped != "":
 		d.conclude(i, d.stopped)
@@ -123,6 +133,7 @@ func (d *Dispatcher) anyLive(ok func(*member) bool) bool {
 func (d *Dispatcher) rescue(now time.Duration) {
 	d.assignLeftovers(now)
 	d.confirm(now)
+	d.settleOrder(now)
 	d.enlist(now)
 	d.retry(now)
 	d.runAlone()
@@ -270,5 +281,5 @@ func (d *Dispatcher) giveUp(now time.Duration) {
 			d.abandon(int32(i), reason)
 		}
 	}
-	d.added, d.lanes, d.leftovers = nil, [4][]int32{}, nil
+	d.added, d.lanes, d.leftovers, d.reorderings = nil, [4][]int32{}, nil, nil
 }

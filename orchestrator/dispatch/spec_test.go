@@ -715,7 +715,10 @@ var specs = []spec{
 	},
 }
 
-func TestSpec(t *testing.T) {
+func TestSpec(t *testing.T) { play(t, specs) }
+
+func play(t *testing.T, specs []spec) {
+	t.Helper()
 	for _, s := range specs {
 		t.Run(s.name, func(t *testing.T) {
 			a := &actor{t: t, d: dispatch.New(s.cfg), tokens: map[string]worker.Token{}}
@@ -818,9 +821,9 @@ func (a *actor) input(verb string, args []string) dispatch.Input {
 		}
 		return dispatch.TestFinished{Worker: w, Token: a.token(other, args[1]), Test: worker.TestID(args[1]), Outcome: worker.Passed}
 	}
-	in := dispatch.TestFinished{Worker: w, Token: a.token(w, args[0]), Test: worker.TestID(args[0]), Tentative: verb == "tentative" || verb == "suspect", Suspect: verb == "suspect"}
+	in := dispatch.TestFinished{Worker: w, Token: a.token(w, args[0]), Test: worker.TestID(args[0]), Tentative: verb == "tentative" || verb == "suspect", Suspect: verb == "suspect", Stray: verb == "stray"}
 	in.Call, _ = time.ParseDuration(args[1])
-	in.Outcome = map[string]worker.Outcome{"pass": worker.Passed, "fail": worker.Failing, "tentative": worker.Failing, "suspect": worker.Passed, "error": worker.Errored, "skip": worker.Skipped}[verb]
+	in.Outcome = map[string]worker.Outcome{"pass": worker.Passed, "fail": worker.Failing, "tentative": worker.Failing, "suspect": worker.Passed, "stray": worker.Passed, "error": worker.Errored, "skip": worker.Skipped}[verb]
 	if in.Outcome == "" {
 		a.t.Fatalf("%q: no such verb", a.line)
 	}
@@ -898,6 +901,9 @@ func verdicts(d *dispatch.Dispatcher) string {
 		}
 		if r.Disproved {
 			s += " disproved"
+		}
+		if r.Reordered {
+			s += " reordered"
 		}
 		if r.Evidence > 0 {
 			s += fmt.Sprintf(", %d evidence", r.Evidence)

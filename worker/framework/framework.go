@@ -96,6 +96,9 @@ type Suite struct {
 	Include []string `json:"include,omitempty"`
 	// Lazy is true if sessions may be asked to collect lazily.
 	Lazy bool `json:"lazy,omitempty"`
+	// Ordered is true if a test may depend on those before it in its file: what
+	// fails in another order is settled by the whole file.
+	Ordered bool `json:"ordered,omitempty"`
 	// Cut is how a file's tests may be spread over workers.
 	Cut Cut `json:"cut,omitempty"`
 	// Batch is what one process for each batch costs until history knows it;

@@ -48,7 +48,7 @@ func (Description) Suite(ask framework.Ask) (framework.Suite, error) {
 		Framework: Name, Args: args, Notes: notes, Options: worker.Raw(options),
 		// Ids may depend on the hash seed, and must not differ between workers.
 		Env:       map[string]string{"PYTHONHASHSEED": "0"},
-		Toolchain: tools, Ensure: ensure, Lazy: true, Include: append(remembered(slices.Concat(args, options.Project)), locks...),
+		Toolchain: tools, Ensure: ensure, Lazy: true, Ordered: true, Include: append(remembered(slices.Concat(args, options.Project)), locks...),
 		Compiled: &framework.Compiled{Files: files, Settings: settings},
 	}, nil
 }

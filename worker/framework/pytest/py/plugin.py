@@ -1,7 +1,6 @@
 """The pytest plugin of a session: where pytest's hooks meet our parts."""
 
 import os
-import threading
 
 import pytest
 
@@ -152,14 +151,13 @@ class Plugin:
             raise session.Interrupted(stop)
         self._gathering.added(last=True)  # what the collection adds, each worker has
         self._loop = Loop(session, self._wire, self._collection, self._gathering)
-        threads = set(threading.enumerate())
         try:
             self._loop.run()
         finally:
             # What hangs from here on hangs in no test.
             self._wire.send({"finishing": True})
         self._ran = True
-        await_threads(session.config, threads)
+        await_threads(session.config, self._loop.threads)
         return True
 
     def _attempt(self):

@@ -7,6 +7,7 @@ when pytest looks, so that no more than the running test is locked.
 
 import contextlib
 import functools
+import threading
 
 from _pytest.logging import caplog_records_key
 from _pytest.outcomes import Exit
@@ -14,6 +15,7 @@ from _pytest.runner import CallInfo
 
 from . import verdict
 from .lazy import catch_warnings
+from .threads import await_threads
 
 WORTH_TELLING = 0.005  # seconds of a teardown
 
@@ -36,6 +38,7 @@ class Loop:
     def __init__(self, session, wire, collection, gathering):
         self.session = session
         self._gathering = gathering
+        self.threads = set(threading.enumerate())  # that no test started
         self._wire = wire
         self._collection = collection
         self.attempt = None
@@ -94,6 +97,8 @@ class Loop:
                 raise session.Failed(session.shouldfail)
             raise session.Interrupted(session.shouldstop)
         following = self.next.leased
+        if following is None:
+            self.attempt.stray = await_threads(item.config, self.threads)
         while True:
             # What follows can take its time, and can end the process; but a
             # test that starts at once says so, and this with it.
@@ -203,6 +208,7 @@ class Attempt:
         self._id = leased.id
         self._file = leased.file
         self._suspect = False
+        self.stray = False  # something failed when no test ran
         self._token = leased.token
         self._verdict = verdict.Verdict(leased.item, wire.config.invocation_params.dir)
         self._teardown = None  # the last report of a teardown
@@ -256,4 +262,6 @@ class Attempt:
 
     def _finished(self, now):
         suspect = {"tentative": True} if self._suspect else {}
+        if self.stray:
+            suspect["stray"] = True
         self._wire.emit("finished", now, test=self._id, token=self._token, **suspect, **self._verdict.finished())

@@ -24,19 +24,24 @@ def is_stray(error):
 def await_threads(config, before, limit=1.0):
     """Waits a moment for threads that tests left: in plain pytest, other tests
     run meanwhile, and where warnings are errors one of them fails for what goes
-    wrong in such a thread. Here it is the session that fails. before are the
-    threads that no test started. Those that wait for work are not waited for."""
+    wrong in such a thread. Here no test may, and the session does. before are the
+    threads that no test started. Those that wait for work are not waited for.
+    Returns whether something went wrong in a thread and no test has failed for it."""
     try:
         from _pytest.threadexception import thread_exceptions
     except ImportError:  # before pytest 8.4 there is nobody to hear of it
-        return
-    if thread_exceptions not in config.stash or not _is_error(pytest.PytestUnhandledThreadExceptionWarning):
-        return
+        return False
+    if thread_exceptions not in config.stash:
+        return False
+    left = [thread for thread in threading.enumerate() if thread not in before]
+    if not left and not config.stash[thread_exceptions] or not _is_error(pytest.PytestUnhandledThreadExceptionWarning):
+        return False
     idle = getattr(sys.modules.get("concurrent.futures.thread"), "_threads_queues", ())
     until = time.monotonic() + limit
-    for thread in threading.enumerate():
-        if thread not in before and not thread.daemon and thread not in idle:
+    for thread in left:
+        if not thread.daemon and thread not in idle:
             thread.join(max(0, until - time.monotonic()))
+    return bool(config.stash[thread_exceptions])
 
 
 def _is_error(category):
