@@ -45,6 +45,10 @@ class Roots:
         for where, space, hidden in spaces:
             for name in [name for name in space if isinstance(name, str) and not name.startswith("__") and name not in hidden]:
                 self.slots.setdefault("%s:%s" % (where, name), (space, name))
+                if type(space[name]).__name__ == "StashKey":  # what it is the key of
+                    for kind, stash in (("config", config.stash), ("session", getattr(session, "stash", ()))):
+                        if space[name] in stash:
+                            self.slots["stash of %s, %s:%s" % (kind, where, name)] = (stash._storage, space[name])
         # What has a name already: plugins, and containers that are imported elsewhere.
         self._claimed = {id(plugin) for plugin in config.pluginmanager.get_plugins()}
         for key, (space, name) in list(self.slots.items()):
