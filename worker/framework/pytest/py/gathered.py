@@ -25,6 +25,11 @@ _LISTS = (list, collections.deque)
 _CONTAINERS = (dict, set, *_LISTS)
 
 
+def _is(value, kinds):
+    """As isinstance, which asks a proxy what it stands for: it may not be there."""
+    return issubclass(type(value), kinds)
+
+
 class Names:
     """What config and session had of pytest itself."""
 
@@ -52,13 +57,21 @@ class Roots:
         # What has a name already: plugins, and containers that are imported elsewhere.
         self._claimed = {id(plugin) for plugin in config.pluginmanager.get_plugins()}
         for key, (space, name) in list(self.slots.items()):
-            value = space[name]
-            if not self.gathers(value) or not self.claim(value):
+            try:
+                gathers = self.gathers(space[name]) and self.claim(space[name])
+            except Exception:  # anything may be in there
+                gathers = False
+            if not gathers:
                 del self.slots[key]
 
     def pictures(self):
         """What all of them are now, by key. From now on, what is new has one name."""
-        found = {key: _Picture(value, self) for key, value in self.values()}
+        found = {}
+        for key, value in list(self.values()):
+            try:
+                found[key] = _Picture(value, self)
+            except Exception:
+                del self.slots[key]
         self._claimed = None
         return found
 
@@ -66,7 +79,7 @@ class Roots:
         """Whether nobody has claimed it before, under another name."""
         if self._claimed is None:
             return True
-        if isinstance(value, _CONTAINERS) or self.is_object(value):
+        if _is(value, _CONTAINERS) or self.is_object(value):
             if id(value) in self._claimed:
                 return False
             self._claimed.add(id(value))
@@ -74,7 +87,7 @@ class Roots:
 
     def gathers(self, value):
         """Whether a variable of this value may gather something."""
-        return isinstance(value, _CONTAINERS + _NUMBERS) or self.is_object(value)
+        return _is(value, _CONTAINERS + _NUMBERS) or self.is_object(value)
 
     def is_object(self, value):
         """Whether it is an object of the project's or of a plugin's, with attributes."""
@@ -164,11 +177,11 @@ class _Picture:
 
     def _take(self, value):
         self._value, self._size, self._parts = value, None, None
-        if isinstance(value, _LISTS):
+        if _is(value, _LISTS):
             self._size = len(value)
-        elif isinstance(value, set):
+        elif _is(value, set):
             self._value, self._size = frozenset(value), len(value)
-        elif isinstance(value, dict):
+        elif _is(value, dict):
             self._size = len(value)
             if len(value) <= MOST:
                 self._parts = self._pictures(value)
@@ -188,17 +201,17 @@ class _Picture:
         return found
 
     def _compare(self, value, path, found):
-        if isinstance(value, _LISTS):
+        if _is(value, _LISTS):
             self._grown(value)
             if len(value) > self._size:
                 found.append((path, "extend", list(value)[self._size :]))
                 self._size = len(value)
-        elif isinstance(value, set):
+        elif _is(value, set):
             self._grown(value)
             if value != self._value:
                 found.append((path, "update", list(value - self._value)))
                 self._take(value)
-        elif isinstance(value, dict):
+        elif _is(value, dict):
             self._compare_dict(value, path, found)
         elif value is self._value:
             if self._parts is not None:
@@ -212,8 +225,8 @@ class _Picture:
             raise ValueError("something else was there")
 
     def _compare_plain(self, value, path, found):
-        number = isinstance(value, _NUMBERS) and not isinstance(value, bool) and isinstance(self._value, _NUMBERS)
-        if number and value != value and self._value != self._value or isinstance(value, (str, bytes)) and value == self._value:
+        number = _is(value, _NUMBERS) and not _is(value, bool) and _is(self._value, _NUMBERS)
+        if number and value != value and self._value != self._value or _is(value, (str, bytes)) and value == self._value:
             return
         if not number or abs(value) > 1e8:  # a point in time is no sum
             found.append((path, "put", value))
@@ -277,10 +290,13 @@ class Gathered:
             except Exception:
                 continue
             additions = [each for each in additions if not any(_within(each[0], path) or _within(path, each[0]) for path in own)]
-            for path, what, value in additions:
-                space[name] = _with(space[name], path, what, value)
             if additions:
                 self.given.append(key)
+            try:
+                for path, what, value in additions:
+                    space[name] = _with(space[name], path, what, value)
+            except Exception:  # it is of another kind here
+                continue
 
 
 def _within(path, other):
@@ -309,16 +325,16 @@ def _with(held, path, what, value):
 
 def _merged(held, value):
     """Two values under one key, of two tests."""
-    if isinstance(held, dict) and isinstance(value, dict):
+    if _is(held, dict) and _is(value, dict):
         for name, part in value.items():
             held[name] = _merged(held[name], part) if name in held else part
         return held
-    if isinstance(held, _LISTS) and isinstance(value, _LISTS):
+    if _is(held, _LISTS) and _is(value, _LISTS):
         held.extend(value)
         return held
-    if isinstance(held, set) and isinstance(value, set):
+    if _is(held, set) and _is(value, set):
         held |= value
         return held
-    if isinstance(held, _NUMBERS) and isinstance(value, _NUMBERS) and not isinstance(held, bool):
+    if _is(held, _NUMBERS) and _is(value, _NUMBERS) and not _is(held, bool):
         return held + value
     return value

@@ -66,16 +66,16 @@ class _Pickler(pickle.Pickler):
         name = self._known.get(id(value))
         if name is not None:
             return ("named", name)
-        if isinstance(value, Node):
+        if issubclass(type(value), Node):
             return ("node", value.nodeid, value.name)
         return None
 
     def reducer_override(self, value):
-        if isinstance(value, (type, types.FunctionType)):
+        if issubclass(type(value), (type, types.FunctionType)):
             if self._is_importable(value):
                 return NotImplemented
-            return (stand_in, (value.__name__, _plain(value))) if isinstance(value, type) else (StandIn, ())
-        if isinstance(value, types.ModuleType):
+            return (stand_in, (value.__name__, _plain(value))) if issubclass(type(value), type) else (StandIn, ())
+        if issubclass(type(value), types.ModuleType):
             return StandIn, ()
         try:
             return value.__reduce_ex__(4)
@@ -161,5 +161,5 @@ def _named(config, session, roots):
     replay: the dict has both, and so keeps it alive. roots are pairs."""
     known = {"config": config, "session": session, "pluginmanager": config.pluginmanager, "hook": config.hook, "option": config.option}
     known.update(("plugin " + name, plugin) for name, plugin in plugins(config))
-    known.update(("root " + key, value) for key, value in roots if isinstance(value, (list, dict, set)))
+    known.update(("root " + key, value) for key, value in roots if issubclass(type(value), (list, dict, set)))
     return {**{id(value): name for name, value in known.items()}, **known}
