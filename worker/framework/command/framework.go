@@ -91,19 +91,30 @@ func (s *session) discover(ctx context.Context) error {
 		return err
 	}
 	s.owner = newOwner(s.options.Case, l.all)
-	const many = 10_000 // to keep messages short
-	for from := 0; from < len(l.units); from += many {
-		d := worker.Discovered{More: from+many < len(l.units)}
-		for _, u := range l.units[from:min(from+many, len(l.units))] {
+	for rest := l.units; len(rest) > 0; {
+		n := fitting(rest)
+		d := worker.Discovered{More: n < len(rest)}
+		for _, u := range rest[:n] {
 			d.Items = append(d.Items, worker.Item{ID: u})
 		}
 		s.stream.Emit(worker.Event{Discovered: &d})
+		rest = rest[n:]
 	}
 	s.stream.Emit(worker.Event{Reported: &worker.Reported{Kind: "settings", Data: worker.Raw(map[string]any{"notes": l.notes()})}})
 	s.stream.Emit(worker.Event{Collected: &worker.Collected{
 		Tests: len(l.units), Deselected: len(l.all) - len(l.units), DurationMS: float64(time.Since(began).Microseconds()) / 1e3,
 	}})
 	return nil
+}
+
+// fitting returns how many of the units go into one message: at least one, and few
+// enough for it to be short.
+func fitting(units []worker.TestID) (n int) {
+	const many, long = 10_000, 1 << 20
+	for size := 0; n < min(len(units), many) && (n == 0 || size+len(units[n]) <= long); n++ {
+		size += len(units[n])
+	}
+	return n
 }
 
 // serve runs what the stream has, a batch at a time.
