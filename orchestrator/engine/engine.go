@@ -114,11 +114,11 @@ const (
 	Finisher Role = "finisher"
 )
 
-// Spec is a place of work, as plain data.
 // PrivateNetwork is a network of the run's own: its workers reach each other and
 // the outside, and nothing else of the engine reaches them. It ends with the run.
 const PrivateNetwork = "private"
 
+// Spec is a place of work, as plain data.
 type Spec struct {
 	Run   string // the run's id; labels everything made for it
 	Name  string // "worker-3"; unique within the run
