@@ -369,7 +369,7 @@ const (
 	LackZone        LackKind = "zone"       // a time zone
 	LackSpace       LackKind = "space"      // on a file system, for this file
 	LackPermission  LackKind = "permission" // to use this file
-	LackRepository  LackKind = "repository" // of git
+	LackRepository  LackKind = "repository" // of git; with the name "history", files of earlier commits
 )
 
 // Died reports that the session's process ended before its time. The agent

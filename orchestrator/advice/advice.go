@@ -191,8 +191,14 @@ func permission(name string, d framework.Desk) framework.Advice {
 	return a
 }
 
-func repository(_ string, d framework.Desk) framework.Advice {
-	return framework.Advice{What: "no git repository around the sources", Do: write("source: {git: true}", d) + ", for a small one of one commit"}
+func repository(name string, d framework.Desk) framework.Advice {
+	if name == "history" {
+		return framework.Advice{
+			What: "no files of earlier commits in git",
+			Do:   "the .git in workers has the commits, the tags and the files of HEAD only: leave out the tests that need more, or let them make a repository of their own",
+		}
+	}
+	return framework.Advice{What: "no git repository around the sources", Do: write("source: {git: true}", d) + ", for a small one: commits, tags and the files of HEAD"}
 }
 
 func file(name string, d framework.Desk) framework.Advice {

@@ -73,6 +73,7 @@ func TestOn(t *testing.T) {
 		{worker.LackPermission, "/etc/passwd", image, "write `user: root` to shardyard.yaml"},
 		{worker.LackPermission, "/etc/passwd", processes, ""},
 		{worker.LackRepository, "", image, "write `source: {git: true}` to shardyard.yaml"},
+		{worker.LackRepository, "history", image, "no files of earlier commits in git: the .git in workers has the commits"},
 		{worker.LackModule, "yaml", image, ""}, // the framework's
 	} {
 		a := advice.On(worker.Lack{Kind: x.kind, Name: x.name}, x.desk, nil)

@@ -34,6 +34,7 @@ HOST = (
 VARIABLE = re.compile(r"\b([A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9])\b")
 ENVIRONMENT = re.compile(r"environment variable|envvar|env var", re.IGNORECASE)
 ZONE = re.compile(r"[Tt]ime ?zone found with key ([\w/+-]+)")
+HISTORY = re.compile(r"fatal: (?:unable to read|bad object|missing \w+ object) '?[0-9a-f]{40}")
 MARKER = re.compile(r"^'(\w+)' not found in `markers` configuration option")
 
 
@@ -139,7 +140,10 @@ def _of_text(error, text):
         return "certificate", ""
     if text.startswith("async def functions are not natively supported"):
         return "marker", "asyncio"
-    if "not a git repository" in text + _text(getattr(error, "stderr", "")) or type(error).__name__ == "InvalidGitRepositoryError":
+    text += _text(getattr(error, "stderr", ""))
+    if HISTORY.search(text):
+        return "repository", "history"
+    if "not a git repository" in text or type(error).__name__ == "InvalidGitRepositoryError":
         return "repository", ""
     return None
 
