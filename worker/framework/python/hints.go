@@ -34,7 +34,13 @@ func (h hint) with(other hint) hint {
 	h.constraints = append(h.constraints, other.constraints...)
 	h.groups = union(h.groups, other.groups)
 	h.extras = union(h.extras, other.extras)
+	h.evidence.Why += ", and what " + other.evidence.File + " says besides"
 	return h
+}
+
+// shares reports whether another place takes one of the groups or extras in.
+func (h hint) shares(other hint) bool {
+	return len(union(h.groups, other.groups)) < len(h.groups)+len(other.groups) || len(union(h.extras, other.extras)) < len(h.extras)+len(other.extras)
 }
 
 // union joins lists of names, each as it was first written.
@@ -52,15 +58,16 @@ func (p *Project) tools() []func(*pyproject) hint {
 	return []func(*pyproject) hint{p.hatchHint, p.toxHint, p.noxHint}
 }
 
-// hint returns the packages that tests need, from the best place that names some. A
-// group for development that does not name the runner is not all that they need.
+// hint returns the packages that tests need, from the best place that names some.
+// What a tool's environment has besides a group or an extra is needed too, such as the
+// version of a framework; and all that it has, where a group for development does not
+// name the runner.
 func (p *Project) hint(f *pyproject) hint {
 	if h, whole := p.grouped(f); !h.empty() {
-		if whole {
-			return h
-		}
 		for _, look := range p.tools() {
-			if more := look(f); !more.empty() {
+			more := p.known(f, look(f))
+			more.packages = slices.DeleteFunc(more.packages, func(line string) bool { return PackageName(line) == line && SameName(f.listed(h), line) })
+			if !more.empty() && (!whole || h.shares(more) && len(more.packages)+len(more.files) > 0) {
 				return h.with(more)
 			}
 		}
@@ -112,27 +119,34 @@ func (p *Project) grouped(f *pyproject) (h hint, whole bool) {
 	if extra != "" {
 		h.extras = []string{extra}
 	}
-	return h, slices.Contains(testNames, normal(group)) || slices.Contains(testNames, normal(extra)) || p.namesRunner(f, group, extra)
+	return h, slices.Contains(testNames, normal(group)) || slices.Contains(testNames, normal(extra)) || p.namesRunner(f, h)
 }
 
 // namesRunner reports whether a group or an extra names the runner, or takes in
 // others, which may.
-func (p *Project) namesRunner(f *pyproject, group, extra string) bool {
-	var lines []string
-	for _, item := range f.Groups[group] {
-		line, ok := item.(string)
-		if !ok {
-			return true
-		}
-		lines = append(lines, line)
-	}
-	if f.Project != nil {
-		lines = append(lines, f.Project.Extras[extra]...)
-	}
-	return slices.ContainsFunc(lines, func(line string) bool {
-		name := PackageName(line)
-		return strings.HasPrefix(normal(name), p.Runner) || f.Project != nil && normal(name) == normal(f.Project.Name)
+func (p *Project) namesRunner(f *pyproject, h hint) bool {
+	return slices.ContainsFunc(f.listed(h), func(name string) bool {
+		return name == "" || strings.HasPrefix(normal(name), p.Runner) || f.Project != nil && normal(name) == normal(f.Project.Name)
 	})
+}
+
+// listed returns the names of the packages in the groups and extras of a hint; "" for
+// another group that is taken in.
+func (f *pyproject) listed(h hint) (names []string) {
+	for _, group := range h.groups {
+		for _, item := range f.Groups[group] {
+			line, _ := item.(string)
+			names = append(names, PackageName(line))
+		}
+	}
+	for _, extra := range h.extras {
+		if f.Project != nil {
+			for _, line := range f.Project.Extras[extra] {
+				names = append(names, PackageName(line))
+			}
+		}
+	}
+	return names
 }
 
 // legacyExtras returns the extra for tests in setup.cfg or setup.py.
