@@ -49,6 +49,7 @@ func TestUnsupportedSuggestsValidConfig(t *testing.T) {
 func FuzzDetect(f *testing.F) {
 	f.Add("[project]\nname='a'\n", "[testenv]\ndeps =\n  pytest\n", "setup(extras_require={'test': ['pytest']})", "-e .\n-r other.txt")
 	f.Add("[tool.poetry.group.dev.dependencies]\npytest='^8'\n[dependency-groups]\ntest=[{include-group='x'}]", "[pytest]\naddopts=--cov", "", "")
+	f.Add("[tool.tox.env_run_base]\nset_env={'A B'='#: x'}\ndeps=['pytest']\ncommands=[['pytest','-k','a: \"b\" # c']]", "[testenv]\ndeps=pytest\nsetenv=A: b = {c}: [\n  X = - 'y\n  Z=\ncommands=pytest -k \"a'b: #\" tests", "", "")
 	f.Fuzz(func(t *testing.T, pyproject, tox, setup, requirements string) {
 		dir := t.TempDir()
 		for name, text := range map[string]string{"pyproject.toml": pyproject, "tox.ini": tox, "setup.py": setup, "requirements-dev.txt": requirements} {

@@ -71,7 +71,7 @@ func selection(words []string) (c call) {
 			return call{}
 		case w == "&&" || w == ";" || w == "|":
 			return c
-		case theirs.MatchString(w) && w != "-p":
+		case theirs.MatchString(w):
 		case value:
 			if strings.ContainsAny(words[i+1], "{}$") {
 				return call{}

@@ -135,9 +135,12 @@ func generated(list string) (names []string) {
 	return names
 }
 
+// mostChoices bounds the product of choices in an environment's name.
+const mostChoices = 24
+
 func expanded(word string) []string {
 	at := braces.FindStringSubmatchIndex(word)
-	if at == nil || strings.Count(word, "{") > 6 {
+	if at == nil || strings.Count(word, ",") > mostChoices {
 		return []string{word}
 	}
 	var all []string
