@@ -97,7 +97,7 @@ func (p *Project) known(f *pyproject, h hint) hint {
 func (p *Project) grouped(f *pyproject) (h hint, whole bool) {
 	group, extra := f.tests()
 	const toml = "pyproject.toml"
-	what := ""
+	var what string
 	switch {
 	case group == "" && extra == "":
 		return hint{}, false
