@@ -220,12 +220,12 @@ func (b *builder) fits(ctx context.Context) error {
 	b.ids++
 	argv := append([]string{b.fill.Replace("{program}")}, probe.Args...)
 	exited, err := b.client.Exec(ctx, worker.Exec{ID: b.ids, Argv: argv, Dir: "/", Env: b.env}, func(o worker.Output) { out.Write(o.Data) })
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("ask %s for its version: %w", argv[0], err)
-	case exited.Error != "" || exited.Code != 0 || json.Unmarshal(out.Bytes(), &found) != nil:
-		return nil // making the environment says what is wrong with it
-	case !engine.Fits(found.Version, b.tools):
+	}
+	answered := exited.Error == "" && exited.Code == 0 && json.Unmarshal(out.Bytes(), &found) == nil
+	// One that does not answer cannot make the environment, which says what is wrong with it.
+	if answered && !engine.Fits(found.Version, b.tools) {
 		return fmt.Errorf("%s %s is wanted and the image %s has %s: name another one, such as `image: %s`",
 			b.tools.Name, engine.Wanted(b.tools), b.base.Image, found.Version, b.tools.Image)
 	}
