@@ -37,6 +37,7 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		Again: f.again, Invocation: f.invocation(f.flags, f.args),
 		Source: source.Options{
 			Rev: f.rev, Include: p.config.Source.Include, Git: p.config.Source.Git != nil && *p.config.Source.Git,
+			Own: []string{stateDir(), cacheDir()},
 		},
 		Image:   cmp.Or(f.image, p.config.Image),
 		Setup:   orchestrator.Step{Commands: p.config.Setup, Key: p.config.Key},

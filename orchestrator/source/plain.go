@@ -78,7 +78,7 @@ func plain(ctx context.Context, dir string, o Options) (*Source, error) {
 		return nil, err
 	}
 	s := &Source{Root: dir}
-	if s.Files, err = scan(ctx, dir, without(unique(paths, extra), o.Exclude)); err != nil {
+	if s.Files, err = scan(ctx, dir, o.without(dir, unique(paths, extra))); err != nil {
 		return nil, err
 	}
 	s.identify()

@@ -27,6 +27,9 @@ type Options struct {
 	Include []string
 	// Exclude are files, by their paths below Root, that are left out.
 	Exclude []string
+	// Own are shardyard's own directories, absolute: what is below them is no
+	// source, also where a project is somebody's home.
+	Own []string
 	// Git asks for a small .git in the tree, for builds that derive a version
 	// from git and tests that look at it. It has no effect outside git.
 	Git bool

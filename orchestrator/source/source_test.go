@@ -314,6 +314,31 @@ func TestOwnOutputIsNoSource(t *testing.T) {
 	}
 }
 
+func TestShardyardsOwnDirectoriesAreNoSource(t *testing.T) {
+	s := newRepository(t, "a.py", "state/shardyard/history.db", "state/other")
+	plain := t.TempDir()
+	if err := os.CopyFS(plain, os.DirFS(filepath.Join(s.dir, "state"))); err != nil {
+		t.Fatal(err)
+	}
+	for dir, own := range map[string]string{s.dir: "state/shardyard", plain: "shardyard"} {
+		src, err := Snapshot(t.Context(), dir, Options{Own: []string{filepath.Join(dir, own), filepath.Join(dir, "..", "elsewhere")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range src.Files {
+			if strings.HasSuffix(f.Path, "history.db") {
+				t.Errorf("%s is a source", f.Path)
+			}
+		}
+		if len(src.Files) == 0 {
+			t.Error("nothing is a source")
+		}
+		if err := src.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestWriteTarStopsWhenItsContextEnds(t *testing.T) {
 	s := newRepository(t, "a.py")
 	src := s.snapshot(Options{})

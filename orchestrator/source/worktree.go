@@ -39,7 +39,7 @@ func (r *repository) worktree(ctx context.Context, dir string, o Options) (*Sour
 		return nil, err
 	}
 	s.Notes = files.notes
-	if s.Files, err = scan(ctx, r.root, without(unique(files.paths, extra), o.Exclude)); err != nil {
+	if s.Files, err = scan(ctx, r.root, o.without(r.root, unique(files.paths, extra))); err != nil {
 		return nil, err
 	}
 	for i := range s.Files {
@@ -130,9 +130,18 @@ func unique(lists ...[]string) []string {
 	return all
 }
 
-// without returns the paths that are not among others.
-func without(paths, others []string) []string {
-	return slices.DeleteFunc(paths, func(p string) bool { return slices.Contains(others, p) })
+// without returns the paths below root but for those that the options leave out.
+func (o Options) without(root string, paths []string) []string {
+	var own []string
+	for _, dir := range o.Own {
+		if rel, err := filepath.Rel(root, dir); err == nil && filepath.IsLocal(rel) && rel != "." {
+			own = append(own, filepath.ToSlash(rel)+"/")
+		}
+	}
+	below := func(p string) bool {
+		return slices.ContainsFunc(own, func(dir string) bool { return strings.HasPrefix(p, dir) })
+	}
+	return slices.DeleteFunc(paths, func(p string) bool { return slices.Contains(o.Exclude, p) || below(p) })
 }
 
 // ours reports whether a path belongs to the results of a shardyard run.
