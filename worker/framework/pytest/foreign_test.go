@@ -4,6 +4,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/shardyard/shardyard/internal/needs"
 )
 
 // TestForeignDataIsRefused: a database that tests made may run code of theirs in
@@ -11,7 +13,7 @@ import (
 func TestForeignDataIsRefused(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		t.Skip("no python3 here")
+		needs.Lacks(t, "python3", err)
 	}
 	py, err := unpack(t.TempDir())
 	if err != nil {
