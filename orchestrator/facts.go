@@ -60,64 +60,66 @@ func (f facts) setTime(ctx context.Context, name string, d time.Duration) error 
 	return f.history.Remember(ctx, f.suite, name, strconv.FormatInt(d.Milliseconds(), 10))
 }
 
-// parts returns what the key was made of that the suite last used on an engine, of a
-// step; nil when that is not known.
-func (f facts) parts(ctx context.Context, engine, step string) (p cache.Parts) {
+// recall reads a remembered value into to. ok is false when there is none.
+func (f facts) recall(ctx context.Context, name string, to any) (ok bool, err error) {
+	if f.history == nil {
+		return false, nil
+	}
+	text, ok, err := f.history.Recall(ctx, f.suite, name)
+	if err != nil || !ok {
+		return false, err
+	}
+	if err := json.Unmarshal([]byte(text), to); err != nil {
+		return false, fmt.Errorf("recall %s: %w", name, err)
+	}
+	return true, nil
+}
+
+func (f facts) remember(ctx context.Context, name string, value any) error {
 	if f.history == nil {
 		return nil
 	}
-	text, ok, err := f.history.Recall(ctx, f.suite, factParts+engine+" "+step)
-	if err != nil || !ok || json.Unmarshal([]byte(text), &p) != nil {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return f.history.Remember(ctx, f.suite, name, string(text))
+}
+
+// parts returns what the key was made of that the suite last used on an engine, of a
+// step; nil when that is not known.
+func (f facts) parts(ctx context.Context, engine, step string) cache.Parts {
+	var p cache.Parts
+	if ok, err := f.recall(ctx, factParts+engine+" "+step, &p); err != nil || !ok {
 		return nil
 	}
 	return p
 }
 
 func (f facts) setParts(ctx context.Context, engine, step string, p cache.Parts) error {
-	if f.history == nil {
-		return nil
-	}
-	text, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
-	return f.history.Remember(ctx, f.suite, factParts+engine+" "+step, string(text))
+	return f.remember(ctx, factParts+engine+" "+step, p)
 }
 
 // together returns the files that depend on the order of their tests. Without them
 // such tests are found again.
-func (f facts) together(ctx context.Context) (files []string) {
-	text, ok, err := f.history.Recall(ctx, f.suite, factTogether)
-	if err != nil || !ok || json.Unmarshal([]byte(text), &files) != nil {
+func (f facts) together(ctx context.Context) []string {
+	var files []string
+	if ok, err := f.recall(ctx, factTogether, &files); err != nil || !ok {
 		return nil
 	}
 	return files
 }
 
 func (f facts) setTogether(ctx context.Context, files []string) error {
-	text, err := json.Marshal(files)
-	if err != nil {
-		return err
-	}
-	return f.history.Remember(ctx, f.suite, factTogether, string(text))
+	return f.remember(ctx, factTogether, files)
 }
 
 // trust returns what earlier runs say of lazy collection.
 func (f facts) trust(ctx context.Context) (t census.Trust, err error) {
-	text, ok, err := f.history.Recall(ctx, f.suite, factTrust)
-	if err != nil || !ok {
-		return t, err
-	}
-	if err := json.Unmarshal([]byte(text), &t); err != nil {
-		return t, fmt.Errorf("recall trust: %w", err)
-	}
-	return t, nil
+	_, err = f.recall(ctx, factTrust, &t)
+	return t, err
 }
 
 func (f facts) setTrust(ctx context.Context, t census.Trust) error {
-	text, err := json.Marshal(t)
-	if err != nil {
-		return err
-	}
-	return f.history.Remember(ctx, f.suite, factTrust, string(text))
+	return f.remember(ctx, factTrust, t)
 }
