@@ -38,8 +38,15 @@ const maxTogether = 1000
 // keepTogether gives the tests of files that depend on their order a group, unless
 // they have one.
 func (p *past) keepTogether(tests []plan.Test) {
+	if len(p.together) == 0 {
+		return
+	}
+	together := map[string]bool{}
+	for _, file := range p.together {
+		together[file] = true
+	}
 	for i := range tests {
-		if t := &tests[i]; t.Group == "" && slices.Contains(p.together, t.File) {
+		if t := &tests[i]; t.Group == "" && together[t.File] {
 			t.Group = "order of " + t.File
 		}
 	}
