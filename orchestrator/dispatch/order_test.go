@@ -9,12 +9,9 @@ import (
 
 var reorder = dispatch.Config{Workers: 2, Reorder: time.Minute, MaxReplacements: 2}
 
-// What a failure is worth of a test that ran in another order than in a plain run.
-var orderSpecs = []spec{
-	{
-		name: "a failure behind others than in a plain run is settled by the whole file, on a fresh worker",
-		cfg:  reorder,
-		script: `
+// misplaced is a failure behind other tests than in a plain run, up to where a
+// fresh worker has the whole file.
+const misplaced = `
 			add a:2s@f b:1s@f c:1s@f
 			complete
 			ready 1 full
@@ -30,7 +27,14 @@ var orderSpecs = []spec{
 			> release 1
 			> replace 3 full
 			4s ready 3 full
-			> hand 3 a b c
+			> hand 3 a b c`
+
+// What a failure is worth of a test that ran in another order than in a plain run.
+var orderSpecs = []spec{
+	{
+		name: "a failure behind others than in a plain run is settled by the whole file, on a fresh worker",
+		cfg:  reorder,
+		script: misplaced + `
 			start 3 a
 			6s pass 3 a 2s
 			start 3 b
@@ -88,23 +92,7 @@ var orderSpecs = []spec{
 	{
 		name: "when its worker is lost, what is known stands",
 		cfg:  reorder,
-		script: `
-			add a:2s@f b:1s@f c:1s@f
-			complete
-			ready 1 full
-			> hand 1 a
-			ready 2 full
-			> hand 2 b c
-			start 1 a
-			start 2 b
-			1s fail 2 b 1s
-			start 2 c
-			2s pass 2 c 1s
-			3s pass 1 a 2s
-			> release 1
-			> replace 3 full
-			4s ready 3 full
-			> hand 3 a b c
+		script: misplaced + `
 			lost 3 killed
 			> release 2
 			> done`,
