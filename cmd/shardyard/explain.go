@@ -39,7 +39,7 @@ the image.`,
 			if err != nil {
 				return err
 			}
-			run, err := findRun(nearestRuns(dir), slices.Concat(args, []string{"latest"})[0])
+			run, err := findRun(nearestRuns(dir), args)
 			if err != nil {
 				return err
 			}

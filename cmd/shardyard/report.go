@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,7 +55,7 @@ Exit status: the run's own with --exit-code, else 0.`,
 		if list {
 			return listRuns(store, cmd.OutOrStdout())
 		}
-		run, err := findRun(store, slices.Concat(args, []string{"latest"})[0])
+		run, err := findRun(store, args)
 		if err != nil {
 			return err
 		}

@@ -52,7 +52,7 @@ Exit status: as of shardyard run.`,
 			return err
 		}
 		store := nearestRuns(dir)
-		run, err := findRun(store, slices.Concat(args, []string{"latest"})[0])
+		run, err := findRun(store, args)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -46,9 +47,10 @@ func nearestRuns(dir string) runs.Store {
 	})
 }
 
-// findRun finds a run. An unknown id is a usageError.
-func findRun(s runs.Store, id string) (*runs.Run, error) {
-	r, err := s.Find(id)
+// findRun finds the run that the arguments name, else the latest. An unknown id is
+// a usageError.
+func findRun(s runs.Store, args []string) (*runs.Run, error) {
+	r, err := s.Find(slices.Concat(args, []string{"latest"})[0])
 	if err != nil && !errors.As(err, new(runs.UnknownError)) {
 		return nil, infraError{err}
 	}
