@@ -126,7 +126,7 @@ func (p *project) session(t *testing.T, f *feed, mode worker.Mode, limit time.Du
 		TestTimeoutMS: limit.Milliseconds(),
 		Options:       worker.Raw(Options{Python: p.python, Seed: p.seed}),
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	exit, err := New().Run(ctx, open, f)
 	r := result{reports: map[string][]string{}, outcomes: map[worker.TestID]worker.Outcome{}, exit: exit, err: err, events: whole(f.events)}
