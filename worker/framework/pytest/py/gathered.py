@@ -142,7 +142,7 @@ class Gathering:
         """What was added since the last time, as data; None when nothing was.
         Where looking costs much, it is done at the end only."""
         start = time.monotonic()
-        if not last and self._spent > 0.2 + 0.01 * (start - self._began):
+        if not last and self._spent > 0.1 + 0.005 * (start - self._began):
             return None
         told, lost = {}, []
         for key, value in self._roots.values():
