@@ -56,8 +56,8 @@ func (a *attempts) lease(w dispatch.WorkerID, id worker.TestID) worker.Token {
 // expanded records that a worker has collected a file to run a test of it.
 func (a *attempts) expanded(w dispatch.WorkerID, took time.Duration) { a.of(w).collected += took }
 
-// started records that a test starts.
-func (a *attempts) started(now time.Duration, w dispatch.WorkerID, s worker.Started, answer dispatch.Answer) report.Body {
+// started records that a test starts. began is when it did by its worker's clock.
+func (a *attempts) started(now time.Duration, w dispatch.WorkerID, s worker.Started, answer dispatch.Answer, began report.Duration) report.Body {
 	if !answer.Live {
 		return report.Evidence{Worker: int(w), Test: string(s.Test)}
 	}
@@ -68,7 +68,7 @@ func (a *attempts) started(now time.Duration, w dispatch.WorkerID, s worker.Star
 	collected := at.collected
 	at.collected = 0
 	return report.TestStarted{
-		Worker: int(w), Test: string(s.Test), Attempt: answer.Attempt.Number, Token: int64(s.Token), File: answer.Test.File, Collected: report.Duration(collected),
+		Worker: int(w), Test: string(s.Test), Attempt: answer.Attempt.Number, Token: int64(s.Token), File: answer.Test.File, Collected: report.Duration(collected), Began: began,
 	}
 }
 

@@ -25,9 +25,9 @@ func TestAnAttemptIsToldAsTheDispatcherHasIt(t *testing.T) {
 	a := newAttempts()
 	a.expanded(1, time.Second)
 	a.expanded(1, 2*time.Second)
-	evidence := a.started(time.Second, 1, worker.Started{Test: "a", Token: 9}, dispatch.Answer{})
-	first := a.started(2*time.Second, 1, worker.Started{Test: "a", Token: 7}, live(2, nil))
-	second := a.started(3*time.Second, 1, worker.Started{Test: "a", Token: 7}, live(3, nil))
+	evidence := a.started(time.Second, 1, worker.Started{Test: "a", Token: 9}, dispatch.Answer{}, 0)
+	first := a.started(2*time.Second, 1, worker.Started{Test: "a", Token: 7}, live(2, nil), report.Duration(1900*time.Millisecond))
+	second := a.started(3*time.Second, 1, worker.Started{Test: "a", Token: 7}, live(3, nil), 0)
 	for _, c := range []struct {
 		name      string
 		got, want report.Body
@@ -35,6 +35,7 @@ func TestAnAttemptIsToldAsTheDispatcherHasIt(t *testing.T) {
 		{"evidence", evidence, report.Evidence{Worker: 1, Test: "a"}},
 		{"with what was collected before it", first, report.TestStarted{
 			Worker: 1, Test: "a", Attempt: 2, Token: 7, File: "a.py", Collected: report.Duration(3 * time.Second),
+			Began: report.Duration(1900 * time.Millisecond),
 		}},
 		{"which is told once", second, report.TestStarted{Worker: 1, Test: "a", Attempt: 3, Token: 7, File: "a.py"}},
 	} {

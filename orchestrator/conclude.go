@@ -167,7 +167,7 @@ func (c *conclusion) covered(cover framework.Covered) report.Covered {
 // writeInput lays the rest of the conclusion's input, besides the reports, out
 // in the run's tmp directory.
 func (c *conclusion) writeInput() error {
-	if err := c.writeOrder(); err != nil {
+	if err := errors.Join(c.writeFailed(), c.writeOrder()); err != nil {
 		return err
 	}
 	meta, err := json.Marshal(map[string]any{
@@ -178,6 +178,33 @@ func (c *conclusion) writeInput() error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(c.dir.conclusion(), "run.json"), meta, 0o644)
+}
+
+// maxFailed bounds the attempts of which the framework tells the failure.
+const maxFailed = 10_000
+
+// writeFailed writes which attempts have failed, with the positions of their reports.
+func (c *conclusion) writeFailed() (err error) {
+	f, err := os.Create(filepath.Join(c.dir.conclusion(), "failed.jsonl"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	lines := json.NewEncoder(f)
+	n := 0
+	for _, res := range c.out.results {
+		for _, a := range res.Attempts {
+			at := c.out.reports[attempt{res.Test.ID, a.Token}]
+			if !failing(a.Outcome) || len(at) == 0 || n == maxFailed {
+				continue
+			}
+			n++
+			if err := lines.Encode([]any{res.Test.ID, a.Number, a.Worker, at}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // writeOrder writes the positions of the reports that count: first those of no test,

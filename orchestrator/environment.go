@@ -107,10 +107,12 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 		step.cached = ok
 		return layer, err
 	}
+	waits := i.rec.elapsed()
 	unlock, err := i.engine.Lock(ctx, s.key, func() { step.say("another run builds it; waiting") })
 	if err != nil {
 		return "", err
 	}
+	step.waited = i.rec.elapsed() - waits
 	defer unlock()
 	if layer, ok, err := find(); err != nil || ok {
 		step.cached = ok

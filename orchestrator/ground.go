@@ -40,6 +40,7 @@ func survey(ctx context.Context, info engine.Info, req *Request, deps Deps, rec 
 	}
 	rec.emit(report.Based{
 		Engine: g.info.Name + " " + g.info.Version, Image: g.base.Image, ImageNote: g.base.Note, Host: g.base.Host, Isolated: g.info.Isolated,
+		CPUs: g.info.CPUs, Memory: g.info.Memory, Load: load(),
 	})
 	if ignored := g.engine.Unhonoured(g.spec(engine.Worker, "worker-1")); len(ignored) > 0 {
 		rec.note(report.Warning, "the %s engine cannot honour %s: workers run without", g.info.Name, strings.Join(ignored, ", "))
@@ -91,7 +92,9 @@ func snapshot(ctx context.Context, req *Request, rec *recorder) (src *source.Sou
 		return nil, err
 	}
 	step.detail = src.String()
-	rec.emit(report.Sourced{Tree: src.ID, Commit: src.Commit, Dirty: src.Dirty, Root: src.Sub})
+	rec.emit(report.Sourced{
+		Tree: src.ID, Commit: src.Commit, Dirty: src.Dirty, Root: src.Sub, Branch: src.Branch, Subject: src.Subject, Author: src.Author,
+	})
 	for _, n := range src.Notes {
 		rec.note(report.Warning, "%s", n)
 	}

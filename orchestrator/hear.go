@@ -16,6 +16,9 @@ func (l *loop) take(ctx context.Context, msg message) {
 	switch {
 	case msg.attached != nil:
 		m.client, m.budget, m.host = msg.attached.client, msg.attached.budget, msg.attached.inst.Host()
+		l.emit(report.WorkerAttached{
+			Worker: int(m.id), Asked: l.since(msg.attached.asked), Created: l.since(msg.attached.created), Greeted: l.since(msg.attached.greeted),
+		})
 		if m.released {
 			l.release(m)
 		}
@@ -114,7 +117,7 @@ const maxClosing, maxNotes = 16 << 10, 4
 
 // ended emits how a member's session ended.
 func (l *loop) ended(m *member) {
-	closed := report.WorkerClosed{Worker: int(m.id), Code: m.closed.Code, Unexplained: m.closed.Unexplained}
+	closed := report.WorkerClosed{Worker: int(m.id), Code: m.closed.Code, Unexplained: m.closed.Unexplained, PeakMemory: max(m.closed.PeakMemory, 0)}
 	if closed.Unexplained {
 		closed.Closing = strings.ToValidUTF8(m.closed.Closing[:min(len(m.closed.Closing), maxClosing)], "")
 	}

@@ -32,7 +32,11 @@ func lessons(log *report.State, inventory []history.File) history.Run {
 	run := history.Run{
 		ID: started.Run, Suite: history.Key(started.ProjectID, started.Suite), Tree: rep.Tree, Workers: log.Staff(),
 		StartedAt: started.StartedAt.Round(0).UTC(), Duration: rep.Times.Duration.Std(), Exit: rep.Exit, PerTest: rep.Times.PerTest.Std(),
-		Selection: started.Selection, Inventory: inventory,
+		Selection: started.Selection, Inventory: inventory, Predicted: rep.Times.Predicted.Std(),
+		Commit: rep.Commit, Branch: rep.Branch, Flaky: rep.Totals.Flaky,
+	}
+	if c := rep.Coverage; c != nil && c.Complete {
+		run.Coverage = &c.Percent
 	}
 	hosts := map[int]string{}
 	for _, w := range rep.Workers {

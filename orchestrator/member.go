@@ -30,6 +30,7 @@ type member struct {
 	released, draining bool
 	abandoned          atomic.Bool // nobody waits for it any more: it has run nothing
 	closed             *worker.Closed
+	began              report.Duration // of its last test, by its own clock
 	gone               bool
 	died               bool   // a process of its session ended before its time
 	settings           []byte // of its session, as far as they have come

@@ -36,6 +36,9 @@ func (l *loop) follow(ctx context.Context, answer dispatch.Answer) {
 			l.emit(v)
 		}
 	}
+	for _, t := range answer.Thefts {
+		l.emit(report.Stolen{From: int(t.From), To: int(t.To), Tests: t.Tests})
+	}
 	for _, c := range answer.Commands {
 		l.command(ctx, c)
 	}
@@ -115,7 +118,7 @@ func (l *loop) obey(ctx context.Context, m *member, r census.Ruling) {
 		case census.Begun:
 			l.emit(report.WorkerStarted{Worker: int(m.id), Mode: string(a.Mode), Framework: a.Framework, Runtime: a.Runtime, Host: m.host})
 		case census.Ready:
-			l.ready(ctx, m, a.Full)
+			l.ready(ctx, m, a)
 		case census.Dismissed:
 			l.release(m)
 		case census.Known:
@@ -132,10 +135,10 @@ func (l *loop) obey(ctx context.Context, m *member, r census.Ruling) {
 
 // ready handles a worker that takes tests. Once the last one does, it starts the
 // finisher, which would only keep workers from starting before.
-func (l *loop) ready(ctx context.Context, m *member, full bool) {
+func (l *loop) ready(ctx context.Context, m *member, r census.Ready) {
 	m.ready = true
-	l.emit(report.WorkerReady{Worker: int(m.id)})
-	l.input(ctx, dispatch.WorkerReady{Worker: m.id, Host: m.host, Full: full})
+	l.emit(report.WorkerReady{Worker: int(m.id), Collected: r.Took})
+	l.input(ctx, dispatch.WorkerReady{Worker: m.id, Host: m.host, Full: r.Full})
 	for _, m := range l.members {
 		if !m.ready && !m.gone {
 			return

@@ -116,6 +116,9 @@ func hintedFiles(files []history.File) []worker.Discovered {
 	return out
 }
 
+// tail returns what a run takes behind its last test; 0 when that is not known.
+func (p *past) tail() time.Duration { return max(p.overhead-p.start, 0) }
+
 // tests turns a collection into tests to plan with.
 func (p *past) tests(files []worker.Discovered) []plan.Test {
 	var tests []plan.Test

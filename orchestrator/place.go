@@ -22,18 +22,22 @@ type place struct {
 	client *worker.Client
 	layout engine.Layout
 	budget *budget // of what its agent sends
+	// asked is when the engine was asked for it, created when it had made it, and
+	// greeted when its agent had greeted.
+	asked, created, greeted time.Time
 }
 
 // begin starts a place and greets its agent, which may send so many bytes of
 // output, or the default for 0. When it fails, nothing is left behind.
 func begin(ctx context.Context, starter engine.Starter, spec engine.Spec, output int64) (*place, error) {
+	asked := time.Now()
 	inst, err := starter.Start(ctx, spec)
 	if err != nil {
 		return nil, err // an engine says what it could not start
 	}
 	sent := newBudget(output)
 	p := &place{
-		name: spec.Name, inst: inst, client: worker.NewClient(inst.Stream(), worker.ClientOptions{Charge: sent.charge}), layout: inst.Layout(), budget: sent,
+		asked: asked, created: time.Now(), name: spec.Name, inst: inst, client: worker.NewClient(inst.Stream(), worker.ClientOptions{Charge: sent.charge}), layout: inst.Layout(), budget: sent,
 	}
 	if _, err := p.client.Hello(ctx, worker.Greeting{Version: worker.Version, Worker: p.name}); err != nil {
 		failed := &greetError{p.name, p.autopsy(ctx, err)}
@@ -42,6 +46,7 @@ func begin(ctx context.Context, starter engine.Starter, spec engine.Spec, output
 		}
 		return nil, failed
 	}
+	p.greeted = time.Now()
 	return p, nil
 }
 

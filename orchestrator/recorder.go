@@ -65,6 +65,11 @@ func (c *recorder) written(err error) {
 // log has it.
 func (c *recorder) elapsed() time.Duration { return c.now().Sub(c.began).Round(time.Microsecond) }
 
+// since returns the time from the start of the run to a moment, as the log has it.
+func (c *recorder) since(t time.Time) report.Duration {
+	return report.Duration(max(t.Sub(c.began).Round(time.Microsecond), 0))
+}
+
 func (c *recorder) emit(body report.Body) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -124,6 +129,7 @@ type step struct {
 	began  time.Duration
 	cached bool
 	saved  time.Duration // what it took when it was not cached
+	waited time.Duration // for another run
 	detail string
 }
 
@@ -137,7 +143,7 @@ func (s *step) say(text string) { s.rec.emit(report.StepProgress{Name: s.name, T
 func (s *step) end(err error) {
 	fin := report.StepFinished{
 		Name: s.name, Cached: s.cached, Duration: report.Duration(s.rec.elapsed() - s.began),
-		Saved: report.Duration(s.saved), Detail: s.detail,
+		Saved: report.Duration(s.saved), Detail: s.detail, Waited: report.Duration(s.waited),
 	}
 	if err != nil {
 		fin.Error = err.Error()

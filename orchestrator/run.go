@@ -54,7 +54,12 @@ func straight(ctx context.Context, req *Request, deps Deps, rec *recorder) (*les
 	l.carried = again
 	out := l.dispatch(ctx)
 	c := l.conclusion(out, deps)
+	curved := make(chan []report.Point, 1)
+	go func() { curved <- curve(req, &known, out) }() // beside what the finisher does
 	err = c.conclude(ctx)
+	if points := <-curved; len(points) > 0 {
+		rec.emit(report.Curved{Points: points})
+	}
 	l.gathered.finish(late, c.delivered)
 	err = errors.Join(err, l.clear(late), at.close())
 	return &lesson{to: deps.History, built: at.built, known: known, out: out}, err

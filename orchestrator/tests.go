@@ -11,8 +11,24 @@ import (
 
 func (l *loop) testStarted(ctx context.Context, m *member, s worker.Started) {
 	answer := l.tell(dispatch.TestStarted{Worker: m.id, Token: s.Token, Test: s.Test})
-	l.emit(l.ran.started(l.elapsed(), m.id, s, answer))
+	l.emit(l.ran.started(l.elapsed(), m.id, s, answer, l.began(m, s)))
 	l.follow(ctx, answer)
+}
+
+// began returns when a test started, by its worker's clock, as far as that can be: not
+// after the loop has heard of it, and not before the worker's test before. It is zero
+// when it is not known.
+func (l *loop) began(m *member, s worker.Started) report.Duration {
+	at, ok := m.client.Here(s.AtMS)
+	if !ok {
+		return 0
+	}
+	began := min(l.since(at), report.Duration(l.elapsed()))
+	if began < m.began {
+		return 0
+	}
+	m.began = began
+	return began
 }
 
 // testFinished handles a result. Only a failure that the framework itself reports may

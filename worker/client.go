@@ -48,6 +48,8 @@ type Client struct {
 	busy     bool // the reader waits for its own side to take an event
 	pings    map[int64]time.Time
 	rtt      time.Duration
+	ahead    time.Duration // the agent's clock, before this one
+	nearest  time.Duration // round trip of the ping that says so; 0 before the first
 }
 
 // A call is a request that waits for its events.
@@ -133,6 +135,23 @@ func (c *Client) RTT() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.rtt
+}
+
+// Here returns a moment of the agent's clock by this side's, as exactly as half of
+// the shortest round trip; false before the first ping was answered.
+func (c *Client) Here(ms float64) (time.Time, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return ofMS(ms).Add(-c.ahead), c.nearest > 0 && ms > 0
+}
+
+// clockMS is a moment in milliseconds since 1970, to the microsecond.
+func clockMS(t time.Time) float64 { return float64(t.UnixMicro()) / 1000 }
+
+// ofMS is the moment that clockMS gave, or none that is in range.
+func ofMS(ms float64) time.Time {
+	const most = 1e15 // some 30,000 years
+	return time.UnixMicro(int64(min(max(ms, 0), most) * 1000))
 }
 
 // Quit ends the agent in order: it stops what runs, says End, and closes its
@@ -274,7 +293,7 @@ func (c *Client) route(e Event) error {
 		default: // it greeted already
 		}
 	case e.Pong != nil:
-		c.pong(e.Pong.Seq)
+		c.pong(*e.Pong)
 	case e.End != nil:
 		c.ended(*e.End)
 	default:
@@ -376,11 +395,15 @@ func (c *Client) ping() {
 	_ = c.conn.Send(Request{Ping: &Ping{Seq: seq}})
 }
 
-func (c *Client) pong(seq int64) {
+func (c *Client) pong(p Ping) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if at, ok := c.pings[seq]; ok {
+	if at, ok := c.pings[p.Seq]; ok {
 		c.rtt = time.Since(at)
+		if p.AtMS > 0 && (c.nearest == 0 || c.rtt < c.nearest) {
+			c.nearest = max(c.rtt, 1)
+			c.ahead = ofMS(p.AtMS).Sub(at.Add(c.rtt / 2).Round(0)) // by the wall clocks
+		}
 		clear(c.pings) // older ones are answered too, or never will be
 	}
 }

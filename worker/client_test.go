@@ -52,7 +52,8 @@ func TestHeartbeat(t *testing.T) {
 					return
 				}
 				time.Sleep(20 * time.Millisecond)
-				_ = conn.Send(worker.Event{Pong: r.Ping})
+				ahead := time.Now().Add(time.Hour - 10*time.Millisecond) // another clock, in the middle of the round trip
+				_ = conn.Send(worker.Event{Pong: &worker.Ping{Seq: r.Ping.Seq, AtMS: float64(ahead.UnixMicro()) / 1000}})
 			}
 		}()
 		time.Sleep(10 * time.Minute)
@@ -61,6 +62,13 @@ func TestHeartbeat(t *testing.T) {
 		}
 		if rtt := c.RTT(); rtt < 20*time.Millisecond || rtt > 30*time.Millisecond {
 			t.Errorf("round trip %s", rtt)
+		}
+		now := time.Now()
+		if at, ok := c.Here(float64(now.Add(time.Hour).UnixMicro()) / 1000); !ok || at.Sub(now).Abs() > time.Millisecond {
+			t.Errorf("a moment of a clock that is an hour ahead is %s here, %v; want %s", at, ok, now)
+		}
+		if _, ok := c.Here(0); ok {
+			t.Error("no moment is one")
 		}
 		c.Close()
 		<-ended

@@ -71,6 +71,8 @@ type Greeting struct {
 // Ping measures the round trip.
 type Ping struct {
 	Seq int64 `json:"seq"`
+	// AtMS is the agent's clock when it answered, in milliseconds since 1970.
+	AtMS float64 `json:"at_ms,omitempty"`
 }
 
 // Exec runs a command to its end. Env is the command's whole environment when
@@ -278,6 +280,9 @@ type Returned struct {
 type Started struct {
 	Test  TestID `json:"test"`
 	Token Token  `json:"token"`
+	// AtMS is when it started, by the worker's clock, in milliseconds since 1970;
+	// 0 is when the agent heard of it.
+	AtMS float64 `json:"at_ms,omitempty"`
 }
 
 // Reported carries one report of the framework's own, or a piece of a long
@@ -409,6 +414,9 @@ type Closed struct {
 	// Compiled is the archive that Open.Compile asked for, absolute; "" when
 	// nothing was compiled that Open.Compiled did not have.
 	Compiled string `json:"compiled,omitempty"`
+	// PeakMemory is the most memory, in bytes, that one process of the worker
+	// has held; 0 is unknown.
+	PeakMemory int64 `json:"peak_memory,omitempty"`
 }
 
 // Conclude makes one result out of all workers' results, with the framework's

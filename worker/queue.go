@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
 // A queue is a session's tests, and the Stream that its framework sees. It
@@ -113,6 +114,9 @@ func (q *queue) Emit(e Event) {
 	case e.Opened != nil:
 		q.opened = true
 	case e.Started != nil:
+		if e.Started.AtMS == 0 {
+			e.Started.AtMS = clockMS(time.Now())
+		}
 		q.started++
 		for _, t := range q.locked {
 			if t.ID == e.Started.Test && t.Token == e.Started.Token {

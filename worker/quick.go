@@ -64,6 +64,8 @@ func (q *Quick) started(s *scan, key []byte, to *Started) {
 		to.Test = q.test(s)
 	case "token":
 		to.Token = Token(s.integer())
+	case "at_ms":
+		to.AtMS = s.number()
 	default:
 		s.ok = false
 	}
@@ -257,6 +259,10 @@ func (e Event) quick(b []byte) (_ []byte, ok bool) {
 		b = append(b, `{"started":{`...)
 		b, ok = quote(append(b, `"test":`...), string(e.Started.Test))
 		b = strconv.AppendInt(append(b, `,"token":`...), int64(e.Started.Token), 10)
+		if at := e.Started.AtMS; at != 0 {
+			ok = ok && 1e-6 <= at && at < 1e21
+			b = strconv.AppendFloat(append(b, `,"at_ms":`...), at, 'f', -1, 64)
+		}
 	case e.Reported != nil && e == (Event{Reported: e.Reported}):
 		b, ok = e.Reported.quick(append(b, `{"reported":{`...))
 	case e.Finished != nil && e == (Event{Finished: e.Finished}):

@@ -66,7 +66,7 @@ func TestQuickWrites(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		test, token := worker.TestID(id.Draw(t, "id")), worker.Token(rapid.Int64Range(0, 1<<40).Draw(t, "token"))
 		e := rapid.SampledFrom([]worker.Event{
-			{Started: &worker.Started{Test: test, Token: token}},
+			{Started: &worker.Started{Test: test, Token: token, AtMS: ms.Draw(t, "at")}},
 			{Reported: &worker.Reported{Test: test, Kind: "report", Offset: int64(token), More: token%2 == 1, Data: []byte("{}")}},
 			{Finished: &worker.Finished{
 				Test: test, Token: token, Outcome: worker.Failing, Message: id.Draw(t, "message"), File: id.Draw(t, "file"),

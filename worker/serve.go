@@ -160,7 +160,7 @@ func (a *agent) handle(ctx context.Context, req Request) error {
 	case req.Hello != nil:
 		return a.hello(*req.Hello)
 	case req.Ping != nil:
-		a.send(Event{Pong: req.Ping})
+		a.send(Event{Pong: &Ping{Seq: req.Ping.Seq, AtMS: clockMS(time.Now())}})
 	case req.Exec != nil:
 		a.exec(ctx, *req.Exec)
 	case req.Kill != nil:

@@ -50,6 +50,7 @@ func runSession(ctx context.Context, f Framework, open Open, q *queue) (Closed, 
 	var missing []string
 	finish := func(err error) (Closed, error) {
 		closed.Started, closed.Finished = q.counts()
+		closed.PeakMemory = peakMemory()
 		closed.Missing = strings.Join(missing, "; ")
 		if err != nil {
 			closed.Code = -1

@@ -165,7 +165,7 @@ func (c *Census) Collected(w dispatch.WorkerID, end worker.Collected) (r Ruling)
 	}
 	s.collecting = nil
 	if c.full != nil {
-		return c.compare(w, list)
+		return c.compare(w, list, end)
 	}
 	c.full, c.tests, c.deselected = list, c.cfg.Estimate(list.files), end.Deselected
 	r.add(Known{Reports: reports(end, list)})
@@ -180,18 +180,18 @@ func (c *Census) Collected(w dispatch.WorkerID, end worker.Collected) (r Ruling)
 	} else {
 		r = append(r, c.inventory()...)
 	}
-	r.add(Ready{Full: true})
+	r.add(Ready{Full: true, Took: report.Millis(end.DurationMS)})
 	return r
 }
 
 // compare holds a later full collection against the suite.
-func (c *Census) compare(w dispatch.WorkerID, list *collection) (r Ruling) {
+func (c *Census) compare(w dispatch.WorkerID, list *collection, end worker.Collected) (r Ruling) {
 	if id := c.full.exchanged(list); id != "" {
 		return c.ambiguous(w, id)
 	}
 	diff := c.full.difference(list)
 	if diff == "" {
-		r.add(Ready{Full: true})
+		r.add(Ready{Full: true, Took: report.Millis(end.DurationMS)})
 		return r
 	}
 	if c.once("other tests") {

@@ -26,8 +26,11 @@ type (
 	// worker, however many processes its session needs.
 	Begun struct{ worker.Opened }
 	// Ready reports that the worker takes tests. Full is set when it has
-	// collected the whole suite.
-	Ready struct{ Full bool }
+	// collected the whole suite, which took so long.
+	Ready struct {
+		Full bool
+		Took report.Duration
+	}
 	// Dismissed reports that the worker gets no tests, and its session is to end.
 	Dismissed struct{}
 	// Known reports that the suite is known. Reports are the framework's collect

@@ -21,8 +21,16 @@ type Answer struct {
 	// Judged are the tests that have got their verdict, got another one, or
 	// lost it because they run again, each once: see Result.Final.
 	Judged []worker.TestID
+	// Thefts are the tests that have moved to another worker's queue.
+	Thefts []Theft
 	// Commands must be carried out now, in this order.
 	Commands []Command
+}
+
+// A Theft is tests of one worker's queue that a worker took that would be idle.
+type Theft struct {
+	From, To WorkerID
+	Tests    int
 }
 
 // about sets the test and the attempt that the answer is about.

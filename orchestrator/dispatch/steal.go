@@ -17,6 +17,11 @@ func (d *Dispatcher) steal(thief *member, now time.Duration) bool {
 	for _, v := range d.victims(now) {
 		if loot := d.loot(thief, v.member, v.remaining); len(loot) > 0 {
 			d.enqueue(thief, loot...)
+			theft := Theft{From: v.id, To: thief.id}
+			for _, u := range loot {
+				theft.Tests += len(u.tests)
+			}
+			d.answer.Thefts = append(d.answer.Thefts, theft)
 			return true
 		}
 	}

@@ -25,6 +25,11 @@ type RunInfo struct {
 	Exit      int           `json:"exit"`
 	Tests     int           `json:"tests"`
 	Failed    int           `json:"failed"`
+	Flaky     int           `json:"flaky"`
+	Commit    string        `json:"commit,omitempty"`
+	Branch    string        `json:"branch,omitempty"`
+	Coverage  *float64      `json:"coverage,omitempty"` // per cent
+	Predicted time.Duration `json:"-"`                  // 0: nothing was
 }
 
 // Suites returns the keys of all suites that were recorded, sorted.
@@ -48,13 +53,13 @@ func (d *DB) Runs(ctx context.Context, suite string, n int) (runs []RunInfo, err
 	}
 	err = d.do(ctx, "list runs", func(db *sql.DB) error {
 		runs = nil
-		return each(ctx, db, `SELECT run, tree, workers, host, started_at, duration_us, exit, tests, failed FROM run
+		return each(ctx, db, `SELECT run, tree, workers, host, started_at, duration_us, exit, tests, failed, flaky, commit_id, branch, coverage, coalesce(predicted_us, 0) FROM run
 			WHERE suite = (SELECT id FROM suite WHERE name = ?) ORDER BY started_at DESC, id DESC LIMIT ?`,
 			[]any{suite, n}, func(rows *sql.Rows) error {
 				r := RunInfo{Suite: suite}
-				var at, us int64
-				err := rows.Scan(&r.ID, &r.Tree, &r.Workers, &r.Host, &at, &us, &r.Exit, &r.Tests, &r.Failed)
-				r.StartedAt, r.Duration = time.UnixMilli(at).UTC(), micros(us)
+				var at, us, predicted int64
+				err := rows.Scan(&r.ID, &r.Tree, &r.Workers, &r.Host, &at, &us, &r.Exit, &r.Tests, &r.Failed, &r.Flaky, &r.Commit, &r.Branch, &r.Coverage, &predicted)
+				r.StartedAt, r.Duration, r.Predicted = time.UnixMilli(at).UTC(), micros(us), micros(predicted)
 				runs = append(runs, r)
 				return err
 			})

@@ -105,10 +105,11 @@ func (r *recording) insertRun() error {
 		at = r.now
 	}
 	res, err := r.tx.ExecContext(r.ctx, `
-		INSERT INTO run (suite, run, tree, workers, host, started_at, duration_us, exit, tests, failed)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		INSERT INTO run (suite, run, tree, workers, host, started_at, duration_us, exit, tests, failed, commit_id, branch, flaky, coverage, predicted_us)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		r.suite, r.run.ID, r.run.Tree, r.run.Workers, r.run.Host, at.UnixMilli(), r.run.Duration.Microseconds(),
-		r.run.Exit, len(last), failed)
+		r.run.Exit, len(last), failed, r.run.Commit, r.run.Branch, r.run.Flaky, r.run.Coverage,
+		sql.NullInt64{Int64: r.run.Predicted.Microseconds(), Valid: r.run.Predicted > 0})
 	if err != nil {
 		return err
 	}

@@ -72,6 +72,13 @@ CREATE TABLE fact (
 	PRIMARY KEY (suite, key)
 ) WITHOUT ROWID;
 `,
+	`
+ALTER TABLE run ADD COLUMN commit_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE run ADD COLUMN branch TEXT NOT NULL DEFAULT '';
+ALTER TABLE run ADD COLUMN flaky INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE run ADD COLUMN coverage REAL;        -- per cent; NULL when it was not measured, or is not complete
+ALTER TABLE run ADD COLUMN predicted_us INTEGER; -- NULL when nothing was predicted
+`,
 }
 
 // migrate brings the schema to the newest version. Several processes may do

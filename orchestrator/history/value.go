@@ -19,7 +19,12 @@ type Run struct {
 	Host      string // where workers ran, unless an Attempt says otherwise
 	StartedAt time.Time
 	Duration  time.Duration // wall clock
+	Predicted time.Duration // likewise; 0: nothing was
 	Exit      int
+	Commit    string   // "" for none
+	Branch    string   // likewise
+	Flaky     int      // tests
+	Coverage  *float64 // per cent; nil when it was not measured, or is not complete
 	// PerTest is what a test took a worker besides its setup, call and
 	// teardown, in the mean; 0 when that is not known.
 	PerTest  time.Duration

@@ -34,6 +34,10 @@ type (
 		Root   string `json:"root,omitempty"` // the suite's directory, relative to the repository's root
 		Commit string `json:"commit,omitempty"`
 		Dirty  bool   `json:"dirty,omitempty"` // the tree differs from the commit
+		// Branch is what is checked out, Subject and Author are the commit's.
+		Branch  string `json:"branch,omitempty"`
+		Subject string `json:"subject,omitempty"`
+		Author  string `json:"author,omitempty"`
 	}
 	// Based names the engine that runs the tests, and the image.
 	Based struct {
@@ -42,6 +46,11 @@ type (
 		ImageNote string `json:"image_note,omitempty"` // what was taken instead, and why
 		Host      bool   `json:"host,omitempty"`       // the programs are this machine's own
 		Isolated  bool   `json:"isolated,omitempty"`   // see engine.Info
+		// CPUs and Memory are the engine's, Load this machine's mean of the last
+		// minute; zero is unknown.
+		CPUs   int     `json:"cpus,omitempty"`
+		Memory int64   `json:"memory,omitempty"` // bytes
+		Load   float64 `json:"load,omitempty"`
 	}
 	// Gathered says which of the files that workers wrote are kept. Unkept counts
 	// the others, and UnkeptFiles are the first of these; Missing says, in words,
@@ -94,8 +103,35 @@ type (
 		Duration Duration `json:"duration_ms"`
 		// Saved is what the step took when it was not cached; 0 is unknown.
 		Saved  Duration `json:"saved_ms,omitempty"`
-		Detail string   `json:"detail,omitempty"` // "5 204 files, 63 MB"
-		Error  string   `json:"error,omitempty"`  // the step failed
+		Detail string   `json:"detail,omitempty"`    // "5 204 files, 63 MB"
+		Error  string   `json:"error,omitempty"`     // the step failed
+		Waited Duration `json:"waited_ms,omitempty"` // for another run
+	}
+	// WorkerAttached reports that a worker's agent is there: when the engine was
+	// asked for the worker, had made it, and the agent had greeted. It comes before
+	// WorkerStarted.
+	WorkerAttached struct {
+		Worker  int      `json:"worker"`
+		Asked   Duration `json:"asked_ms"`
+		Created Duration `json:"created_ms"`
+		Greeted Duration `json:"hello_ms"`
+	}
+	// Stolen reports that a worker that would be idle took tests from another one's
+	// queue.
+	Stolen struct {
+		From  int `json:"from"`
+		To    int `json:"to"`
+		Tests int `json:"tests"`
+	}
+	// Curved is what other numbers of workers would have given, by this run's times.
+	Curved struct {
+		Points []Point `json:"points"`
+	}
+	// Point is one of these: the wall clock, and the time of all workers.
+	Point struct {
+		Workers int      `json:"workers"`
+		Wall    Duration `json:"wall_ms"`
+		Total   Duration `json:"total_ms"`
 	}
 	// WorkerStarted reports that a worker takes tests, and with what it runs
 	// them.
@@ -110,6 +146,8 @@ type (
 	// first test.
 	WorkerReady struct {
 		Worker int `json:"worker"`
+		// Collected is how long it collected the whole suite; 0 if it did not.
+		Collected Duration `json:"collected_ms,omitempty"`
 	}
 	// WorkerLost reports that a worker is gone before its time.
 	WorkerLost struct {
@@ -126,6 +164,7 @@ type (
 		Code        int    `json:"code"`
 		Unexplained bool   `json:"unexplained,omitempty"`
 		Closing     string `json:"closing,omitempty"`
+		PeakMemory  int64  `json:"peak_memory,omitempty"` // of one process, in bytes; 0 is unknown
 	}
 	// Discovered ends discovery. Stop is set if its errors mean that no test
 	// counts, as in the framework itself.
@@ -198,6 +237,9 @@ type (
 		File    string `json:"file,omitempty"`
 		// Collected is how long the worker collected files since its last test.
 		Collected Duration `json:"collected_ms,omitempty"`
+		// Began is when it started by the worker's clock, since the start of the run;
+		// 0 is unknown.
+		Began Duration `json:"began_ms,omitempty"`
 	}
 	// TestFinished ends an attempt. The same test, worker and attempt may
 	// come again: the later one holds.

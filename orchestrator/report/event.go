@@ -70,6 +70,15 @@ func (StepFinished) Type() Type { return "step_finished" }
 func (WorkerStarted) Type() Type { return "worker_started" }
 
 // Type implements Body.
+func (WorkerAttached) Type() Type { return "worker_attached" }
+
+// Type implements Body.
+func (Stolen) Type() Type { return "stolen" }
+
+// Type implements Body.
+func (Curved) Type() Type { return "curve" }
+
+// Type implements Body.
 func (WorkerReady) Type() Type { return "worker_ready" }
 
 // Type implements Body.

@@ -42,13 +42,15 @@ func (s *State) Report() *Report {
 		Format: Format, Run: s.run.Run, Version: s.run.Version, Suite: s.run.Suite, Project: s.run.Project,
 		Root: s.sourced.Root, Args: slices.Clone(s.run.Args), Engine: s.based.Engine, Image: s.based.Image,
 		ImageNote: s.based.ImageNote, Tree: s.sourced.Tree, Commit: s.sourced.Commit, Dirty: s.sourced.Dirty,
+		Branch: s.sourced.Branch, Subject: s.sourced.Subject, Author: s.sourced.Author,
+		CPUs: s.based.CPUs, Memory: s.based.Memory, Load: s.based.Load, Curve: slices.Clone(s.curve), Steals: slices.Clone(s.stolen),
 		Framework: cmp.Or(s.runs.Framework, s.run.Framework), Runtime: s.runs.Runtime, StartedAt: s.run.StartedAt, FailOn: slices.Clone(s.run.FailOn),
 		Totals: s.Totals(), Faults: slices.Clone(s.faults), Advice: slices.Clone(s.advice), Artifacts: slices.Clone(s.gathered.Artifacts), Notes: slices.Clone(s.notes), Steps: slices.Clone(s.steps),
 	}
 	r.Coverage, r.Concluded, r.Stopped = clone(s.coverage), clone(s.concluded), clone(s.stopped)
 	for _, n := range s.Workers() {
 		w := *s.workers[n]
-		w.Order = slices.Clone(w.Order)
+		w.Order, w.Collects = slices.Clone(w.Order), slices.Clone(w.Collects)
 		if w.Order == nil {
 			w.Order = []string{}
 		}
@@ -58,6 +60,9 @@ func (s *State) Report() *Report {
 		c := *t
 		c.Attempts = slices.Clone(t.Attempts)
 		r.Tests = append(r.Tests, c)
+	}
+	if s.planned.Workers > 0 {
+		r.Plan = &Plan{Workers: s.planned.Workers, Shards: slices.Clone(s.planned.Shards)}
 	}
 	r.Times = s.times(r)
 	if s.end != nil {
@@ -111,6 +116,9 @@ func (s *State) times(r *Report) Times {
 	}
 	s.serial(&t, n)
 	t.Cache, t.Saved = cacheOf(s.steps)
+	for _, st := range s.steps {
+		t.Waited += st.Waited
+	}
 	return t
 }
 

@@ -61,12 +61,12 @@ func fold(all []Event) *State {
 	return s
 }
 
-var runs = []string{"failing", "green", "interrupted", "unbuilt", "predicted"}
+var runs = []string{"failing", "green", "interrupted", "unbuilt", "predicted", "measured"}
 
 // TestScripts keeps the recorded streams what the scripts say. It stands before
 // the tests that read them, so that one -update writes both.
 func TestScripts(t *testing.T) {
-	for name, s := range map[string]*script{"failing": failing(), "green": green(), "interrupted": interrupted(), "unbuilt": unbuilt(), "predicted": predicted()} {
+	for name, s := range map[string]*script{"failing": failing(), "green": green(), "interrupted": interrupted(), "unbuilt": unbuilt(), "predicted": predicted(), "measured": measured()} {
 		var b bytes.Buffer
 		w := NewWriter(nopCloser{&b})
 		for _, e := range s.events {

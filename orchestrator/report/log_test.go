@@ -18,7 +18,7 @@ import (
 // it back.
 func TestEveryBodyHasADecoder(t *testing.T) {
 	seen := map[Type]bool{}
-	for _, s := range []*script{failing(), green(), interrupted(), predicted(), rerun()} {
+	for _, s := range []*script{failing(), green(), interrupted(), predicted(), measured(), rerun()} {
 		for _, e := range s.events {
 			seen[e.Body.Type()] = true
 			b, err := encode(e)

@@ -31,6 +31,12 @@ type Report struct {
 	Tree      string    `json:"tree,omitempty"`
 	Commit    string    `json:"commit,omitempty"`
 	Dirty     bool      `json:"dirty,omitempty"`
+	Branch    string    `json:"branch,omitempty"`
+	Subject   string    `json:"subject,omitempty"`
+	Author    string    `json:"author,omitempty"`
+	CPUs      int       `json:"cpus,omitempty"`      // of the engine
+	Memory    int64     `json:"memory,omitempty"`    // likewise, in bytes
+	Load      float64   `json:"load,omitempty"`      // of this machine, in the minute before the run
 	Framework string    `json:"framework,omitempty"` // with its version
 	Runtime   string    `json:"runtime,omitempty"`   // likewise
 	StartedAt time.Time `json:"started_at,omitzero"`
@@ -44,6 +50,12 @@ type Report struct {
 	Times  Times  `json:"times"`
 	// Forecast is nil when nothing was predicted, or not every test has run.
 	Forecast *Forecast `json:"forecast,omitempty"`
+	// Plan is nil when the tests were never planned.
+	Plan *Plan `json:"plan,omitempty"`
+	// Curve is what other numbers of workers would have given, by this run's times.
+	Curve []Point `json:"curve,omitempty"`
+	// Steals are in the order in which they happened.
+	Steals []Steal `json:"steals,omitempty"`
 
 	Coverage  *Coverage  `json:"coverage,omitempty"`
 	Concluded *Concluded `json:"concluded,omitempty"`
@@ -55,6 +67,25 @@ type Report struct {
 	Steps     []Step     `json:"steps,omitempty"`
 	Workers   []Worker   `json:"workers,omitempty"`
 	Tests     []Test     `json:"tests,omitempty"`
+}
+
+// Plan is how the tests were shared out before the first one was moved.
+type Plan struct {
+	Workers int     `json:"workers"`
+	Shards  []Shard `json:"shards,omitempty"` // when their times were known
+}
+
+// Steal is tests that a worker took over, and when.
+type Steal struct {
+	At Duration `json:"at_ms"`
+	Stolen
+}
+
+// Collection is a file that a worker collected between its tests.
+type Collection struct {
+	At       Duration `json:"at_ms"` // its start
+	Duration Duration `json:"duration_ms"`
+	File     string   `json:"file,omitempty"`
 }
 
 // Totals count tests by verdict. Discovered less the sum of the five is what
@@ -106,6 +137,8 @@ type Times struct {
 	// was, "partly warm" in between. Saved is what that spared.
 	Cache string   `json:"cache,omitempty"`
 	Saved Duration `json:"saved_ms,omitempty"`
+	// Waited is the time in which another run built what this one needed.
+	Waited Duration `json:"waited_ms,omitempty"`
 }
 
 // Coverage is the combined coverage. Percent and Under are the word of the tool
@@ -133,22 +166,32 @@ type Step struct {
 	Saved    Duration `json:"saved_ms,omitempty"`
 	Detail   string   `json:"detail,omitempty"`
 	Error    string   `json:"error,omitempty"`
+	Waited   Duration `json:"waited_ms,omitempty"` // for another run
 }
 
 // Worker is what one worker did.
 type Worker struct {
-	Worker  int      `json:"worker"`
-	Name    string   `json:"name"` // "worker-3"
-	Mode    string   `json:"mode,omitempty"`
-	Host    string   `json:"host,omitempty"`
+	Worker int    `json:"worker"`
+	Name   string `json:"name"` // "worker-3"
+	Mode   string `json:"mode,omitempty"`
+	Host   string `json:"host,omitempty"`
+	// Asked is when the engine was asked for it, Created when that had made it,
+	// Greeted when its agent was there.
+	Asked   Duration `json:"asked_ms,omitempty"`
+	Created Duration `json:"created_ms,omitempty"`
+	Greeted Duration `json:"hello_ms,omitempty"`
 	Started Duration `json:"started_ms"`
 	Ready   Duration `json:"ready_ms,omitempty"` // when it took tests
-	Ended   Duration `json:"ended_ms"`
-	Busy    Duration `json:"busy_ms"`              // setup, call and teardown of its attempts
-	Collect Duration `json:"collect_ms,omitempty"` // of single files, between its tests
-	Lost    string   `json:"lost,omitempty"`
-	Code    int      `json:"code,omitempty"`
-	OOM     bool     `json:"oom,omitempty"`
+	// Collected is how long it collected the whole suite, until Ready.
+	Collected  Duration     `json:"collected_ms,omitempty"`
+	Ended      Duration     `json:"ended_ms"`
+	Busy       Duration     `json:"busy_ms"`               // setup, call and teardown of its attempts
+	Collect    Duration     `json:"collect_ms,omitempty"`  // of single files, between its tests
+	Collects   []Collection `json:"collects,omitempty"`    // these, one by one
+	PeakMemory int64        `json:"peak_memory,omitempty"` // of one of its processes, in bytes
+	Lost       string       `json:"lost,omitempty"`
+	Code       int          `json:"code,omitempty"`
+	OOM        bool         `json:"oom,omitempty"`
 	// Unexplained: Code is not what its tests make it. Closing is what its
 	// session said then.
 	Unexplained bool   `json:"unexplained,omitempty"`
@@ -162,7 +205,9 @@ type Worker struct {
 	// Order is every test that it started, in that order.
 	Order []string `json:"order"`
 
-	gaps gaps
+	gaps  gaps
+	runs  string   // its last test
+	began Duration // of that, by its own clock
 }
 
 // Test is one test with its verdict ("" while it has none) and its attempts.
@@ -231,7 +276,8 @@ type Attempt struct {
 	Worker   int            `json:"worker"`
 	Outcome  worker.Outcome `json:"outcome"`
 	Message  string         `json:"message,omitempty"`
-	At       Duration       `json:"at_ms"` // its end, since the start of the run
+	At       Duration       `json:"at_ms"`                // its end, since the start of the run
+	Started  Duration       `json:"started_ms,omitempty"` // likewise, by its worker's clock
 	Setup    Duration       `json:"setup_ms"`
 	Call     Duration       `json:"call_ms"`
 	Teardown Duration       `json:"teardown_ms"`

@@ -193,3 +193,28 @@ func rerun() *script {
 type nopCloser struct{ *bytes.Buffer }
 
 func (nopCloser) Close() error { return nil }
+
+// measured is a run that says of its workers all that they tell: how they came, when
+// tests began by their clocks, what they took from each other, and what would have been.
+func measured() *script {
+	s := new(script)
+	s.head(true)
+	s.at(500, WorkerAttached{Worker: 1, Asked: 200e6, Created: 450e6, Greeted: 490e6}, WorkerAttached{Worker: 2, Asked: 210e6, Created: 460e6, Greeted: 495e6})
+	s.at(510, WorkerAttached{Worker: 3, Asked: 220e6, Created: 470e6, Greeted: 505e6}) // which is not needed
+	s.at(600, WorkerStarted{Worker: 1, Mode: "full", Framework: "pytest 8.4.1", Runtime: "Python 3.12.4", Host: "box"})
+	s.at(700, WorkerStarted{Worker: 2, Mode: "lazy", Host: "box"}, WorkerReady{Worker: 2})
+	s.at(1100, Discovered{Tests: 2, Duration: 500e6}, Planned{
+		Workers: 2, Makespan: 3000e6, Shards: []Shard{{Worker: 1, Tests: 2, Load: 3000e6}},
+	}, WorkerReady{Worker: 1, Collected: 480e6})
+	s.at(1101, Stolen{From: 1, To: 2, Tests: 1})
+	for w, id := range []string{"tests/a.py::test_one", "tests/b.py::test_stolen"} {
+		s.at(1150, TestStarted{Worker: w + 1, Test: id, Attempt: 1, File: id[:10], Began: 1148e6, Collected: Duration(w) * 20e6})
+	}
+	for w, id := range []string{"tests/a.py::test_one", "tests/b.py::test_stolen"} {
+		s.at(2200, TestFinished{Worker: w + 1, Test: id, Attempt: 1, Outcome: worker.Passed, Call: 1050e6})
+	}
+	s.at(2210, TestFinished{Worker: 1, Test: "tests/a.py::test_one", Attempt: 1, Outcome: worker.Passed, Call: 1050e6, Teardown: 10e6}) // amended
+	s.at(2300, WorkerClosed{Worker: 1, PeakMemory: 64 << 20}, WorkerClosed{Worker: 2}, Curved{Points: []Point{{1, 3300e6, 3200e6}, {2, 2400e6, 4300e6}}})
+	s.end(2400)
+	return s
+}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -32,6 +33,9 @@ type State struct {
 	advice     []Advised
 	notes      []Note
 	steps      []Step
+	attached   map[int]WorkerAttached
+	stolen     []Steal
+	curve      []Point
 	workers    map[int]*Worker
 	tests      []*Test // in order of appearance
 	byID       map[string]*Test
@@ -66,11 +70,24 @@ func (s *State) Apply(e Event) {
 	case WorkerStarted:
 		w := s.worker(b.Worker)
 		w.Mode, w.Host, w.Started = b.Mode, b.Host, Duration(e.At)
+		if there, ok := s.attached[b.Worker]; ok {
+			w.Asked, w.Created, w.Greeted = there.Asked, there.Created, there.Greeted
+		}
 		if s.runs.Framework == "" {
 			s.runs = b
 		}
+	case WorkerAttached:
+		if s.attached == nil {
+			s.attached = make(map[int]WorkerAttached)
+		}
+		s.attached[b.Worker] = b // one that is not needed any more has no other event
+	case Stolen:
+		s.stolen = append(s.stolen, Steal{At: Duration(e.At), Stolen: b})
+	case Curved:
+		s.curve = b.Points
 	case WorkerReady:
-		s.worker(b.Worker).Ready = Duration(e.At)
+		w := s.worker(b.Worker)
+		w.Ready, w.Collected = Duration(e.At), b.Collected
 	case WorkerLost:
 		w := s.worker(b.Worker)
 		w.Lost, w.Code, w.OOM, w.Ended = b.Cause, b.Code, b.OOM, Duration(e.At)
@@ -80,7 +97,7 @@ func (s *State) Apply(e Event) {
 	case WorkerClosed:
 		w := s.worker(b.Worker)
 		w.Code, w.Ended, w.Running = b.Code, Duration(e.At), ""
-		w.Unexplained, w.Closing = b.Unexplained, b.Closing
+		w.Unexplained, w.Closing, w.PeakMemory = b.Unexplained, b.Closing, b.PeakMemory
 	case Output:
 		if b.Dropped > 0 {
 			s.worker(b.Worker).Dropped += b.Dropped
@@ -95,7 +112,7 @@ func (s *State) Apply(e Event) {
 	case Planned:
 		s.planned = b
 	case TestStarted:
-		s.startTest(b)
+		s.startTest(b, e.At)
 	case TestFinished:
 		s.finishTest(b, e.At)
 	case Evidence:
@@ -149,14 +166,19 @@ func (s *State) finishStep(b StepFinished, at time.Duration) {
 	}
 	st := &s.steps[i]
 	st.Done, st.Cached, st.Duration, st.Saved = true, b.Cached, b.Duration, b.Saved
-	st.Detail, st.Error = b.Detail, b.Error
+	st.Detail, st.Error, st.Waited = b.Detail, b.Error, b.Waited
 }
 
-func (s *State) startTest(b TestStarted) {
+func (s *State) startTest(b TestStarted, at time.Duration) {
 	t := s.test(b.Test)
 	keep(&t.File, b.File)
 	w := s.worker(b.Worker)
 	w.Running = b.Test
+	w.runs, w.began = b.Test, b.Began
+	if b.Collected > 0 {
+		began := max(cmp.Or(b.Began, Duration(at))-b.Collected, 0)
+		w.Collects = append(w.Collects, Collection{At: began, Duration: b.Collected, File: b.File})
+	}
 	w.Collect += b.Collected
 	w.gaps.collected = b.Collected
 	w.Order = append(w.Order, b.Test)
@@ -182,11 +204,14 @@ func (s *State) finishTest(b TestFinished, at time.Duration) {
 	w.Busy += Duration(a.Total())
 	i := slices.IndexFunc(t.Attempts, func(x Attempt) bool { return x.Attempt == a.Attempt && x.Worker == a.Worker })
 	if i < 0 {
+		if w.runs == b.Test {
+			a.Started = w.began
+		}
 		t.Attempts = append(t.Attempts, a)
 		w.gaps.finish(a)
 	} else { // amended
 		w.Busy -= Duration(t.Attempts[i].Total())
-		a.Void = t.Attempts[i].Void
+		a.Void, a.Started = t.Attempts[i].Void, t.Attempts[i].Started
 		t.Attempts[i] = a
 	}
 	if last := t.Last(); last != nil {

@@ -28,6 +28,9 @@ func (r *repository) revision(ctx context.Context, dir string, o Options) (_ *So
 		return nil, err
 	}
 	s := &Source{Root: r.root, Sub: sub, Git: true, Commit: commit}
+	if s.Subject, s.Author, err = r.about(ctx, commit); err != nil {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())

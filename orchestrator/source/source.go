@@ -57,6 +57,8 @@ type Source struct {
 	Commit string
 	// Branch is "" outside git and on a detached head.
 	Branch string
+	// Subject and Author are the first line of the commit's message and who wrote it.
+	Subject, Author string
 	// Dirty is true if the tree differs from Commit.
 	Dirty bool
 	// Notes tell the user which files were left out, and why.

@@ -30,6 +30,10 @@ func (r *repository) worktree(ctx context.Context, dir string, o Options) (*Sour
 		s.Dirty, err = r.dirty(groupCtx)
 		return err
 	})
+	group.Go(func() (err error) {
+		s.Subject, s.Author, err = r.about(groupCtx, s.Commit)
+		return err
+	})
 	var extra []string
 	group.Go(func() (err error) {
 		extra, err = include(groupCtx, r.root, sub, o.Include)
@@ -54,6 +58,16 @@ func (r *repository) worktree(ctx context.Context, dir string, o Options) (*Sour
 func (r *repository) dirty(ctx context.Context) (bool, error) {
 	out, err := r.output(ctx, "status", "--porcelain", "-z", "--untracked-files=normal")
 	return len(out) > 0, err
+}
+
+// about returns the first line of a commit's message, and who wrote it.
+func (g git) about(ctx context.Context, commit string) (subject, author string, err error) {
+	if commit == "" {
+		return "", "", nil
+	}
+	out, err := g.output(ctx, "show", "--no-patch", "--no-show-signature", "--format=%s%x00%an", commit)
+	subject, author, _ = strings.Cut(strings.TrimRight(string(out), "\n"), "\x00")
+	return strings.ToValidUTF8(subject, "?"), strings.ToValidUTF8(author, "?"), err
 }
 
 // A listing is the files of a working tree, by path below the root.

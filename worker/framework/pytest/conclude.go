@@ -85,6 +85,9 @@ type Counts struct {
 //	                       each further one those of a test, in the suite's
 //	                       order; as [[offset, length], ...] in bytes, which
 //	                       are whole records once they are put together
+//	failed.jsonl           which attempts have failed, in the suite's order, in
+//	                       each line [test, attempt, worker, where its reports
+//	                       are]; it may be missing
 //	run.json               {"tests": N, "deselected": N, "missing_coverage":
 //	                       ["worker-2: reason"], "duration_seconds": S}; the
 //	                       last three may be missing
@@ -99,7 +102,10 @@ type Counts struct {
 // and other kinds, which are passed over. The results are below Dir/out:
 //
 //	junit.xml
+//	failures.jsonl    the texts of the failures that failed.jsonl names, {"test",
+//	                  "attempt", "worker", "text"} in each line
 //	coverage/.coverage, coverage/coverage.xml, coverage/total.json
+//	coverage/files.json    {file: [number of lines, lines that did not run]}
 //	coverage/relative.coverage    the data as it was, where .coverage was made
 //	                  one of Conclude.Project
 //	coverage/html, coverage.json, coverage.lcov    when pytest-cov was asked

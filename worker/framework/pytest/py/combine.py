@@ -47,6 +47,23 @@ def main():
         json.dump(total, f)
 
 
+def lines_of(root):
+    """Of each file in coverage.xml, by its path here: how many lines can run, and
+    the numbers of those that did not."""
+    sources = [source.text or "" for source in root.iter("source")]
+    files = {}
+    for measured in root.iter("class"):
+        name = measured.get("filename")
+        for source in sources:
+            path = os.path.join(source, name)
+            if os.path.exists(path):
+                name = os.path.relpath(path)
+                break
+        lines = list(measured.iter("line"))
+        files[name.replace(os.sep, "/")] = [len(lines), [int(line.get("number")) for line in lines if line.get("hits") == "0"]]
+    return files
+
+
 class Combination:
     """reasons is appended to: why the result is not complete."""
 
@@ -139,6 +156,8 @@ class Combination:
             "lines": {"covered": int(root.get("lines-covered")), "total": int(root.get("lines-valid"))},
             "branches": {"covered": int(root.get("branches-covered")), "total": int(root.get("branches-valid"))},
         }
+        with open(os.path.join(self._out, "files.json"), "w", encoding="ascii") as f:
+            json.dump(lines_of(root), f)
         valid = total["lines"]["total"] + total["branches"]["total"]
         covered = total["lines"]["covered"] + total["branches"]["covered"]
         total["percent"] = 100.0 * covered / valid if valid else 100.0

@@ -7,6 +7,7 @@ import copy
 import gc
 import json
 import os
+import sys
 
 import pytest
 from _pytest import junitxml
@@ -17,7 +18,7 @@ try:
 except ImportError:  # before pytest 9
     subtests = None
 
-from . import gathered, owner, verdict
+from . import failures, gathered, owner, verdict
 from .ends import End, Tee
 from .logfile import LogFile
 from .replay_records import Once, Paths, Records, in_order, report_of, warning_of
@@ -176,6 +177,7 @@ class Replay:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session):
         if self._records is not None:
+            self._tell()
             self._records.close()
         if self._gathered is not None:
             self._gathered.give()
@@ -183,6 +185,14 @@ class Replay:
         self._end.watch(session.config, self)
         with self._written.opened:
             yield
+
+    def _tell(self):
+        """Keeps the texts of failures. That is for people: a report that no plugin can
+        show is left out."""
+        try:
+            failures.write(self._config, self._records, os.path.join(self._dir, "failed.jsonl"), os.path.join(self._dir, "out", "failures.jsonl"))
+        except Exception as error:
+            print("shardyard: the texts of failures are not all in failures.jsonl: %r" % error, file=sys.stderr)
 
     def pytest_internalerror(self, excrepr):
         self.error = "internal error of pytest: " + str(excrepr).strip().splitlines()[-1]

@@ -21,9 +21,10 @@ class Records:
         self._file.close()
         self._order.close()
 
-    def _read(self, line):
+    def read(self, extents):
+        """The records of some stretches of the file."""
         text = b""
-        for offset, length in json.loads(line):
+        for offset, length in extents:
             self._file.seek(offset)
             text += self._file.read(length)
         lines = text.rstrip(b"\n")  # a line end is nowhere else in what is written here
@@ -33,12 +34,12 @@ class Records:
             return [_read_alone(line) for line in lines.split(b"\n")]
 
     def head(self):
-        return self._read(self._order.readline())
+        return self.read(json.loads(self._order.readline()))
 
     def tests(self):
         """The list of records of each test."""
         for line in self._order:
-            yield self._read(line)
+            yield self.read(json.loads(line))
 
 
 def _read_alone(line):
