@@ -56,7 +56,9 @@ func Init(d *framework.Detected) string {
 			line("suites:")
 			line("  tests: { args: %s, paths: %s }", flow(d.Args), flow(d.Paths))
 		}
-		if len(d.Env)+len(d.Pass) > 0 {
+		pattern := func(name string) bool { return !variableName.MatchString(name) }
+		names := slices.DeleteFunc(slices.Clone(d.Pass), pattern)
+		if len(d.Env)+len(names) > 0 {
 			line("env:                       # what tests see")
 			if len(d.Env) > 0 {
 				line("  set:")
@@ -64,8 +66,13 @@ func Init(d *framework.Detected) string {
 			for _, name := range slices.Sorted(maps.Keys(d.Env)) {
 				line("    %s: %s", scalar(name), scalar(d.Env[name]))
 			}
-			if len(d.Pass) > 0 {
-				line("  pass: %s", flow(d.Pass))
+			if len(names) > 0 {
+				line("  pass: %s", flow(names))
+			}
+		}
+		for _, name := range d.Pass {
+			if pattern(name) {
+				line("# The project's own tool lets %s through too: name under env.pass those that tests need.", name)
 			}
 		}
 	}

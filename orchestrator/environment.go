@@ -108,7 +108,7 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 		return layer, err
 	}
 	waits := i.rec.elapsed()
-	unlock, err := i.engine.Lock(ctx, s.key, func() { step.say("another run builds it; waiting") })
+	unlock, err := i.engine.Lock(ctx, s.key, func() { step.does("waiting for another run's install") })
 	if err != nil {
 		return "", err
 	}
@@ -118,6 +118,7 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 		step.cached = ok
 		return layer, err
 	}
+	step.does("starting a " + string(s.role))
 	p, err := begin(ctx, i.engine, i.spec(s), 0)
 	if err != nil {
 		return "", err
@@ -126,7 +127,7 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 	tools := i.req.Session.Toolchain
 	b := &builder{
 		client: p.client, layout: p.layout, base: i.base, tools: tools, fill: fill(tools, i.base, p.layout), sub: i.src.Sub,
-		env: i.req.Builder.environ(tools, i.base, p.layout), say: step.say, note: i.rec.note,
+		env: i.req.Builder.environ(tools, i.base, p.layout), say: step.say, does: step.does, note: i.rec.note,
 	}
 	if why := i.req.Builder.Why; len(why) > 0 {
 		step.say("builders get " + strings.Join(why, "; "))
@@ -137,6 +138,7 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 	if err := p.client.Quit(ctx); err != nil {
 		return "", fmt.Errorf("end %s: %w", s.role, err)
 	}
+	step.does("sealing it")
 	return p.inst.Seal(ctx, s.key)
 }
 
@@ -156,7 +158,8 @@ type builder struct {
 	fill   *strings.Replacer // of the toolchain's placeholders
 	sub    string            // the project's directory below the tree's root
 	env    map[string]string
-	say    func(string)
+	say    func(string) // shows a line of output
+	does   func(string) // shows what is done from now on
 	note   func(report.Level, string, ...any)
 	ids    int64
 }
@@ -200,9 +203,7 @@ func (b *builder) make(ctx context.Context) error {
 		if c.Unless != "" && b.shell(ctx, "/", b.fill.Replace(c.Unless)) == nil {
 			continue
 		}
-		if c.Say != "" {
-			b.say(c.Say)
-		}
+		b.does(cmp.Or(c.Say, "making the environment"))
 		if err := b.shell(ctx, "/", b.fill.Replace(c.Run)); err != nil {
 			return fmt.Errorf("%s: %w", b.fill.Replace(cmp.Or(c.Fail, "make the environment")), err)
 		}
@@ -242,6 +243,7 @@ func (b *builder) ensure(ctx context.Context, dir string, packages []string) err
 			continue
 		}
 		b.note(report.Info, "%s is not among the project's dependencies: added to the environment", p)
+		b.does("installing " + p)
 		if err := b.shell(ctx, dir, of.Replace(b.fill.Replace(b.tools.Install))); err != nil {
 			return fmt.Errorf("install %s: %w", p, err)
 		}
@@ -252,7 +254,7 @@ func (b *builder) ensure(ctx context.Context, dir string, packages []string) err
 func (b *builder) commands(ctx context.Context, dir string, commands []string) error {
 	b.env[notesFile] = path.Join(b.layout.Temp, "notes")
 	for _, c := range commands {
-		b.say("$ " + c)
+		b.does("$ " + c)
 		if err := b.shell(ctx, dir, c); err != nil {
 			return err
 		}

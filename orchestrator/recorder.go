@@ -138,7 +138,13 @@ func (c *recorder) step(name string) *step {
 	return &step{rec: c, name: name, began: c.elapsed()}
 }
 
+// say shows a line of what the step prints.
 func (s *step) say(text string) { s.rec.emit(report.StepProgress{Name: s.name, Text: text}) }
+
+// does shows what the step does from now on.
+func (s *step) does(text string) {
+	s.rec.emit(report.StepProgress{Name: s.name, Text: text, Doing: true})
+}
 
 func (s *step) end(err error) {
 	fin := report.StepFinished{

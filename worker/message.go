@@ -239,9 +239,11 @@ type Collected struct {
 	// Deselected counts tests that the suite's selection left out.
 	Deselected int `json:"deselected,omitempty"`
 	// Errors counts files that could not be collected; Stop is set when, as
-	// in the framework itself, that means that no test runs.
-	Errors int  `json:"errors,omitempty"`
-	Stop   bool `json:"stop,omitempty"`
+	// in the framework itself, that means that no test runs. Broken names the
+	// first of these files.
+	Errors int      `json:"errors,omitempty"`
+	Stop   bool     `json:"stop,omitempty"`
+	Broken []string `json:"broken,omitempty"`
 	// Reports are collect reports that belong to no file.
 	Reports []json.RawMessage `json:"reports,omitempty"`
 	// Lacks are what files that could not be collected say is not there.

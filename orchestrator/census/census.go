@@ -170,10 +170,11 @@ func (c *Census) Collected(w dispatch.WorkerID, end worker.Collected) (r Ruling)
 	c.full, c.tests, c.deselected = list, c.cfg.Estimate(list.files), end.Deselected
 	r.add(Known{Reports: reports(end, list)})
 	r.tell(report.Discovered{
-		Tests: end.Tests, Deselected: end.Deselected, Errors: end.Errors, Stop: end.Stop, Duration: report.Millis(end.DurationMS), Lacks: end.Lacks,
+		Tests: end.Tests, Deselected: end.Deselected, Errors: end.Errors, Stop: end.Stop, Duration: report.Millis(end.DurationMS),
+		Broken: end.Broken, Lacks: end.Lacks,
 	})
 	if end.Stop {
-		c.broken = report.Count(end.Errors, "file", "files") + " could not be collected"
+		c.broken = report.Uncollected(end.Errors, end.Broken)
 	}
 	if c.cfg.Only {
 		r.input(dispatch.InventoryComplete{})

@@ -91,10 +91,12 @@ type (
 	StepStarted struct {
 		Name string `json:"name"`
 	}
-	// StepProgress is a line of a step's own progress (an installer's output).
+	// StepProgress is a line of a step's own progress (an installer's output). Doing
+	// is set where Text is what the step does from now on, such as a command.
 	StepProgress struct {
-		Name string `json:"name"`
-		Text string `json:"text"`
+		Name  string `json:"name"`
+		Text  string `json:"text"`
+		Doing bool   `json:"doing,omitempty"`
 	}
 	// StepFinished ends a step.
 	StepFinished struct {
@@ -174,8 +176,10 @@ type (
 		Errors     int      `json:"errors,omitempty"`
 		Stop       bool     `json:"stop,omitempty"`
 		Duration   Duration `json:"duration_ms,omitempty"`
-		// Lacks are what files that could not be collected say is not there.
-		Lacks []worker.Lack `json:"lacks,omitempty"`
+		// Broken names the first of the files that could not be collected, and Lacks
+		// are what these files say is not there.
+		Broken []string      `json:"broken,omitempty"`
+		Lacks  []worker.Lack `json:"lacks,omitempty"`
 	}
 	// Inventoried names the file of the run's directory that lists the tests of the
 	// suite: a line for each file, in the suite's order.

@@ -84,7 +84,7 @@ func (f *findings) tests(r *Report) {
 		f.add(ExitFailed, ReasonFailed, "%s failed", Count(t.Failed, "test", "tests"))
 	}
 	if t.CollectErrors > 0 {
-		f.add(ExitFailed, ReasonNotCollected, "%s could not be collected", Count(t.CollectErrors, "file", "files"))
+		f.add(ExitFailed, ReasonNotCollected, "%s", Uncollected(t.CollectErrors, t.Uncollected))
 	}
 	missing := t.NotRun
 	if !t.CollectStop { // else no test was to run
@@ -108,6 +108,22 @@ func (f *findings) tests(r *Report) {
 	default:
 		f.add(ExitEmpty, ReasonNothing, "nothing to test: no test was found where the arguments and the project's configuration say to look")
 	}
+}
+
+// maxUncollected is how many files that could not be collected a sentence names.
+const maxUncollected = 3
+
+// Uncollected says, in words, that so many files could not be collected, and names
+// the first of them.
+func Uncollected(n int, files []string) string {
+	text := Count(n, "file", "files") + " could not be collected"
+	if named := files[:min(len(files), maxUncollected)]; len(named) > 0 {
+		text += ": " + strings.Join(named, ", ")
+		if rest := n - len(named); rest > 0 {
+			text += " and " + Number(rest) + " more"
+		}
+	}
+	return text
 }
 
 // sessions are those that ended otherwise than their tests explain: what a

@@ -27,6 +27,10 @@ func TestExitCode(t *testing.T) {
 		{"usage", Report{Faults: []Fault{{Kind: Usage, Text: "no such option"}}}, 2, []string{"no such option"}},
 		{"infrastructure before discovery", Report{Faults: []Fault{{Kind: Infrastructure, Text: "no engine"}}}, 3, []string{"no engine"}},
 		{"collection errors end the run", Report{Totals: Totals{Discovered: 5, CollectErrors: 2, CollectStop: true}}, 1, []string{"2 files could not be collected"}},
+		{
+			"collection errors are named", Report{Totals: Totals{Discovered: 5, CollectErrors: 5, CollectStop: true, Uncollected: []string{"a.py", "b.py", "c.py", "d.py"}}}, 1,
+			[]string{"5 files could not be collected: a.py, b.py, c.py and 2 more"},
+		},
 		{"collection errors, tests not run", Report{Totals: Totals{Discovered: 5, CollectErrors: 1, CollectStop: true, NotRun: 5}}, 1, []string{"1 file could not be collected", "5 tests not run"}},
 		{"collection errors, continued", Report{Totals: Totals{Discovered: 1, Passed: 1, CollectErrors: 1}}, 1, []string{"1 file could not be collected"}},
 		{"coverage incomplete", Report{Totals: green, Coverage: &Coverage{Percent: 10, FailUnder: 90, Reason: "worker-2 left none"}}, 3, []string{"coverage is incomplete: worker-2 left none"}},

@@ -21,6 +21,7 @@ func (s *State) Totals() Totals {
 
 		Deselected:    s.discovered.Deselected,
 		CollectErrors: s.discovered.Errors,
+		Uncollected:   slices.Clone(s.discovered.Broken),
 		CollectStop:   s.discovered.Stop,
 		Unknown:       s.planned.Unknown,
 	}
@@ -83,7 +84,7 @@ func clone[T any](p *T) *T {
 }
 
 func (s *State) times(r *Report) Times {
-	t := Times{Duration: Duration(s.at), Predicted: s.planned.Predicted, Makespan: s.planned.Makespan}
+	t := Times{Duration: Duration(s.at), Predicted: s.planned.Predicted, Makespan: s.planned.Makespan, Collecting: s.discovered.Duration}
 	if s.end != nil && s.end.Duration > 0 {
 		t.Duration = s.end.Duration
 	}
@@ -118,6 +119,9 @@ func (s *State) times(r *Report) Times {
 	t.Cache, t.Saved = cacheOf(s.steps)
 	for _, st := range s.steps {
 		t.Waited += st.Waited
+		if slices.Contains(cacheable, st.Name) && !st.Cached {
+			t.Installing += st.Duration
+		}
 	}
 	return t
 }

@@ -100,8 +100,10 @@ type Totals struct {
 	// Outcomes count the last attempts by the framework's own word.
 	Outcomes   map[worker.Outcome]int `json:"outcomes,omitempty"`
 	Deselected int                    `json:"deselected,omitempty"`
-	// CollectErrors counts files that could not be collected.
-	CollectErrors int `json:"collect_errors,omitempty"`
+	// CollectErrors counts files that could not be collected; Uncollected are the
+	// first of them.
+	CollectErrors int      `json:"collect_errors,omitempty"`
+	Uncollected   []string `json:"uncollected,omitempty"`
 	// CollectStop is true if because of them no test counts.
 	CollectStop bool `json:"collect_stop,omitempty"`
 	// Unknown counts tests that had no history when the run was planned.
@@ -125,6 +127,10 @@ type Times struct {
 	Speedup        float64 `json:"speedup,omitempty"`
 	// Total is the sum of setup, call and teardown over every attempt.
 	Total Duration `json:"total_ms,omitempty"`
+	// Installing is what making the environment and installing the project took,
+	// and Collecting what collecting the whole suite took one worker.
+	Installing Duration `json:"installing_ms,omitempty"`
+	Collecting Duration `json:"collecting_ms,omitempty"`
 	// PerTest is what a test took a worker besides its setup, call and
 	// teardown, in the mean: the framework's own work, and the messages.
 	PerTest Duration `json:"per_test_ms,omitempty"`

@@ -2,7 +2,9 @@ package console
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
@@ -12,7 +14,7 @@ const MaxFailures = 10
 
 // Closing returns the last lines of a run:
 //
-//	FAIL  2 of 1 284 failed · 1 flaky · 3 skipped      1m52s (predicted 1m47s, serial ~9m40s, 5.2×, total 10m02s)
+//	FAIL  2 of 1 284 failed · 1 flaky · 3 skipped      1m52s (predicted 1m47s, serial ~9m40s, 5.2×, tests 10m02s in all)
 //	 ✗ tests/api/test_auth.py::test_expired  worker-3   AssertionError: 401 != 403
 //	cover 87.4 %   balance 94 %   cache warm (saved 48 s)
 //	next  shardyard rerun · shardyard report --open
@@ -32,6 +34,9 @@ func Closing(r *report.Report, next []string, color bool) []string {
 	lines = append(lines, failureLines(r, p)...)
 	lines = append(lines, adviceLines(r, p)...)
 	if l := Measures(r, color); l != "" {
+		lines = append(lines, l)
+	}
+	if l := small(r); l != "" {
 		lines = append(lines, l)
 	}
 	if len(next) > 0 {
@@ -91,14 +96,46 @@ func timeWords(r *report.Report) string {
 		in = append(in, "serial "+approx(t.SerialMeasured)+report.Clock(t.Serial.Std()))
 		in = append(in, fmt.Sprintf("%.1f×", t.Speedup))
 	}
+	if t.Installing.Std() >= time.Second {
+		in = append(in, "installing "+report.Clock(t.Installing.Std()))
+	}
 	if t.Total > 0 {
-		in = append(in, "total "+report.Clock(t.Total.Std()))
+		in = append(in, "tests "+report.Clock(t.Total.Std())+" in all")
 	}
 	s := report.Clock(t.Duration.Std())
 	if len(in) > 0 {
 		s += " (" + strings.Join(in, ", ") + ")"
 	}
 	return s
+}
+
+// What makes a suite small: its tests, and starting the framework to run them.
+const (
+	smallSuite = 10 * time.Second
+	plainStart = time.Second
+)
+
+// small says of a suite of a few seconds that the framework alone would have been
+// faster, and from how many seconds of tests on that changes; "" where this run's own
+// figures do not show it.
+func small(r *report.Report) string {
+	t := r.Times
+	name, _, versioned := strings.Cut(r.Framework, " ")
+	workers := len(r.Workers)
+	whole := r.Finished && r.Totals.Discovered > 0 && r.Totals.Judged()-r.Totals.NotRun == r.Totals.Discovered && r.Totals.Flaky == 0
+	if !whole || workers < 2 || !versioned || t.Total.Std() > smallSuite || t.Collecting == 0 {
+		return ""
+	}
+	plain := plainStart + t.Collecting.Std() + t.Total.Std()
+	wall := (t.Duration - t.Installing).Std()
+	if slices.ContainsFunc(r.Workers, func(w report.Worker) bool { return w.Lost != "" }) || plain >= wall {
+		return ""
+	}
+	// Besides its share of the tests the run takes what it took now; plain starts and collects.
+	besides := wall - t.Total.Std()/time.Duration(workers) - plainStart - t.Collecting.Std()
+	even := max(besides*time.Duration(workers)/time.Duration(workers-1), t.Total.Std())
+	return fmt.Sprintf("small plain %s takes about %s for these tests, and this run took %s: with %s it pays from about %s of tests on",
+		name, report.Clock(plain), report.Clock(wall), report.Count(workers, "worker", "workers"), report.Clock(even.Round(time.Second)))
 }
 
 func failureLines(r *report.Report, p paint) []string {

@@ -200,7 +200,7 @@ func TestClosingAsDesigned(t *testing.T) {
 		}},
 	}
 	got := strings.Join(Closing(r, []string{"shardyard rerun", "shardyard report --open"}, false), "\n")
-	want := `FAIL  2 of 1 284 failed · 1 flaky · 3 skipped      1m52s (predicted 1m47s, serial ~9m40s, 5.2×, total 10m02s)
+	want := `FAIL  2 of 1 284 failed · 1 flaky · 3 skipped      1m52s (predicted 1m47s, serial ~9m40s, 5.2×, tests 10m02s in all)
  ✗ tests/api/test_auth.py::test_expired  worker-3   AssertionError: 401 != 403
 cover 87.4 %   balance 94 %   cache warm (saved 48 s)
 next  shardyard rerun · shardyard report --open`

@@ -8,33 +8,59 @@ import (
 )
 
 // plain prints lines, for logs: steps as they happen, so that the first
-// install is not silent, each failure once, and the progress now and then.
+// install is not silent, each failure once, and the progress now and then. A line
+// after each silent while says what is done.
 type plain struct {
 	screen Screen
 	tenths int           // of the suite, printed last
-	spoke  time.Duration // when a step's own progress was printed last
+	spoke  time.Duration // when a step's own output was printed last
+	wrote  time.Duration // when anything was
+	while  time.Duration // the next silence that is too long
+	over   bool          // the framework's own text has begun
+	now    now
 	top    top
 }
 
+// The shortest and the longest silence of a log.
+const (
+	shortSilence = 10 * time.Second
+	longSilence  = time.Minute
+)
+
 func (c *plain) event(s *report.State, e report.Event) {
 	for _, l := range c.top.lines(s, e, eventLines(s, e, paint(c.screen.Color))) {
-		c.line(l)
+		c.line(l, e.At)
 	}
+	c.now.follow(e)
 	switch b := e.Body.(type) {
 	case report.StepProgress:
-		if e.At-c.spoke >= time.Second {
-			c.spoke = e.At
-			c.line("  " + b.Name + ": " + report.Clean(b.Text))
+		if b.Doing || e.At-c.spoke >= time.Second {
+			if !b.Doing {
+				c.spoke = e.At
+			}
+			c.line("  "+b.Name+": "+report.Clean(b.Text), e.At)
 		}
 	case report.TestFinished, report.Judged:
 		c.progress(s, e.At)
 	}
 }
 
-// tick prints nothing: a log has no clock.
-func (c *plain) tick(*report.State, time.Duration) {}
+// tick ends a silence that was too long. The next one may be twice as long.
+func (c *plain) tick(s *report.State, elapsed time.Duration) {
+	if c.over || !c.top.headed || elapsed-c.wrote < max(c.while, shortSilence) {
+		return
+	}
+	if l := c.now.still(s, elapsed); l != "" {
+		while := min(max(c.while, shortSilence)*2, longSilence)
+		c.line(l, elapsed)
+		c.while = while
+	}
+}
 
-func (c *plain) text(p []byte) { write(c.screen.Out, string(p)) }
+func (c *plain) text(p []byte) {
+	c.over = true
+	write(c.screen.Out, string(p))
+}
 
 // progress prints a line each time that another tenth of the suite is done.
 func (c *plain) progress(s *report.State, at time.Duration) {
@@ -52,7 +78,10 @@ func (c *plain) progress(s *report.State, at time.Duration) {
 	if t.Failed > 0 {
 		line += fmt.Sprintf(" · %s failed", report.Number(t.Failed))
 	}
-	c.line(line + "  " + report.Clock(at))
+	c.line(line+"  "+report.Clock(at), at)
 }
 
-func (c *plain) line(s string) { write(c.screen.Out, inert(s+"\n", c.screen.Folds)) }
+func (c *plain) line(s string, at time.Duration) {
+	c.wrote, c.while = at, shortSilence
+	write(c.screen.Out, inert(s+"\n", c.screen.Folds))
+}

@@ -14,9 +14,8 @@ type tty struct {
 	screen  Screen
 	top     top
 	painted int // live lines on the screen now
-	step    string
-	said    string // the step's own last line
-	over    bool   // nothing is live any more
+	now     now
+	over    bool // nothing is live any more
 }
 
 // maxRunning is how many workers are shown at most; the rest is counted.
@@ -28,7 +27,10 @@ func (c *tty) event(s *report.State, e report.Event) {
 	for _, l := range c.top.lines(s, e, eventLines(s, e, paint(c.screen.Color))) {
 		b.WriteString(l + "\n")
 	}
-	c.follow(e.Body)
+	c.now.follow(e)
+	if _, ended := e.Body.(report.RunFinished); ended {
+		c.over = true
+	}
 	if b.Len() > 0 || c.over {
 		live := ""
 		if !c.over {
@@ -52,21 +54,6 @@ func (c *tty) text(p []byte) {
 	c.repaint(string(p), "")
 }
 
-func (c *tty) follow(b report.Body) {
-	switch b := b.(type) {
-	case report.StepStarted:
-		c.step, c.said = b.Name, ""
-	case report.StepProgress:
-		c.step, c.said = b.Name, report.Clean(b.Text)
-	case report.StepFinished:
-		if b.Name == c.step {
-			c.step, c.said = "", ""
-		}
-	case report.RunFinished:
-		c.over = true
-	}
-}
-
 // repaint takes the live lines away, prints what stays, and paints anew, in
 // one write.
 func (c *tty) repaint(stays, live string) {
@@ -87,8 +74,8 @@ func (c *tty) live(s *report.State, elapsed time.Duration) string {
 	width, height := c.screen.size()
 	width--
 	var lines []string
-	if c.step != "" {
-		lines = append(lines, join("  ", p.bold(c.step)+" "+report.Clock(elapsed), p.dim(c.said)))
+	if c.now.step != "" {
+		lines = append(lines, c.doing(elapsed, width, height)...)
 	}
 	if t := s.Totals(); t.Discovered > 0 {
 		lines = append(lines, c.bar(s, t, elapsed, width))
@@ -112,6 +99,22 @@ func (c *tty) live(s *report.State, elapsed time.Duration) string {
 		lines[i] = Fit(lines[i], width) + "\n"
 	}
 	return inert(strings.Join(lines, ""), c.screen.Folds)
+}
+
+// doing returns the lines of the step that goes on: its command with the time that
+// it has taken, which a long command does not push out, and what it said last.
+func (c *tty) doing(elapsed time.Duration, width, height int) []string {
+	p := paint(c.screen.Color)
+	first := p.bold(c.now.step) + " " + report.Clock(elapsed)
+	if c.now.doing == "" {
+		return []string{join("  ", first, p.dim(c.now.said))}
+	}
+	took := "  " + c.now.took(elapsed)
+	lines := []string{first + "  " + p.dim(Fit(c.now.doing, width-Width(first)-2-Width(took))+took)}
+	if c.now.said != "" && height > 6 {
+		lines = append(lines, "  "+p.dim(c.now.said))
+	}
+	return lines
 }
 
 func (c *tty) bar(s *report.State, t report.Totals, elapsed time.Duration, width int) string {

@@ -65,9 +65,7 @@ func (p *Project) Install(d *framework.Detected) {
 		p.pip(f, d)
 	}
 	p.elsewhere(f, d)
-	if d.Kind == "pipenv" && p.stalePipfile() {
-		d.Notes = append(d.Notes, "Pipfile.lock was made of another Pipfile: it is installed as it is; `pipenv lock` makes it current")
-	}
+	p.stale(f, d)
 	if d.Unsupported != nil {
 		d.Kind, d.Setup, d.Prepare, d.Key = "", nil, nil, nil
 	}

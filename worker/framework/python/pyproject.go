@@ -14,6 +14,7 @@ import (
 type pyproject struct {
 	text  string
 	there bool
+	raw   map[string]any // all of it
 
 	Project *struct {
 		Name     string              `toml:"name"`
@@ -38,6 +39,9 @@ func (p *Project) pyproject() (*pyproject, error) {
 		if errors.As(err, &at) {
 			return nil, fmt.Errorf("pyproject.toml:%d:%d: %s", at.Position.Line, max(at.Position.Col, 1), at.Message)
 		}
+		return nil, fmt.Errorf("pyproject.toml: %w", err)
+	}
+	if _, err := toml.Decode(f.text, &f.raw); err != nil {
 		return nil, fmt.Errorf("pyproject.toml: %w", err)
 	}
 	return f, nil

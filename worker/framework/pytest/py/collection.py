@@ -7,6 +7,7 @@ from .groups import Groups
 from .values import Values
 
 MAX_LACKS = 200  # of which the coordinator is told
+MAX_BROKEN = 20  # files that are named to it, of those that could not be collected
 
 class Collection:
     """What pytest collected: tests by their file and id."""
@@ -22,6 +23,7 @@ class Collection:
         self._reports = []  # (file or None, serialised report)
         self._deselected = 0
         self.lacks = []  # what failures say is not there
+        self._broken = {}  # file, or folder, that could not be collected
         self._items = {}
         self._start = time.perf_counter()
 
@@ -34,6 +36,8 @@ class Collection:
         if not report.passed:
             data = cut.shortened(self._wire.serialise(report), cut.COLLECTED)
             self._reports.append((self._owner.get(report.nodeid), data))
+        if report.failed:
+            self._broken[self._owner.get(report.nodeid) or identity.utf8(report.nodeid)] = True
 
     def deselected(self, items):
         self._deselected += len(items)
@@ -50,17 +54,19 @@ class Collection:
             if file is not None:
                 self._discovered(file, [], data)
         errors = session.testsfailed
-        lacks = {"lacks": self.lacks[:MAX_LACKS]} if self.lacks else {}
+        more = {"lacks": self.lacks[:MAX_LACKS]} if self.lacks else {}
+        if self._broken:
+            more["broken"] = [file[: identity.LONGEST] for file in self._broken if file][:MAX_BROKEN]
         stop = bool(errors) and not session.config.option.continue_on_collection_errors
         self._wire.emit(
             "collected",
             tests=len(session.items),
             deselected=self._deselected,
-            errors=errors,
+            errors=len(self._broken) or errors,
             stop=stop,
             reports=reports.get(None, []),
             duration_ms=round(1000 * (time.perf_counter() - self._start), 3),
-            **lacks,
+            **more,
         )
         return "%d error%s during collection" % (errors, "" if errors == 1 else "s") if stop else None
 
