@@ -98,6 +98,7 @@ class Replay:
         self._closings = {}  # text -> workers
         self._names = gathered.Names()
         self._gathered = None
+        self._last = []  # what sessions gathered behind their last test
         self._end = End()
 
     def copy_written(self):
@@ -225,6 +226,8 @@ class Replay:
                 for records in self._records.tests():
                     for record in in_order(records):
                         self._fire(record)
+            for data in self._last:
+                self._gathered.add(data)
         finally:
             gc.freeze()
             gc.enable()
@@ -330,7 +333,10 @@ class Replay:
                 self._xml.add_global_property(name, value)
 
     def _on_gathered(self, record, data):
-        self._gathered.add(data)
+        if self._gathered is None:  # it belongs to no test
+            self._last.append(data)
+        else:
+            self._gathered.add(data)
 
     def _on_wrote(self, record, data):
         self._written.wrote(data)
