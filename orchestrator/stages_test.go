@@ -34,6 +34,7 @@ func (x *trial) withPython(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.req.Session.Toolchain = python.Toolchain("")
+	x.req.Session.Toolchain.Make[1].Unless = "" // a uv of this machine would want a real interpreter
 	x.req.Builder = BuilderSettings{
 		Set: map[string]string{"INDEX": "an index"},
 		Why: []string{"INDEX of the config"},
