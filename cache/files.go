@@ -96,17 +96,38 @@ func (f Files) Expire(group string, most int) error {
 }
 
 // Usage implements Store.
-func (f Files) Usage(context.Context) (list []Kept, err error) {
-	entries, err := os.ReadDir(f.Dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("list %s: %w", f.Kind, err)
+func (f Files) Usage(_ context.Context, whose Whose) (list []Kept, err error) {
+	dirs := []string{f.Dir}
+	if whose == Everyones {
+		if dirs, err = filepath.Glob(filepath.Join(filepath.Dir(f.Dir), "*")); err != nil {
+			return nil, fmt.Errorf("list %s: %w", f.Kind, err)
+		}
 	}
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil { // else it has just been replaced
-			list = append(list, Kept{Name: e.Name(), Kind: f.Kind, Size: info.Size(), Used: info.ModTime()})
+	for _, dir := range dirs {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("list %s: %w", f.Kind, err)
+		}
+		for _, e := range entries {
+			if info, err := e.Info(); err == nil && !strings.HasPrefix(e.Name(), partial) { // else it has just been replaced
+				list = append(list, Kept{Name: e.Name(), Kind: f.Kind, Project: filepath.Base(dir), Size: info.Size(), Used: info.ModTime()})
+			}
 		}
 	}
 	return list, nil
+}
+
+// Drop implements Store. Runs that live have what they need of it.
+func (f Files) Drop(_ context.Context, things []Kept) (dropped []Kept, err error) {
+	for _, k := range things {
+		e := os.Remove(filepath.Join(filepath.Dir(f.Dir), k.Project, k.Name))
+		if e == nil {
+			dropped = append(dropped, k)
+		} else if !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, fmt.Errorf("remove %s: %w", f.Kind, e))
+		}
+	}
+	return dropped, err
 }
 
 // ClearAll implements Store. Runs that live have what they need of it.

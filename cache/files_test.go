@@ -40,7 +40,7 @@ func found(t *testing.T, f Files, key string) string {
 
 func keys(t *testing.T, f Files) (list []string) {
 	t.Helper()
-	kept, err := f.Usage(t.Context())
+	kept, err := f.Usage(t.Context(), Own)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +103,16 @@ func TestFiles(t *testing.T) {
 	}
 	if got := keys(t, f); !slices.Equal(got, []string{"a", "c", "x-1", "x-3"}) || found(t, other, "a") != "5" {
 		t.Errorf("with two of x, kept %q", got)
+	}
+	all, err := f.Usage(t.Context(), Everyones)
+	if err != nil || len(all) != 5 || all[4].Project != "other" || all[4].Name != "a" {
+		t.Errorf("everyone keeps %+v, %v", all, err)
+	}
+	if dropped, err := other.Drop(t.Context(), append(all[3:4], Kept{Project: "other", Name: "gone"})); err != nil || len(dropped) != 1 || dropped[0] != all[3] {
+		t.Errorf("dropped %+v, %v", dropped, err)
+	}
+	if got := keys(t, f); !slices.Equal(got, []string{"a", "c", "x-1"}) {
+		t.Errorf("kept %q", got)
 	}
 	if err := f.ClearAll(t.Context()); err != nil {
 		t.Fatal(err)

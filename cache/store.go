@@ -12,13 +12,26 @@ type Scope string
 // Trusted is the scope of one user's own runs.
 const Trusted Scope = "trusted"
 
+// Whose says whose things a Store lists.
+type Whose bool
+
+// The project's own things, or those of every project of this machine.
+const (
+	Own       Whose = false
+	Everyones Whose = true
+)
+
 // A Store keeps things between runs, and finds each by its key alone. Engines
 // are stores of environments and trees, Files is one of files of this machine.
 type Store interface {
-	// Usage lists what the project keeps.
-	Usage(ctx context.Context) ([]Kept, error)
-	// ClearAll removes all of it, and what dead runs left. It refuses while a
-	// run of the project needs it.
+	// Usage lists what is kept.
+	Usage(ctx context.Context, whose Whose) ([]Kept, error)
+	// Drop removes things that Usage listed, whichever project's, and returns those
+	// that it removed. What a live run uses, or may have found just now, stays, and is
+	// no error.
+	Drop(ctx context.Context, things []Kept) (dropped []Kept, err error)
+	// ClearAll removes all of the project's things, and what dead runs left. It
+	// refuses while a run of the project needs it.
 	ClearAll(ctx context.Context) error
 }
 
@@ -26,8 +39,9 @@ type Store interface {
 type Kept struct {
 	Name string
 	Kind string // the store's own word: "layer", "tree", "bytecode"
-	// Size in bytes; what several share is counted in each. -1 when it is not
-	// known.
+	// Project made it: a name without spaces, the same in every store.
+	Project string
+	// Size in bytes of what is removed with it. -1 when it is not known.
 	Size int64
 	Used time.Time // last, as far as this machine knows
 }

@@ -230,4 +230,12 @@ func TestSizesAndDurations(t *testing.T) {
 			t.Errorf("ParseDuration(%q) = %s, %v", text, d, err)
 		}
 	}
+	if d, err := ParseDuration("7d"); err != nil || d.String() != "168h" {
+		t.Errorf("a week is %s, %v", d, err)
+	}
+	for _, text := range []string{"", "7", "-7d", "1.5d", "d", "99999999999999d", "1h2d"} {
+		if d, err := ParseDuration(text); err == nil {
+			t.Errorf("ParseDuration(%q) = %s", text, d)
+		}
+	}
 }

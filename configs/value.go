@@ -38,8 +38,14 @@ func (s Size) String() string {
 	return strconv.FormatInt(int64(s), 10)
 }
 
-// ParseDuration reads "90s", "5m", "1h30m"; "0" is none.
+// ParseDuration reads "90s", "5m", "1h30m", and whole days, "7d"; "0" is none.
 func ParseDuration(s string) (Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		const day, most = 24 * time.Hour, math.MaxInt64 / (24 * time.Hour)
+		if n, err := strconv.ParseUint(days, 10, 63); err == nil && time.Duration(n) < most {
+			return Duration(time.Duration(n) * day), nil
+		}
+	}
 	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
 		return Duration(d), nil
 	}

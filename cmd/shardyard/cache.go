@@ -27,11 +27,13 @@ func newCacheCommand() *cobra.Command {
 		Long: `Between runs a project keeps its environments, its source tree, the package cache and the agent on the engine, and the
 bytecode of its sources here. They expire by themselves. Results (.shardyard) and the history of times are no cache.`,
 		Example: `  shardyard cache list
+  shardyard cache du
+  shardyard cache prune --max-size 20g --max-age 7d
   shardyard cache clear`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCacheListCommand(), newCacheExplainCommand(), newCacheClearCommand())
+	cmd.AddCommand(newCacheListCommand(), newCacheUsageCommand(), newCacheExplainCommand(), newCachePruneCommand(), newCacheClearCommand())
 	return cmd
 }
 
@@ -97,76 +99,113 @@ func closeAll(all []keeper) error {
 
 // kept is one thing of the list.
 type kept struct {
-	Engine string    `json:"engine"` // "" for none
-	Kind   string    `json:"kind"`
-	Name   string    `json:"name"`
-	Size   int64     `json:"bytes"` // -1: not known
-	Used   time.Time `json:"used,omitzero"`
+	Engine  string    `json:"engine"` // "" for none
+	Kind    string    `json:"kind"`
+	Name    string    `json:"name"`
+	Project string    `json:"project"`
+	Size    int64     `json:"bytes"` // -1: not known
+	Used    time.Time `json:"used,omitzero"`
+}
+
+func keptOf(engine string, k cache.Kept) kept {
+	return kept{engine, k.Kind, k.Name, k.Project, k.Size, k.Used}
 }
 
 func newCacheListCommand() *cobra.Command {
 	var f cacheFlags
-	var asJSON bool
+	var asJSON, everyones bool
 	cmd := &cobra.Command{
 		Use:     "list",
-		Short:   "List what is kept for this project",
-		Example: `  shardyard cache list --json`,
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			all, _, why, err := f.keepers(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, infra(closeAll(all))) }()
-			things := []kept{}
-			for _, k := range all {
-				list, err := k.list(cmd.Context())
+		Aliases: []string{"ls"},
+		Short:   "List what is kept for this project, or for all of this machine",
+		Long: `Lists what is kept, with its size and when it was used last. What several things share is counted once. A project is named
+by the hash that engines know it by.`,
+		Example: `  shardyard cache list
+  shardyard cache list --all-projects --json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.with(cmd, func(all []keeper) error {
+				things, err := usageOf(cmd.Context(), all, cache.Whose(everyones))
 				if err != nil {
-					return infraError{err}
+					return err
 				}
-				things = append(things, list...)
-			}
-			if asJSON {
-				return printJSON(cmd.OutOrStdout(), things)
-			}
-			if why != "" {
-				fmt.Fprintln(cmd.ErrOrStderr(), why)
-			}
-			return showKept(cmd.OutOrStdout(), things)
+				if asJSON {
+					return printJSON(cmd.OutOrStdout(), things)
+				}
+				return showKept(cmd.OutOrStdout(), things, everyones)
+			})
 		},
 	}
 	f.register(cmd)
+	cmd.Flags().BoolVar(&everyones, "all-projects", false, "what every project of this machine keeps")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-func showKept(out io.Writer, things []kept) error {
+// with calls do with the keepers, and says which engines do not answer.
+func (f *cacheFlags) with(cmd *cobra.Command, do func([]keeper) error) (err error) {
+	all, _, why, err := f.keepers(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, infra(closeAll(all))) }()
+	if why != "" {
+		fmt.Fprintln(cmd.ErrOrStderr(), why)
+	}
+	return do(all)
+}
+
+// usageOf lists what all keepers keep.
+func usageOf(ctx context.Context, all []keeper, whose cache.Whose) ([]kept, error) {
+	things := []kept{}
+	for _, k := range all {
+		list, err := k.store.Usage(ctx, whose)
+		if err != nil {
+			return nil, infraError{err}
+		}
+		for _, u := range list {
+			things = append(things, keptOf(k.name, u))
+		}
+	}
+	return things, nil
+}
+
+func showKept(out io.Writer, things []kept, everyones bool) error {
 	if len(things) == 0 {
-		_, err := fmt.Fprintln(out, "nothing is kept for this project")
+		_, err := fmt.Fprintln(out, nothingKept(everyones))
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "ENGINE\tKIND\tSIZE\tUSED\tNAME")
-	for _, k := range things {
-		size, used := "?", "-"
-		if k.Size >= 0 {
-			size = fmt.Sprintf("%.1f MB", float64(k.Size)/1e6)
+	project := func(text string) string {
+		if !everyones {
+			return ""
 		}
+		return text + "\t"
+	}
+	fmt.Fprintf(w, "ENGINE\tKIND\tSIZE\tUSED\t%sNAME\n", project("PROJECT"))
+	for _, k := range things {
+		used := "-"
 		if !k.Used.IsZero() {
 			used = k.Used.Local().Format(time.DateTime)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", cmp.Or(k.Engine, "-"), k.Kind, size, used, k.Name)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s%s\n", cmp.Or(k.Engine, "-"), k.Kind, megabytes(k.Size), used, project(k.Project), k.Name)
 	}
 	return w.Flush()
 }
 
-// list lists what the project keeps on the engine.
-func (k keeper) list(ctx context.Context) (list []kept, err error) {
-	usage, err := k.store.Usage(ctx)
-	for _, u := range usage {
-		list = append(list, kept{k.name, u.Kind, u.Name, u.Size, u.Used})
+func nothingKept(everyones bool) string {
+	if everyones {
+		return "nothing is kept on this machine"
 	}
-	return list, err
+	return "nothing is kept for this project"
+}
+
+// megabytes writes a size; "?" for one that is not known.
+func megabytes(bytes int64) string {
+	if bytes < 0 {
+		return "?"
+	}
+	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
 }
 
 func newCacheClearCommand() *cobra.Command {

@@ -36,7 +36,7 @@ type proof struct {
 var without = map[string]string{
 	"run": "--config absent.yaml", "plan": "--config absent.yaml", "exec": "--config absent.yaml -- true",
 	"simulate": "--durations times.json -w 2", "combine": "parts --out out", "init": "--stdout",
-	"history show": "x", "history import": "times.json", "cache list": "--engine process", "cache clear": "--engine process",
+	"history show": "x", "history import": "times.json", "cache list": "--engine process", "cache clear": "--engine process", "cache du": "--engine process", "cache prune": "--engine process --max-age 1h",
 	"doctor": "--engine process",
 }
 
@@ -64,6 +64,10 @@ var proofs = slices.Concat(
 	common("cache explain", "", "directory"),
 	common("cache clear", " --engine=process", "directory config log-level"),
 	common("cache clear", "", "engine"),
+	common("cache du", " --engine=process", "directory config log-level"),
+	common("cache du", "", "engine"),
+	common("cache prune", " --engine=process --max-age=1h", "directory config log-level"),
+	common("cache prune", " --max-age=1h", "engine"),
 	common("doctor", "", "log-level engine"),
 	common("init", "", "directory"),
 	common("config verify", "", "directory config"),
@@ -130,6 +134,11 @@ var proofs = slices.Concat(
 		{cmd: "report", flag: "exit-code", with: "--exit-code", want: "exit status 3"},
 
 		{cmd: "cache list", flag: "json", with: "--engine process --json", want: `^\[`},
+		{cmd: "cache list", flag: "all-projects", with: "--engine process --all-projects", without: "--engine process", want: `PROJECT|on this machine`},
+		{cmd: "cache du", flag: "json", with: "--engine process --json", want: `^\[`},
+		{cmd: "cache prune", flag: "max-size", with: "--engine process --max-size much", want: "--max-size: \"much\""},
+		{cmd: "cache prune", flag: "max-age", with: "--engine process --max-age long", want: "--max-age: \"long\""},
+		{cmd: "cache prune", flag: "dry-run", with: "--engine process --max-age 1h --dry-run", without: "--engine process --max-age 1h", want: "would remove"},
 		{cmd: "cache explain", flag: "json", with: "--json", want: `^\[`},
 		{cmd: "cache clear", flag: "all", with: "--engine process --all", want: "results and history are gone too"},
 

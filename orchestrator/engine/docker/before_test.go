@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 )
 
@@ -17,13 +18,13 @@ func TestIDsBefore(t *testing.T) {
 	renamed.Project, renamed.Before = opts.Project+"-renamed", []string{opts.Project}
 	e := open(t, renamed)
 	isTree := func(k engine.Kept) bool { return k.Kind == kindTree }
-	if kept, err := e.Usage(t.Context()); err != nil || !slices.ContainsFunc(kept, isTree) {
+	if kept, err := e.Usage(t.Context(), cache.Own); err != nil || !slices.ContainsFunc(kept, isTree) {
 		t.Errorf("kept %+v, %v", kept, err)
 	}
 	if err := e.ClearAll(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if kept, err := old.Usage(t.Context()); err != nil || len(kept) > 0 {
+	if kept, err := old.Usage(t.Context(), cache.Own); err != nil || len(kept) > 0 {
 		t.Errorf("left under the old id: %+v, %v", kept, err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"go.uber.org/goleak"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/internal/needs"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/engine/enginetest"
@@ -101,7 +102,7 @@ func project(t testing.TB) Options {
 		if err := e.ClearAll(ctx); err != nil {
 			t.Error(err)
 		}
-		if kept, err := e.Usage(ctx); err != nil || len(kept) > 0 {
+		if kept, err := e.Usage(ctx, cache.Own); err != nil || len(kept) > 0 {
 			t.Errorf("left behind: %+v, %v", kept, err)
 		}
 	})

@@ -11,36 +11,131 @@ import (
 	"github.com/docker/docker/api/types"
 	imagetypes "github.com/docker/docker/api/types/image"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 )
 
-// Usage implements [engine.Keeper].
-func (e *Engine) Usage(ctx context.Context) ([]engine.Kept, error) {
+// Usage implements [engine.Keeper]. An image counts without those that it is made
+// from, and with the volume of what its preparer wrote into the tree.
+func (e *Engine) Usage(ctx context.Context, whose cache.Whose) ([]engine.Kept, error) {
 	usage, err := e.cli.DiskUsage(ctx, types.DiskUsageOptions{Types: []types.DiskUsageObject{types.ImageObject, types.VolumeObject}})
 	if err != nil {
 		return nil, fmt.Errorf("ask the engine what it keeps: %w", err)
 	}
 	s := sweeper{e: e}
 	var list []engine.Kept
+	sizes, uppers := map[string]int64{}, map[string]bool{}
+	for _, i := range usage.Images {
+		sizes[i.ID], uppers[i.Labels[labelUpper]] = i.Size, true
+	}
 	for _, v := range usage.Volumes {
-		if !e.mine(v.Labels) {
-			continue
-		}
-		k := engine.Kept{Name: v.Name, Kind: v.Labels[labelRole], Size: -1, Used: s.keepsake(v.Name, v.CreatedAt, v.Labels).used}
+		k := s.kept(v.Name, v.CreatedAt, v.Labels)
 		if v.UsageData != nil {
 			k.Size = v.UsageData.Size
 		}
-		list = append(list, k)
+		if uppers[v.Name] {
+			sizes[v.Name] = max(k.Size, 0)
+		} else if e.lists(v.Labels, whose) {
+			list = append(list, k)
+		}
 	}
 	for _, i := range usage.Images {
-		if !e.mine(i.Labels) {
+		if !e.lists(i.Labels, whose) {
 			continue
 		}
-		name := names(*i)[0]
-		created := time.Unix(i.Created, 0).Format(time.RFC3339)
-		list = append(list, engine.Kept{Name: name, Kind: i.Labels[labelRole], Size: i.Size, Used: s.keepsake(name, created, i.Labels).used})
+		k := s.kept(names(*i)[0], created(*i), i.Labels)
+		k.Size = max(i.Size-sizes[i.ParentID], 0) + sizes[i.Labels[labelUpper]]
+		list = append(list, k)
 	}
 	return list, nil
+}
+
+// lists reports whether Usage lists something with these labels.
+func (e *Engine) lists(labels map[string]string, whose cache.Whose) bool {
+	if whose == cache.Own {
+		return e.mine(labels)
+	}
+	return labels[labelProject] != ""
+}
+
+func (s *sweeper) kept(name, created string, labels map[string]string) engine.Kept {
+	return engine.Kept{Name: name, Kind: labels[labelRole], Project: labels[labelProject], Size: -1, Used: s.keepsake(name, created, labels).used}
+}
+
+// Drop implements [engine.Keeper]. It leaves what another LockDir knows the state
+// of, and what the engine says is in use.
+func (e *Engine) Drop(ctx context.Context, things []engine.Kept) (dropped []engine.Kept, err error) {
+	s := sweeper{e: e, lives: map[string]life{}, everyones: true}
+	if err := errors.Join(s.look(ctx), s.containers(ctx)); err != nil {
+		return nil, err
+	}
+	rooms := map[string]droppable{}
+	for _, v := range s.vols {
+		if v.Labels[labelOwner] == "" {
+			k := s.keepsake(v.Name, v.CreatedAt, v.Labels)
+			rooms[v.Name] = droppable{k, v.Labels, s.used[k.tree] && k.tree != "", s.dropVolume}
+		}
+	}
+	for _, i := range s.images {
+		k := s.keepsake(names(i)[0], created(i), i.Labels)
+		rooms[k.name] = droppable{k, i.Labels, s.used[i.ID] || s.used[k.tree] && k.tree != "", s.dropImage}
+	}
+	// What others are made from can go only after them: they were made later, and may
+	// have been used less lately.
+	left := slices.Clone(things)
+	for progress := true; progress; {
+		progress = false
+		for _, k := range slices.Clone(left) {
+			d, there := rooms[k.Name]
+			if !there || d.used || d.foreign {
+				continue
+			}
+			if kept, err := e.neededBy(d, k); err != nil || kept {
+				if err != nil {
+					return dropped, err
+				}
+				continue
+			}
+			n := len(s.removed)
+			if err := d.drop(ctx, d.keepsake); err != nil {
+				return dropped, err
+			}
+			if len(s.removed) > n {
+				if upper := d.labels[labelUpper]; upper != "" {
+					if err := e.removeVolume(ctx, upper); err != nil {
+						return dropped, err
+					}
+				}
+				dropped, progress = append(dropped, k), true
+				left = slices.DeleteFunc(left, func(l engine.Kept) bool { return l.Name == k.Name })
+			}
+		}
+	}
+	e.forget()
+	return dropped, nil
+}
+
+// A droppable is something kept, and how it is removed.
+type droppable struct {
+	keepsake
+	labels map[string]string
+	used   bool // by a container
+	drop   func(context.Context, keepsake) error
+}
+
+// neededBy reports whether a run that lives may need a thing, which was listed as it was then.
+func (e *Engine) neededBy(d droppable, listed engine.Kept) (bool, error) {
+	if _, used := e.getMark(d.name); used.After(listed.Used) {
+		return true, nil
+	}
+	if alive, err := e.lock.alive(d.labels[labelProject]); err != nil || alive {
+		return true, err
+	}
+	kind := d.labels[labelRole]
+	if kind != kindSealed && kind != kindPrepared || e.now().Sub(d.keepsake.used) >= settleFor {
+		return false, nil
+	}
+	return e.lock.anyone()
 }
 
 // ClearAll implements [engine.Keeper].
@@ -55,7 +150,7 @@ func (e *Engine) ClearAll(ctx context.Context) error {
 	if s.busy {
 		return errors.New("a run still has containers on the engine; try again when it has ended")
 	}
-	others, err := e.lock.others()
+	others, err := e.lock.anyone()
 	if err != nil {
 		return err
 	}
@@ -92,7 +187,7 @@ func (s *sweeper) wanted(i imagetypes.Summary) bool {
 	if kind != kindSealed && kind != kindPrepared {
 		return false
 	}
-	used := s.keepsake(names(i)[0], time.Unix(i.Created, 0).Format(time.RFC3339), i.Labels).used
+	used := s.keepsake(names(i)[0], created(i), i.Labels).used
 	return s.used[i.ID] || s.e.now().Sub(used) < settleFor
 }
 
@@ -111,6 +206,9 @@ func names(i imagetypes.Summary) []string {
 	}
 	return tags
 }
+
+// created returns when an image was made, as the engine writes it of a volume.
+func created(i imagetypes.Summary) string { return time.Unix(i.Created, 0).Format(time.RFC3339) }
 
 // untagged is how the engine calls an image without a tag in lists.
 const untagged = "<none>:<none>"

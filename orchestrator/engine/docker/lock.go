@@ -79,19 +79,29 @@ func sessionPrefix(project string) string { return "session-" + hash(project)[:1
 
 // alone returns an error when another Engine of the project lives here.
 func (s session) alone(project string) error {
-	others, err := filepath.Glob(filepath.Join(filepath.Dir(s.file.Path()), sessionPrefix(project)+"*.lock"))
-	if err != nil {
-		return err
+	if alive, err := s.alive(project); err != nil || alive {
+		return errors.Join(errors.New("a run of this project is still going; try again when it has ended"), err)
 	}
-	for _, path := range others {
+	return nil
+}
+
+// alive reports whether another Engine of a project lives here.
+func (s session) alive(project string) (bool, error) { return s.lives(sessionPrefix(project)) }
+
+// anyone reports whether any other Engine lives here.
+func (s session) anyone() (bool, error) { return s.lives("session-") }
+
+func (s session) lives(prefix string) (bool, error) {
+	all, err := filepath.Glob(filepath.Join(filepath.Dir(s.file.Path()), prefix+"*.lock"))
+	for _, path := range all {
 		if path == s.file.Path() {
 			continue
 		}
-		if l, err := s.lifeOf(s.host + ":" + path); err != nil || l == alive {
-			return errors.Join(errors.New("a run of this project is still going; try again when it has ended"), err)
+		if l, e := s.lifeOf(s.host + ":" + path); e != nil || l == alive {
+			return true, errors.Join(err, e)
 		}
 	}
-	return nil
+	return false, err
 }
 
 func (s session) owner() string { return s.host + ":" + s.file.Path() }
@@ -135,20 +145,6 @@ func (s session) lifeOf(owner string) (life, error) {
 		return alive, nil
 	}
 	return dead, session{file: f}.close()
-}
-
-// others reports whether an Engine of another project lives here.
-func (s session) others() (bool, error) {
-	all, err := filepath.Glob(filepath.Join(filepath.Dir(s.file.Path()), "session-*.lock"))
-	for _, path := range all {
-		if path == s.file.Path() {
-			continue
-		}
-		if l, e := s.lifeOf(s.host + ":" + path); e != nil || l == alive {
-			return true, errors.Join(err, e)
-		}
-	}
-	return false, err
 }
 
 // lockName takes a lock of this machine by name. notify, which may be nil, is

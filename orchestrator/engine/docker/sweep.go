@@ -41,9 +41,11 @@ func (e *Engine) Sweep(ctx context.Context) ([]string, error) {
 
 // A sweeper removes what nobody needs.
 type sweeper struct {
-	e       *Engine
-	removed []string
-	lives   map[string]life
+	e *Engine
+	// everyones makes it look at what all projects keep.
+	everyones bool
+	removed   []string
+	lives     map[string]life
 
 	all    []container.Summary
 	images []imagetypes.Summary
@@ -53,7 +55,8 @@ type sweeper struct {
 }
 
 func (s *sweeper) look(ctx context.Context) (err error) {
-	cli, mine := s.e.cli, s.e.mine
+	cli := s.e.cli
+	mine := func(labels map[string]string) bool { return s.everyones || s.e.mine(labels) }
 	// Volumes first: what is made after this is not looked at.
 	vols, err := cli.VolumeList(ctx, volume.ListOptions{Filters: ofAny()})
 	if err != nil {
@@ -185,7 +188,7 @@ func (s *sweeper) expireImages(ctx context.Context) error {
 		if name == i.ID {
 			kind = kindReplaced
 		}
-		kept[kind] = append(kept[kind], s.keepsake(name, time.Unix(i.Created, 0).Format(time.RFC3339), i.Labels))
+		kept[kind] = append(kept[kind], s.keepsake(name, created(i), i.Labels))
 	}
 	var errs []error
 	for kind, list := range kept {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 )
 
@@ -57,9 +58,57 @@ func TestClearRefused(t *testing.T) {
 	if err := other.ClearAll(t.Context()); err == nil || !strings.Contains(err.Error(), "still going") {
 		t.Errorf("cleared under a run that lives: %v", err)
 	}
-	kept, err := other.Usage(t.Context())
+	kept, err := other.Usage(t.Context(), cache.Own)
 	if err != nil || !slices.ContainsFunc(kept, func(k engine.Kept) bool { return k.Kind == kindTree && k.Size > 0 && !k.Used.IsZero() }) {
 		t.Errorf("kept %+v, %v", kept, err)
+	}
+}
+
+// What another project keeps is listed and dropped too, but not what a live run may need.
+func TestDrop(t *testing.T) {
+	opts := project(t)
+	opts.LockDir = t.TempDir() // in the other one the engine that clears up lives
+	others := opts
+	others.Project += "-other"
+	other, err := New(t.Context(), Options{Project: others.Project, ProjectName: "other", LockDir: opts.LockDir, Agent: given(testAgent)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustLoad(t, other, "t1")
+	e := open(t, opts)
+	mustLoad(t, e, "t2")
+	trees := func(list []engine.Kept, err error) (projects []string) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range list {
+			if k.Kind == kindTree && (k.Project == opts.Project || k.Project == others.Project) {
+				projects = append(projects, k.Project)
+			}
+		}
+		return projects
+	}
+	if got, want := trees(e.Usage(t.Context(), cache.Own)), []string{opts.Project}; !slices.Equal(got, want) {
+		t.Errorf("of its own %q", got)
+	}
+	all, err := e.Usage(t.Context(), cache.Everyones)
+	if got := trees(all, err); len(got) != 2 {
+		t.Errorf("of everyone %q", got)
+	}
+	// Other tests' projects stay.
+	all = slices.DeleteFunc(all, func(k engine.Kept) bool { return k.Project != opts.Project && k.Project != others.Project })
+	if got, want := trees(e.Drop(t.Context(), all)), []string{opts.Project}; !slices.Equal(got, want) {
+		t.Errorf("while a run of the other lives, dropped %q, want %q", got, want)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := trees(e.Drop(t.Context(), all)), []string{others.Project}; !slices.Equal(got, want) {
+		t.Errorf("dropped %q, want %q", got, want)
+	}
+	if got := trees(e.Usage(t.Context(), cache.Everyones)); len(got) > 0 {
+		t.Errorf("left %q", got)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/internal/needs"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/engine/process"
@@ -314,5 +315,65 @@ func TestNamesBefore(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "*/project")); err != nil || len(left) > 0 {
 		t.Errorf("left %q, %v", left, err)
+	}
+}
+
+// What another project keeps is listed and dropped too, but not what a live run
+// uses, or what was found since it was listed.
+func TestDrop(t *testing.T) {
+	dir := t.TempDir()
+	e, err := open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := process.New(process.Options{Project: "other", CacheDir: filepath.Join(dir, "cache"), StateDir: filepath.Join(dir, "state")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	past := time.Now().Add(-2 * time.Hour)
+	for _, name := range []string{"a", "b", "c"} {
+		b, client, sh := place(t, e, engine.Spec{Run: "run", Name: name, Role: engine.Builder})
+		sh(`touch "$E/f"`)
+		seal(t, b, client, "layer-"+name)
+		if err := os.Chtimes(filepath.Join(dir, "cache/layers/layer-"+name, "layer.json"), past, past); err != nil {
+			t.Fatal(err)
+		}
+	}
+	loadTree(t, other, "tree", nil)
+	if err := os.Chtimes(filepath.Join(dir, "cache/other/trees/tree"), past, past); err != nil {
+		t.Fatal(err)
+	}
+	names := func(list []engine.Kept, err error) (names []string) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range list {
+			if k.Kind != "slot" {
+				names = append(names, k.Project+" "+k.Kind+" "+k.Name)
+			}
+		}
+		return names
+	}
+	if got, want := names(other.Usage(t.Context(), cache.Own)), []string{"other tree tree"}; !slices.Equal(got, want) {
+		t.Errorf("of its own %q, want %q", got, want)
+	}
+	all, err := other.Usage(t.Context(), cache.Everyones)
+	if got, want := names(all, err), []string{"project layer layer-a", "project layer layer-b", "project layer layer-c", "other tree tree"}; !slices.Equal(got, want) {
+		t.Fatalf("of everyone %q, want %q", got, want)
+	}
+	if _, ok, err := e.Find(t.Context(), "layer-b"); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	live, client, _ := place(t, e, engine.Spec{Run: "live", Name: "w", Role: engine.Worker, Layer: "layer-c"})
+	if got, want := names(other.Drop(t.Context(), all)), []string{"other tree tree"}; !slices.Equal(got, want) {
+		t.Errorf("while a run lives, dropped %q, want %q", got, want)
+	}
+	client.Close()
+	if err := live.Remove(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := names(other.Drop(t.Context(), all)), []string{"project layer layer-a"}; !slices.Equal(got, want) {
+		t.Errorf("dropped %q, want %q", got, want)
 	}
 }

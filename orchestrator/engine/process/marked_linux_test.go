@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 )
 
 // TestAnAgentIsKnownByItsName: nobody but root reads its environment.
@@ -22,6 +23,13 @@ func TestAnAgentIsKnownByItsName(t *testing.T) {
 		_ = cmd.Wait() // it was killed
 	})
 	pid := strconv.Itoa(cmd.Process.Pid)
+	// Its arguments are not there yet at the moment at which it has started.
+	for range 500 {
+		if isAgent(pid, dir) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	if !isAgent(pid, dir) || !isAgent(pid, filepath.Join(dir, "worker-1")) || isAgent(pid, filepath.Join(dir, "worker")) {
 		t.Error("a process is not known by its name")
 	}

@@ -96,19 +96,19 @@ func (e *Engine) ClearAll(ctx context.Context) error {
 		return fmt.Errorf("clear: run %s lives; try again when it has ended", live[0].Name())
 	}
 	var errs []error
-	for kind, dir := range map[string]string{"layer": "layers", "tree": "trees", "slot": "slots"} {
-		entries, err := os.ReadDir(e.dir(dir))
+	for _, kind := range []string{kindLayer, kindTree, kindSlot} {
+		entries, err := os.ReadDir(e.dir(kind + "s"))
 		errs = append(errs, err)
 		for _, entry := range entries {
-			path := filepath.Join(e.dir(dir), entry.Name())
-			if kind == "layer" && !e.owns(path) {
+			path := filepath.Join(e.dir(kind+"s"), entry.Name())
+			if kind == kindLayer && !e.owns(path) {
 				continue
 			}
 			_, err := e.unused(kind, entry.Name(), func() error { return removeAll(path) })
 			errs = append(errs, err)
 		}
 	}
-	errs = append(errs, removeAll(e.dir("packages")), os.MkdirAll(e.dir("packages"), 0o755))
+	errs = append(errs, removeAll(e.dir(kindPackages)), os.MkdirAll(e.dir(kindPackages), 0o755))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("clear: %w", err)
 	}
@@ -143,9 +143,7 @@ func (e *Engine) sweepRuns(ctx context.Context) (removed []string, err error) {
 func (e *Engine) sweepBefore(ctx context.Context) (removed []string, err error) {
 	var errs []error
 	for _, name := range e.before {
-		old := &Engine{
-			project: name, state: filepath.Join(filepath.Dir(e.state), name), cache: filepath.Join(filepath.Dir(e.cache), name), shared: e.shared,
-		}
+		old := e.of(name)
 		_, err := old.sweepRuns(ctx)
 		live, _ := os.ReadDir(old.dir("runs")) // none where there is no such directory
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -176,7 +174,7 @@ type shelf struct {
 
 func (e *Engine) sweepLayers(ctx context.Context) ([]string, error) {
 	return e.sweepShelf(ctx, shelf{
-		kind: "layer",
+		kind: kindLayer,
 		used: func(dir string) (time.Time, error) { return modified(filepath.Join(dir, sealFile)) },
 		most: maxPrepared,
 		// Those of others are not too many because this project has many.
@@ -185,7 +183,7 @@ func (e *Engine) sweepLayers(ctx context.Context) ([]string, error) {
 }
 
 func (e *Engine) sweepTrees(ctx context.Context) ([]string, error) {
-	return e.sweepShelf(ctx, shelf{kind: "tree", used: modified, most: maxTrees, counts: func(string) bool { return true }})
+	return e.sweepShelf(ctx, shelf{kind: kindTree, used: modified, most: maxTrees, counts: func(string) bool { return true }})
 }
 
 // sweepShelf removes layers or trees that were not used for long, those beyond
