@@ -170,6 +170,7 @@ func (l *loop) dispatch(ctx context.Context) *outcome {
 		case <-second.C:
 			l.measure(hard)
 			l.input(hard, dispatch.Ticked{})
+			l.look()
 			if err := l.spool.flush(); err != nil {
 				l.spoolBroke(hard, err)
 			}

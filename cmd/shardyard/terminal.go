@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -131,14 +133,35 @@ func (f *runFlags) console(ctx context.Context, out io.Writer) (c *console.Conso
 	if err := f.check(); err != nil {
 		return nil, nil, err
 	}
-	c, err = console.New(console.Progress(f.progress), console.Screen{
-		Out: raw(out), Terminal: isTerminal(out), Color: f.colored(), Size: func() (int, int) { return size(out) }, Folds: folds(),
-	})
-	if err != nil {
+	return show(ctx, f.progress, out, f.colored())
+}
+
+// show makes a console on a command's output, and keeps it moving until stop. A
+// signal for it, where there is one, has it say what each worker is at.
+func show(ctx context.Context, progress string, out io.Writer, color bool) (c *console.Console, stop func(), err error) {
+	s := console.Screen{
+		Out: raw(out), Terminal: isTerminal(out) && obeys(raw(out)), Dumb: os.Getenv("TERM") == "dumb", Color: color,
+		Size: func() (int, int) { return size(out) }, Folds: folds(),
+	}
+	if c, err = console.New(console.Progress(progress), s); err != nil {
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() { defer close(done); c.Watch(ctx, 100*time.Millisecond) }()
-	return c, func() { cancel(); <-done }, nil
+	asked := make(chan os.Signal, 1)
+	if len(statusSignals) > 0 {
+		signal.Notify(asked, statusSignals...)
+	}
+	var all sync.WaitGroup
+	all.Go(func() { c.Run(ctx, 100*time.Millisecond) })
+	all.Go(func() {
+		for {
+			select {
+			case <-asked:
+				c.Show()
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return c, func() { signal.Stop(asked); cancel(); all.Wait() }, nil
 }

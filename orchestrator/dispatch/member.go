@@ -57,6 +57,10 @@ type member struct {
 	requested time.Duration // when it was asked for
 	recalls   int           // tests asked back and not answered
 
+	taken       int           // tests that it took from another worker's queue last
+	takenAt     time.Duration // when it did
+	replacement WorkerID      // that was asked for when it was lost
+
 	wasIdle bool // as counted in Dispatcher.idle
 	changed bool // listed in Dispatcher.changed
 

@@ -69,6 +69,7 @@ func (d *Dispatcher) lose(in WorkerLost, now time.Duration) {
 	if was != released && !m.retiring && !m.whole && d.replaced < d.cfg.MaxReplacements && (d.open > 0 || !d.complete) {
 		d.replaced++
 		replacement = d.ask(m.full && !d.anyLive(func(o *member) bool { return o.full }), now)
+		m.replacement = replacement.id
 	}
 	d.unretire(m)
 	switch {

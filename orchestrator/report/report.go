@@ -214,6 +214,7 @@ type Worker struct {
 	gaps  gaps
 	runs  string   // its last test
 	began Duration // of that, by its own clock
+	since Duration // when Running began
 }
 
 // Test is one test with its verdict ("" while it has none) and its attempts.

@@ -39,6 +39,7 @@ type State struct {
 	workers    map[int]*Worker
 	tests      []*Test // in order of appearance
 	byID       map[string]*Test
+	worked     Duration // estimates of the tests that have run
 	verdicts   map[Verdict]int
 	outcomes   map[worker.Outcome]int
 }
@@ -173,12 +174,12 @@ func (s *State) startTest(b TestStarted, at time.Duration) {
 	t := s.test(b.Test)
 	keep(&t.File, b.File)
 	w := s.worker(b.Worker)
-	w.Running = b.Test
 	w.runs, w.began = b.Test, b.Began
 	if b.Collected > 0 {
 		began := max(cmp.Or(b.Began, Duration(at))-b.Collected, 0)
 		w.Collects = append(w.Collects, Collection{At: began, Duration: b.Collected, File: b.File})
 	}
+	w.Running, w.since = b.Test, Duration(at)
 	w.Collect += b.Collected
 	w.gaps.collected = b.Collected
 	w.Order = append(w.Order, b.Test)
@@ -190,6 +191,9 @@ func (s *State) finishTest(b TestFinished, at time.Duration) {
 		Setup: b.Setup, Call: b.Call, Teardown: b.Teardown, Cause: b.Cause, Code: b.Code, Tentative: b.Tentative, First: b.First, Expected: b.Expected, Lack: b.Lack,
 	}
 	t := s.test(b.Test)
+	if len(t.Attempts) == 0 {
+		s.worked += b.Estimate + b.FixturesEstimate + s.planned.PerTest
+	}
 	if b.Line > 0 && b.File != "" {
 		t.File, t.Line = b.File, b.Line
 	}
@@ -227,7 +231,7 @@ func (s *State) finishTest(b TestFinished, at time.Duration) {
 func (s *State) hear(b Evidence, at time.Duration) {
 	w := s.worker(b.Worker)
 	if b.Outcome == "" {
-		w.Running = b.Test
+		w.Running, w.since = b.Test, Duration(at)
 		w.Order = append(w.Order, b.Test)
 		return
 	}

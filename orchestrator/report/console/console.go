@@ -20,6 +20,7 @@ type Console struct {
 	mu    sync.Mutex
 	view  view
 	state report.State
+	seen  report.Glance
 	now   func() time.Time
 	start time.Time // of the run; zero until the first event
 	open  bool      // the framework's text stopped in the middle of a line
@@ -29,11 +30,13 @@ type Console struct {
 // A view is one way to show a run.
 type view interface {
 	// event comes after the state has taken e in.
-	event(s *report.State, e report.Event)
-	// tick comes a few times a second, with the time since the start.
-	tick(s *report.State, elapsed time.Duration)
+	event(sc scene, e report.Event)
+	// tick comes a few times a second.
+	tick(sc scene)
 	// text is the framework's own closing text, as it comes.
 	text(p []byte)
+	// show prints what each worker is at, for somebody who asked.
+	show(sc scene)
 }
 
 // Handle takes the next event of the run.
@@ -49,8 +52,26 @@ func (c *Console) Handle(e report.Event) {
 		c.open = false
 		c.view.text([]byte("\n"))
 	}
-	c.view.event(&c.state, e)
+	c.view.event(c.scene(e.At), e)
 }
+
+// Watch takes what the scheduler knows besides the events.
+func (c *Console) Watch(g report.Glance) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen = g
+}
+
+// Show prints once what each worker is at.
+func (c *Console) Show() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.start.IsZero() {
+		c.view.show(c.scene(c.now().Sub(c.start)))
+	}
+}
+
+func (c *Console) scene(at time.Duration) scene { return scene{&c.state, c.seen, at} }
 
 // spoken is a view as a writer of the framework's text.
 type spoken struct{ view }
@@ -71,13 +92,14 @@ func (c *Console) Write(p []byte) (int, error) {
 	return c.words.Write(p)
 }
 
-// Watch keeps the live part of the console moving until ctx is done.
-func (c *Console) Watch(ctx context.Context, every time.Duration) {
+// Run keeps the live part of the console moving until ctx is done.
+func (c *Console) Run(ctx context.Context, every time.Duration) {
 	t := time.NewTicker(every)
 	defer t.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			c.tick() // what waited for the next frame
 			return
 		case <-t.C:
 			c.tick()
@@ -89,7 +111,7 @@ func (c *Console) tick() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.start.IsZero() {
-		c.view.tick(&c.state, c.now().Sub(c.start))
+		c.view.tick(c.scene(c.now().Sub(c.start)))
 	}
 }
 
@@ -110,6 +132,7 @@ type Screen struct {
 	// Out is the terminal or the log itself: a console makes safe what it shows.
 	Out      io.Writer
 	Terminal bool // Out is a terminal
+	Dumb     bool // Out is a terminal that obeys no escape sequences
 	// Size is columns and rows now; nil is 80 and 24, as is each that is below 1.
 	Size  func() (width, height int)
 	Color bool             // see UseColor
@@ -179,23 +202,23 @@ func UseColor(choice string, terminal bool, env func(string) string) (bool, erro
 // quiet shows nothing while the run happens.
 type quiet struct{}
 
-func (quiet) event(*report.State, report.Event) {}
-func (quiet) tick(*report.State, time.Duration) {}
-
-func (quiet) text([]byte) {}
+func (quiet) event(scene, report.Event) {}
+func (quiet) tick(scene)                {}
+func (quiet) text([]byte)               {}
+func (quiet) show(scene)                {}
 
 // jsonLines prints the record itself.
 type jsonLines struct{ out io.Writer }
 
-func (c jsonLines) event(_ *report.State, e report.Event) {
+func (c jsonLines) event(_ scene, e report.Event) {
 	if b, err := e.MarshalJSON(); err == nil { // what cannot be encoded fails the record's own writer
 		write(c.out, string(b)+"\n")
 	}
 }
 
-func (jsonLines) tick(*report.State, time.Duration) {}
-
+func (jsonLines) tick(scene)  {}
 func (jsonLines) text([]byte) {} // it is in the events
+func (jsonLines) show(scene)  {}
 
 // write drops the error on purpose: see Console.
 func write(w io.Writer, s string) {

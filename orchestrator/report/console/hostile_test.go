@@ -40,7 +40,7 @@ func TestNothingOfAWorkersActs(t *testing.T) {
 			}
 			c.Handle(report.Event{Seq: 99, At: time.Minute, Body: report.RunFinished{Exit: 1, Reasons: []report.Reason{{Text: nasty}}}})
 			text := out.String()
-			for _, own := range []string{"\r\x1b[1A", "\r\x1b[2A", "\r\x1b[3A", "\x1b[J"} { // how live lines are taken away
+			for _, own := range []string{"\r\x1b[1A", "\r\x1b[2A", "\r\x1b[3A", "\x1b[J", "\x1b[?2026h", "\x1b[?2026l", "\x1b[?7h", "\x1b[?7l"} { // how live lines are painted
 				text = strings.ReplaceAll(text, own, "\n")
 			}
 			if found := acts.FindString(text); found != "" {

@@ -218,14 +218,20 @@ func lostLine(b report.WorkerLost) string {
 }
 
 func stopLine(b report.Stopped) string {
-	line := "stopping: " + report.Clean(b.Reason)
+	var parts []string
+	if b.Signal == "" {
+		parts = append(parts, report.Clean(b.Reason))
+	}
 	if b.Grace > 0 {
-		line += "; running tests get " + report.Span(b.Grace.Std())
+		parts = append(parts, "running tests get "+report.Span(b.Grace.Std()))
 	}
 	if b.Signal == "interrupt" {
-		line += "; Ctrl-C again ends at once"
+		parts = append(parts, "Ctrl-C again ends at once")
 	}
-	return line
+	if len(parts) == 0 {
+		parts = append(parts, report.Clean(b.Reason))
+	}
+	return "stopping: " + strings.Join(parts, "; ")
 }
 
 func diedLine(b report.Died) string {

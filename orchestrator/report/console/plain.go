@@ -27,7 +27,8 @@ const (
 	longSilence  = time.Minute
 )
 
-func (c *plain) event(s *report.State, e report.Event) {
+func (c *plain) event(sc scene, e report.Event) {
+	s := sc.State
 	for _, l := range c.top.lines(s, e, eventLines(s, e, paint(c.screen.Color))) {
 		c.line(l, e.At)
 	}
@@ -46,13 +47,13 @@ func (c *plain) event(s *report.State, e report.Event) {
 }
 
 // tick ends a silence that was too long. The next one may be twice as long.
-func (c *plain) tick(s *report.State, elapsed time.Duration) {
-	if c.over || !c.top.headed || elapsed-c.wrote < max(c.while, shortSilence) {
+func (c *plain) tick(sc scene) {
+	if c.over || !c.top.headed || sc.elapsed-c.wrote < max(c.while, shortSilence) {
 		return
 	}
-	if l := c.now.still(s, elapsed); l != "" {
+	if l := c.now.still(sc.State, sc.elapsed); l != "" {
 		while := min(max(c.while, shortSilence)*2, longSilence)
-		c.line(l, elapsed)
+		c.line(l, sc.elapsed)
 		c.while = while
 	}
 }
@@ -60,6 +61,22 @@ func (c *plain) tick(s *report.State, elapsed time.Duration) {
 func (c *plain) text(p []byte) {
 	c.over = true
 	write(c.screen.Out, string(p))
+}
+
+func (c *plain) show(sc scene) {
+	for _, l := range lanesInFull(sc) {
+		c.line(l, sc.elapsed)
+	}
+}
+
+// lanesInFull returns what each worker is at, and how far the run is, for a log.
+func lanesInFull(sc scene) []string {
+	l := layout{width: 200, height: 1 << 20}
+	lines := l.lanes(sc, l.height)
+	if sc.Totals().Discovered > 0 {
+		lines = append(lines, l.bar(sc))
+	}
+	return lines
 }
 
 // progress prints a line each time that another tenth of the suite is done.

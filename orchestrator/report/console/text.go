@@ -73,6 +73,25 @@ func Fit(s string, width int) string {
 	return b.String()
 }
 
+// Tail cuts a test's name, or a path, to so many columns. Its end says most: what is
+// left out stands before a slash or a double colon, else as Fit does it.
+func Tail(s string, width int) string {
+	if Width(s) <= width {
+		return s
+	}
+	name, _, _ := strings.Cut(s, "[") // what is in brackets has no parts
+	end := s
+	for i := 1; i < len(name); i++ {
+		if name[i] != '/' && !(strings.HasPrefix(name[i:], "::") && name[i-1] != ':') {
+			continue
+		}
+		if end = "…" + s[i:]; Width(end) <= width {
+			return end
+		}
+	}
+	return Fit(end, width)
+}
+
 const reset = "\x1b[0m"
 
 // paint colors text, or does not.
@@ -88,5 +107,6 @@ func (p paint) with(code, s string) string {
 func (p paint) red(s string) string    { return p.with("31", s) }
 func (p paint) green(s string) string  { return p.with("32", s) }
 func (p paint) yellow(s string) string { return p.with("33", s) }
+func (p paint) blue(s string) string   { return p.with("34", s) }
 func (p paint) dim(s string) string    { return p.with("2", s) }
 func (p paint) bold(s string) string   { return p.with("1", s) }
