@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shardyard/shardyard/orchestrator"
+	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/report/ci"
 	"github.com/shardyard/shardyard/orchestrator/report/console"
@@ -165,6 +166,7 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 	if rep == nil {
 		return nil, infraError{err}
 	}
+	addBefore(context.WithoutCancel(ctx), db, history.Key(req.ProjectID, req.Suite), rep, logger)
 	if err := errors.Join(err, results.Finish(rep)); err != nil { // the verdict is known all the same
 		rep.Unwritten(err)
 	}

@@ -226,6 +226,8 @@ type Test struct {
 	Reason   string    `json:"reason,omitempty"`
 	Message  string    `json:"message,omitempty"` // of the last attempt that failed
 	Attempts []Attempt `json:"attempts,omitempty"`
+	// Before is how a test that failed ended in earlier runs; nil if there are none.
+	Before *Before `json:"before,omitempty"`
 	// Reports is where the framework's reports are that the verdict rests on.
 	Reports []Extent `json:"-"`
 }
@@ -275,6 +277,13 @@ func Ending(cause string) string {
 		return "its worker was lost"
 	}
 	return cause
+}
+
+// A Before counts the runs before this one, as far as they are kept, in which a test
+// ran: the zero Before is that of a new test.
+type Before struct {
+	Runs   int `json:"runs"`
+	Failed int `json:"failed"` // flaky ones too
 }
 
 // Attempt is one execution of one test on one worker.

@@ -179,6 +179,34 @@ func TestClosingNamesTenFailures(t *testing.T) {
 	}
 }
 
+// TestClosingGroupsEqualErrors: three tests that failed with one error are one line,
+// and each line says how it was before.
+func TestClosingGroupsEqualErrors(t *testing.T) {
+	r := &report.Report{Exit: 1, Totals: report.Totals{Discovered: 8, Failed: 8}}
+	add := func(test, file, message string, before *report.Before) {
+		r.Tests = append(r.Tests, report.Test{Test: test, File: file, Verdict: report.Fail, Message: message, Before: before})
+	}
+	add("a::one", "a.py", "ValueError: no host 10.0.0.1", &report.Before{})
+	add("b::one", "b.py", "assert 1 == 2", &report.Before{Runs: 19})
+	add("a::two", "a.py", "ValueError: no host 10.0.0.27", &report.Before{})
+	add("a::three", "c.py", "ValueError: no host 10.0.0.3", &report.Before{})
+	add("b::two", "b.py", "assert 3 == 4", &report.Before{Runs: 20, Failed: 3})
+	add("d::one", "d.py", "", &report.Before{Runs: 1})
+	add("d::two", "d.py", "", &report.Before{Runs: 1, Failed: 1})
+	add("d::three", "d.py", "", nil)
+	want := []string{
+		" ✗ 3 tests  ValueError: no host 10.0.0.1   a.py and 1 other file   new",
+		" ✗ b::one   assert 1 == 2   passed in the 19 runs before",
+		" ✗ b::two   assert 3 == 4   failed in 3 of 20 runs",
+		" ✗ d::one   passed in the run before",
+		" ✗ d::two   failed in 1 of 1 run",
+		" ✗ d::three",
+	}
+	if diff := cmp.Diff(want, Closing(r, nil, false)[1:]); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestForecastLines(t *testing.T) {
 	f := fold(events(t, "predicted.jsonl")).Report().Forecast
 	if f == nil {
