@@ -6,11 +6,25 @@ import (
 )
 
 // A Scope is who trusts each other: what one run of a scope keeps, any run of
-// it may use, and none of another scope. It is part of every key.
+// it may use. It is part of every key. The zero Scope is Trusted.
 type Scope string
 
-// Trusted is the scope of one user's own runs.
-const Trusted Scope = "trusted"
+const (
+	// Trusted is the scope of one user's own runs.
+	Trusted Scope = "trusted"
+	// Untrusted is the scope of runs of code that may be anybody's. It reads what
+	// Trusted keeps, and keeps what it makes for itself.
+	Untrusted Scope = "untrusted"
+)
+
+// Reads returns the scopes in which a run of this one looks for what is kept, in
+// order. It keeps things in the last one: its own.
+func (s Scope) Reads() []Scope {
+	if s == Untrusted {
+		return []Scope{Trusted, Untrusted}
+	}
+	return []Scope{Trusted}
+}
 
 // Whose says whose things a Store lists.
 type Whose bool

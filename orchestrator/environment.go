@@ -42,15 +42,19 @@ func (i *installer) environment(ctx context.Context) (engine.Layer, error) {
 		return "", err
 	}
 	made := cache.Environment{
-		Scope: cache.Trusted,
-		Base:  i.base.ID, Platform: i.info.Platform, Commands: i.req.Setup.Commands, Ensure: i.req.Setup.Ensure, Files: files,
+		Base: i.base.ID, Platform: i.info.Platform, Commands: i.req.Setup.Commands, Ensure: i.req.Setup.Ensure, Files: files,
 		Settings: i.req.Builder.Settings,
 	}
-	i.envKey = cache.EnvironmentKey(made)
-	return i.layer(ctx, layerStep{
-		name: "environment", key: i.envKey, parts: made.Parts(), role: engine.Builder,
+	var keys []string
+	for _, made.Scope = range i.req.Scope.Reads() {
+		keys = append(keys, cache.EnvironmentKey(made))
+	}
+	layer, key, err := i.layer(ctx, layerStep{
+		name: "environment", keys: keys, parts: made.Parts(), role: engine.Builder,
 		build: func(ctx context.Context, b *builder) error { return b.setup(ctx, i.req.Setup, files) },
 	})
+	i.envKey = key
+	return layer, err
 }
 
 // prepared returns the layer in which the project itself is installed.
@@ -59,29 +63,34 @@ func (i *installer) prepared(ctx context.Context, env engine.Layer, tree engine.
 		return env, nil
 	}
 	made := cache.Prepared{
-		Scope:       cache.Trusted,
 		Environment: i.envKey, Tree: i.src.ID, Dir: i.src.Sub, Place: i.info.Name + "/" + i.treeName(), Commands: i.req.Prepare.Commands, Ensure: i.req.Prepare.Ensure,
 	}
-	i.preparedKey = cache.PreparedKey(made)
-	return i.layer(ctx, layerStep{
-		name: "prepare", key: i.preparedKey, parts: made.Parts(), role: engine.Preparer, from: env, tree: tree,
+	var keys []string
+	for _, made.Scope = range i.req.Scope.Reads() {
+		keys = append(keys, cache.PreparedKey(made))
+	}
+	layer, key, err := i.layer(ctx, layerStep{
+		name: "prepare", keys: keys, parts: made.Parts(), role: engine.Preparer, from: env, tree: tree,
 		build: func(ctx context.Context, b *builder) error { return b.prepare(ctx, i.req.Prepare) },
 	})
+	i.preparedKey = key
+	return layer, err
 }
 
-// A layerStep is a layer that is found by its key, or else built, under a lock,
-// and sealed.
+// A layerStep is a layer that is found by one of its keys, or else built, under a
+// lock, and sealed under the last of them.
 type layerStep struct {
 	name  string
-	key   string
-	parts cache.Parts // of the key
+	keys  []string
+	parts cache.Parts // of the last key
 	role  engine.Role
 	from  engine.Layer
 	tree  engine.Tree
 	build func(context.Context, *builder) error
 }
 
-func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer, err error) {
+// layer returns a layer, and the key under which it is kept.
+func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer, key string, err error) {
 	step := i.rec.step(s.name)
 	before := i.facts.parts(ctx, i.info.Name, s.name)
 	defer func() {
@@ -102,22 +111,36 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 		}
 		step.end(err)
 	}()
-	find := func() (engine.Layer, bool, error) { return i.engine.Find(ctx, s.key) }
-	if layer, ok, err := find(); err != nil || ok {
-		step.cached = ok
-		return layer, err
+	find := func() (layer engine.Layer, key string, ok bool, err error) {
+		for _, key = range s.keys {
+			if layer, ok, err = i.engine.Find(ctx, key); err != nil || ok {
+				break
+			}
+		}
+		return layer, key, ok, err
+	}
+	layer, key, found, err := find()
+	if err != nil || found {
+		step.cached = found
+		return layer, key, err
 	}
 	waits := i.rec.elapsed()
-	unlock, err := i.engine.Lock(ctx, s.key, func() { step.does("waiting for another run's install") })
+	unlock, err := i.engine.Lock(ctx, key, func() { step.does("waiting for another run's install") })
 	if err != nil {
-		return "", err
+		return "", key, err
 	}
 	step.waited = i.rec.elapsed() - waits
 	defer unlock()
-	if layer, ok, err := find(); err != nil || ok {
-		step.cached = ok
-		return layer, err
+	if layer, key, found, err = find(); err != nil || found {
+		step.cached = found
+		return layer, key, err
 	}
+	layer, err = i.build(ctx, s, step)
+	return layer, key, err
+}
+
+// build builds a layer and seals it under its last key.
+func (i *installer) build(ctx context.Context, s layerStep, step *step) (layer engine.Layer, err error) {
 	step.does("starting a " + string(s.role))
 	p, err := begin(ctx, i.engine, i.spec(s), 0)
 	if err != nil {
@@ -139,7 +162,7 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 		return "", fmt.Errorf("end %s: %w", s.role, err)
 	}
 	step.does("sealing it")
-	return p.inst.Seal(ctx, s.key)
+	return p.inst.Seal(ctx, s.keys[len(s.keys)-1])
 }
 
 // spec returns the place in which a layer is built.

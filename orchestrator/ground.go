@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/source"
@@ -26,6 +27,9 @@ type ground struct {
 // survey finds the sources and the image, side by side. It stops pulling the image
 // if the sources cannot be read. The caller closes the ground.
 func survey(ctx context.Context, info engine.Info, req *Request, deps Deps, rec *recorder) (*ground, error) {
+	if req.Scope == cache.Untrusted && !info.Isolated {
+		return nil, &UsageError{"the " + info.Name + " engine cannot keep untrusted code from what trusted runs use: take another one (--engine docker), or trust the code (--untrusted=false)"}
+	}
 	g := &ground{engine: deps.Engine, req: req, info: info}
 	both, sound := errgroup.WithContext(ctx)
 	both.Go(func() (err error) {

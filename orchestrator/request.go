@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/history"
@@ -35,6 +36,10 @@ type Request struct {
 	Invocation []string
 
 	Source source.Options
+
+	// Scope is whom the code under test is trusted like. A run that is not trusted
+	// needs an engine that keeps it apart, and teaches the history nothing.
+	Scope cache.Scope
 
 	Image string // a name, "auto" or "host"
 

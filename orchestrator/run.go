@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
@@ -20,6 +21,9 @@ func Run(ctx context.Context, req Request, deps Deps) (*report.Report, error) {
 	rec, err := openLog(&req, deps)
 	if err != nil {
 		return nil, err
+	}
+	if req.Scope == cache.Untrusted && deps.History != nil {
+		deps.History = unlearning{deps.History}
 	}
 	learned, err := straight(ctx, &req, deps, rec)
 	if err != nil {
@@ -74,6 +78,7 @@ func openLog(req *Request, deps Deps) (*recorder, error) {
 	started := report.RunStarted{
 		Run: req.RunID, Version: req.Version, Suite: req.Suite, Project: req.Project, ProjectID: req.ProjectID, Args: req.Session.Args, Selection: selection(req.Session.Args),
 		Framework: req.Session.Framework, StartedAt: rec.began, Variables: variables(req), Invocation: req.Invocation,
+		Untrusted: req.Scope == cache.Untrusted,
 	}
 	if req.Again != "" {
 		started.Again = filepath.Base(req.Again)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/configs"
 	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/engine"
@@ -60,7 +61,10 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		req.Source.Include = slices.Concat(req.Source.Include, how.Include)
 	}
 	req.Prepare.Commands = slices.Concat(req.Prepare.Commands, how.Prepare)
-	if f.keepsBytecode() {
+	if req.Scope, err = f.scope(p); err != nil {
+		return req, err
+	}
+	if req.Scope == cache.Trusted && f.keepsBytecode() {
 		req.Compiled.Dir = compiledDir(p.id)
 	}
 	if err := f.override(&req, s); err != nil {

@@ -45,14 +45,14 @@ var without = map[string]string{
 var proofs = slices.Concat(
 	common("run", "", "directory config log-level engine"),
 	wrong("run", "workers target split-by schedule collection retries fail-on cov-fail-under test-timeout run-timeout"),
-	requests("run", "image rev color markers keyword cov bytecode full-collection artifacts artifacts-in-place"),
+	requests("run", "image rev color markers keyword cov bytecode untrusted full-collection artifacts artifacts-in-place"),
 	common("rerun", "", "directory log-level"),
 	wrong("rerun", "workers target"),
 	common("plan", "", "directory config log-level engine"),
 	wrong("plan", "workers target split-by"),
-	requests("plan", "image rev color markers keyword cov bytecode"),
+	requests("plan", "image rev color markers keyword cov bytecode untrusted"),
 	common("exec", " -- true", "directory config log-level engine"),
-	requests("exec", "image rev cov"),
+	requests("exec", "image rev cov untrusted"),
 	common("simulate", "", "directory config log-level"),
 	wrong("simulate", "noise unknown failing slow-host fixture-cost per-test batch-cost start-cost stagger workers policies"),
 	common("history show", " x", "directory config log-level suite"),
@@ -192,7 +192,7 @@ func requests(cmd, flags string) (list []proof) {
 	values := map[string]string{
 		"image": "--image other:1", "rev": "--rev HEAD~1", "color": "--color always", "markers": "-m slow", "keyword": "-k one",
 		"cov": "--cov=shop", "bytecode": "--bytecode=false", "full-collection": "--full-collection",
-		"artifacts": "--artifacts=shots/", "artifacts-in-place": "--artifacts-in-place",
+		"untrusted": "--untrusted", "artifacts": "--artifacts=shots/", "artifacts-in-place": "--artifacts-in-place",
 	}
 	for flag := range strings.FieldsSeq(flags) {
 		list = append(list, proof{cmd: cmd, flag: flag, with: values[flag]})

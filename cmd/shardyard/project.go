@@ -250,7 +250,9 @@ func (f *placeFlags) open(ctx context.Context, p *project, req *orchestrator.Req
 		return nil, "", err
 	}
 	req.Builder = settings(reach)
-	e, why, err = openEngine(ctx, f.engine, p.id, builder(reach), logger)
+	building := builder(reach)
+	building.Scope = req.Scope
+	e, why, err = openEngine(ctx, f.engine, p.id, building, logger)
 	return e, why, broken(err)
 }
 

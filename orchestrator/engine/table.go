@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/shardyard/shardyard/cache"
 )
 
 // Auto is the name that lets a Table choose.
@@ -30,6 +32,8 @@ type Options struct {
 
 // BuilderOptions are the settings of builders and preparers, and not of workers.
 type BuilderOptions struct {
+	// Scope is whose package cache they fill, and workers read.
+	Scope cache.Scope
 	// CA is a PEM bundle, put at Layout.CA. Empty for none.
 	CA []byte
 	// Mounts are directories of this machine that are shown read-only at the

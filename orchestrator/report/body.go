@@ -23,6 +23,9 @@ type (
 		Variables string    `json:"variables,omitempty"` // names the variables that tests see, with their values
 		// Invocation is how the user asked for the run: flags, and what follows --.
 		Invocation []string `json:"invocation,omitempty"`
+		// Untrusted says that the code under test may be anybody's: later runs learn
+		// nothing of this one.
+		Untrusted bool `json:"untrusted,omitempty"`
 		// Again is the run of which verdicts are taken over, where they hold.
 		Again string `json:"again,omitempty"`
 		// FailOn names what else fails the run: "flaky".

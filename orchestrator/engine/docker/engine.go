@@ -31,9 +31,6 @@ type Options struct {
 	// is made when it is absent. Runs see each other only through the same
 	// LockDir.
 	LockDir string
-	// Scope separates caches that must not share: runs of one scope trust
-	// each other. "" means the project's own.
-	Scope string
 	// Agent finds the agent's binary for a platform ("linux/arm64"). Nil
 	// means [BesideExecutable].
 	Agent func(platform string) (path string, err error)
@@ -83,9 +80,6 @@ func New(ctx context.Context, opts Options) (_ *Engine, err error) {
 	}
 	if opts.ProjectName == "" {
 		opts.ProjectName = opts.Project
-	}
-	if opts.Scope == "" {
-		opts.Scope = opts.Project
 	}
 	if opts.Agent == nil {
 		opts.Agent = BesideExecutable

@@ -4,13 +4,19 @@ import (
 	"archive/tar"
 	"context"
 	"path"
+
+	"github.com/shardyard/shardyard/cache"
 )
 
 // cache makes sure that the scope's cache for one user exists. Users do not
 // share one: installers refuse a cache that belongs to someone else, or fail on
 // one that it cannot write. Workers see the builder's.
 func (e *Engine) cache(ctx context.Context, who identity) (string, error) {
-	name := "shardyard-cache-" + slug(e.opts.Scope) + "-" + short(e.opts.Scope)
+	scope := e.opts.Project
+	if e.opts.Builder.Scope == cache.Untrusted {
+		scope += "-" + string(cache.Untrusted)
+	}
+	name := "shardyard-cache-" + slug(scope) + "-" + short(scope)
 	if who.UID != 0 {
 		name += "-" + who.slug()
 	}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/shardyard/shardyard/cache"
+)
+
+// scope returns whom the code under test is trusted like. What the user says comes
+// first, and then what CI knows: never the config, which is a part of that code.
+func (f *runFlags) scope(p *project) (cache.Scope, error) {
+	if f.changed("untrusted") {
+		if f.untrusted {
+			return cache.Untrusted, nil
+		}
+		return cache.Trusted, nil
+	}
+	fork, err := forkOf(os.Getenv)
+	if err != nil || fork == "" {
+		return cache.Trusted, err
+	}
+	p.say("the code is that of a pull request from %s: what it leaves is kept from trusted runs (--untrusted=false trusts it)", fork)
+	return cache.Untrusted, nil
+}
+
+// forkOf returns the repository that the pull request comes from that CI runs, if it
+// is another one than its target; "" otherwise. Each CI system documents its
+// variables, and GitHub the event's file: pull_request.head.repo is null where the
+// fork is gone.
+func forkOf(env func(string) string) (string, error) {
+	if name := env("GITHUB_EVENT_PATH"); name != "" && strings.HasPrefix(env("GITHUB_EVENT_NAME"), "pull_request") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return "", fmt.Errorf("whether the pull request comes from a fork, GITHUB_EVENT_PATH tells: %w; write --untrusted, or --untrusted=false", err)
+		}
+		var event struct {
+			PullRequest struct {
+				Head struct {
+					Repo *struct {
+						FullName string `json:"full_name"`
+					} `json:"repo"`
+				} `json:"head"`
+			} `json:"pull_request"`
+		}
+		if err := json.Unmarshal(text, &event); err != nil {
+			return "", fmt.Errorf("whether the pull request comes from a fork, GITHUB_EVENT_PATH tells: read %s: %w; write --untrusted, or --untrusted=false", name, err)
+		}
+		switch repo := event.PullRequest.Head.Repo; {
+		case repo == nil:
+			return "a repository that is gone", nil
+		case !strings.EqualFold(repo.FullName, env("GITHUB_REPOSITORY")):
+			return repo.FullName, nil
+		}
+		return "", nil
+	}
+	if from := env("CI_MERGE_REQUEST_SOURCE_PROJECT_ID"); from != "" && from != env("CI_MERGE_REQUEST_PROJECT_ID") {
+		if path := env("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH"); path != "" {
+			return path, nil
+		}
+		return "project " + from, nil
+	}
+	if from := env("BUILDKITE_PULL_REQUEST_REPO"); from != "" && trimGit(from) != trimGit(env("BUILDKITE_REPO")) {
+		return from, nil
+	}
+	return "", nil
+}
+
+// trimGit returns the host and the path of a repository's address, however it is
+// written: "git@host:a/b.git" and "https://host/a/b" are the same.
+func trimGit(address string) string {
+	if _, rest, ok := strings.Cut(address, "://"); ok {
+		address = rest
+	}
+	if _, rest, ok := strings.Cut(address, "@"); ok {
+		address = rest
+	}
+	return strings.ToLower(strings.TrimSuffix(strings.Replace(address, ":", "/", 1), ".git"))
+}
