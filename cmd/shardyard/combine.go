@@ -124,6 +124,9 @@ func (f *combineFlags) combine(ctx context.Context, dirs []string, out, errOut i
 	if err != nil {
 		return infraError{err}
 	}
+	if err := job.Write(results.Dir, rep); err != nil {
+		fmt.Fprintln(errOut, "shardyard: "+err.Error())
+	}
 	tell(job, errOut, rep)
 	if f.json {
 		err = rep.WriteJSON(jsonTo(out))

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/shardyard/shardyard/configs"
+	"github.com/shardyard/shardyard/orchestrator/report/ci"
 )
 
 // A command takes the sets of flags that it honours, and no others: a flag that it
@@ -129,4 +130,4 @@ func (f *runFlags) testFlags(cmd *cobra.Command) {
 }
 
 // ciUsage is the help text of --ci.
-const ciUsage = "the CI system to tell of failures, in its own words: auto, none, github or gitlab"
+const ciUsage = "the CI system to tell of failures, in its own words, and with files in the run's directory ci: " + ci.Names

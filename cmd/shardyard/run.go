@@ -94,6 +94,7 @@ func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer)
 		var rep *report.Report
 		if rep, err = f.suite(ctx, p, name, out, logger); rep != nil {
 			reports = append(reports, rep)
+			leave(job, errOut, runs.Of(p.dir), rep)
 		}
 		if err != nil || ctx.Err() != nil {
 			break
@@ -110,6 +111,18 @@ func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer)
 // tell reports the runs to the CI system. An error there does not fail a run.
 func tell(job *ci.Job, errOut io.Writer, reports ...*report.Report) {
 	if err := job.Tell(reports...); err != nil {
+		fmt.Fprintln(errOut, "shardyard: "+err.Error())
+	}
+}
+
+// leave puts the CI system's files into the directory of a run. An error there does not
+// fail a run.
+func leave(job *ci.Job, errOut io.Writer, store runs.Store, rep *report.Report) {
+	run, err := store.Find(rep.Run)
+	if err == nil {
+		err = job.Write(run.Dir, rep)
+	}
+	if err != nil {
 		fmt.Fprintln(errOut, "shardyard: "+err.Error())
 	}
 }

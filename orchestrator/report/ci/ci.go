@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
@@ -21,25 +22,37 @@ const (
 	None   System = "none"
 	GitHub System = "github"
 	GitLab System = "gitlab"
+	// Jenkins takes files only: see Write.
+	Jenkins   System = "jenkins"
+	Buildkite System = "buildkite"
+	Azure     System = "azure"
 )
+
+// Names are what --ci takes.
+const Names = "auto, none, github, gitlab, jenkins, buildkite or azure"
 
 // Choose returns the system that choice names; for "auto" and "" the system that
 // the environment shows. env looks a variable up as os.Getenv does.
 func Choose(choice string, env func(string) string) (System, error) {
 	switch s := System(choice); s {
-	case None, GitHub, GitLab:
+	case None, GitHub, GitLab, Jenkins, Buildkite, Azure:
 		return s, nil
+	case "gitea", "forgejo":
+		return GitHub, nil
 	case "auto", "":
 	default:
-		return None, fmt.Errorf("--ci %q: write auto, none, github or gitlab", choice)
+		return None, fmt.Errorf("--ci %q: write %s", choice, Names)
 	}
 	for _, x := range []struct {
 		variable string
 		system   System
-	}{{"GITHUB_ACTIONS", GitHub}, {"GITEA_ACTIONS", GitHub}, {"FORGEJO_ACTIONS", GitHub}, {"GITLAB_CI", GitLab}} {
-		if env(x.variable) == "true" {
+	}{{"GITHUB_ACTIONS", GitHub}, {"GITEA_ACTIONS", GitHub}, {"FORGEJO_ACTIONS", GitHub}, {"GITLAB_CI", GitLab}, {"BUILDKITE", Buildkite}, {"TF_BUILD", Azure}} {
+		if strings.EqualFold(env(x.variable), "true") {
 			return x.system, nil
 		}
+	}
+	if env("JENKINS_URL") != "" {
+		return Jenkins, nil
 	}
 	return None, nil
 }
@@ -51,6 +64,7 @@ type Job struct {
 	log     io.Writer // what the system reads
 	token   string    // lets GitHub follow commands again
 	stopped bool      // GitHub follows no command now
+	written []string  // directories with files for the system
 }
 
 // Open begins a job whose log is written to log. From now on GitHub follows no
@@ -78,6 +92,12 @@ func (j *Job) Tell(runs ...*report.Report) error {
 		return j.summarize(runs)
 	case GitLab:
 		for _, line := range section(runs) {
+			j.print(line)
+		}
+	case Buildkite:
+		return j.annotate(runs)
+	case Azure:
+		for _, line := range j.issues(runs) {
 			j.print(line)
 		}
 	}

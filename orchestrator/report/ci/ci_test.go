@@ -34,6 +34,10 @@ func TestChoose(t *testing.T) {
 		{"auto", variables{"FORGEJO_ACTIONS": "true"}, GitHub},
 		{"auto", variables{"GITLAB_CI": "true"}, GitLab},
 		{"auto", variables{"CI": "true"}, None},
+		{"auto", variables{"TF_BUILD": "True"}, Azure},
+		{"auto", variables{"BUILDKITE": "true"}, Buildkite},
+		{"auto", variables{"JENKINS_URL": "https://ci.example.org/"}, Jenkins},
+		{"forgejo", variables{}, GitHub},
 		{"none", variables{"GITHUB_ACTIONS": "true"}, None},
 		{"gitlab", variables{"GITHUB_ACTIONS": "true"}, GitLab},
 	} {
@@ -41,7 +45,7 @@ func TestChoose(t *testing.T) {
 			t.Errorf("%q, %v: %q, %v", c.choice, c.env, got, err)
 		}
 	}
-	if _, err := Choose("jenkins", variables{}.get); err == nil || !strings.Contains(err.Error(), "auto, none, github or gitlab") {
+	if _, err := Choose("travis", variables{}.get); err == nil || !strings.Contains(err.Error(), Names) {
 		t.Errorf("got %v", err)
 	}
 }
