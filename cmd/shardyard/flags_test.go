@@ -57,6 +57,7 @@ var proofs = slices.Concat(
 	wrong("simulate", "noise unknown failing slow-host fixture-cost per-test batch-cost start-cost stagger workers policies"),
 	common("history show", " x", "directory config log-level suite"),
 	common("history slowest", "", "directory config log-level suite"),
+	views("runs", "trend", "flaky", "drift"),
 	common("history import", " times.json", "directory config log-level suite"),
 	common("history export", "", "directory config log-level suite"),
 	common("cache list", " --engine=process", "directory config log-level"),
@@ -131,6 +132,10 @@ var proofs = slices.Concat(
 		{cmd: "report", flag: "color", with: "--color always", want: "\x1b"},
 		{cmd: "report", flag: "json", with: "--json", want: `"format": \d`},
 		{cmd: "report", flag: "list", with: "--list", want: "past  "},
+		{cmd: "report", flag: "failed", with: "--failed", want: "^exit status 0$"},
+		{cmd: "report", flag: "flaky", with: "--flaky", want: "^exit status 0$"},
+		{cmd: "report", flag: "slow", with: "--slow", want: "^exit status 0$"},
+		{cmd: "report", flag: "metrics", with: "--metrics", want: "shardyard_run_tests"},
 		{cmd: "report", flag: "exit-code", with: "--exit-code", want: "exit status 3"},
 
 		{cmd: "cache list", flag: "json", with: "--engine process --json", want: `^\[`},
@@ -166,6 +171,17 @@ func common(cmd, rest, flags string) (list []proof) {
 			p.cmd, p.with = cmd, p.with+rest
 			list = append(list, p)
 		}
+	}
+	return list
+}
+
+// views are proofs of the flags of what lists the history.
+func views(names ...string) (list []proof) {
+	for _, name := range names {
+		cmd := "history " + name
+		list = slices.Concat(list, common(cmd, "", "directory config log-level suite"), []proof{
+			{cmd: cmd, flag: "json", with: "--json", want: `^\[`}, {cmd: cmd, flag: "number", with: "-n -1", want: "--number -1"},
+		})
 	}
 	return list
 }

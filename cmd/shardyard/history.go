@@ -32,6 +32,7 @@ this machine, for each project and suite.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newHistoryShowCommand(), newHistorySlowestCommand(), newHistoryImportCommand(), newHistoryExportCommand())
+	cmd.AddCommand(newHistoryViews()...)
 	return cmd
 }
 

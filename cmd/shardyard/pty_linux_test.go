@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/shardyard/shardyard/orchestrator/runs"
 )
 
 // slowProject has eight tests of half a second, for a framework that needs no program
@@ -154,6 +156,35 @@ func TestStatusSignal(t *testing.T) {
 	}
 	shown.until(t, 0, "\n   1 ")
 	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, shown.String())
+	}
+	<-read
+}
+
+// TestFollow watches a run that another process makes, from its log, to its end.
+func TestFollow(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := begin(t, w)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var shown tail
+	read := make(chan struct{})
+	go func() { defer close(read); _, _ = io.Copy(&shown, r) }()
+	shown.until(t, 0, "found 8 tests")
+	project := run.Args[len(run.Args)-1]
+	ids, err := runs.Of(project).List()
+	if err != nil || len(ids) != 1 {
+		t.Fatal(ids, err)
+	}
+	out, err := exec.CommandContext(t.Context(), "shardyard", "report", "-C", project, ids[0]).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "found 8 tests") || !strings.Contains(string(out), "\n100%  8 of 8") || !strings.Contains(string(out), "PASS  8 passed") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if err := run.Wait(); err != nil {
 		t.Errorf("%v\n%s", err, shown.String())
 	}
 	<-read

@@ -17,16 +17,19 @@ func newReportCommand() *cobra.Command {
 	var dir string
 	var colors palette
 	var asJSON, list bool
+	var lists reportLists
 	cmd := &cobra.Command{
 		Use:   "report [RUN]",
 		Short: "Print the verdict and the failures of a run again",
 		Long: `Prints the failures and the closing lines of a run in .shardyard/runs: the latest, or the one with this id or the
-beginning of it. A run that was cut off is shown as far as its log goes. When the run's wall clock had been predicted, a
+beginning of it. A run that was cut off is shown as far as its log goes; one that still
+goes on is followed to its end. When the run's wall clock had been predicted, a
 table says what made the difference, for each worker and in the mean of all; docs/run-json.md explains its columns.
 
 Exit status: the run's own with --exit-code, else 0.`,
 		Example: `  shardyard report
   shardyard report --list
+  shardyard report --slow=10
   shardyard report 20261124-0308 --json | jq .totals`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -59,11 +62,19 @@ Exit status: the run's own with --exit-code, else 0.`,
 		if err != nil {
 			return err
 		}
+		if !asJSON && !lists.any() && run.Alive() {
+			if err := follow(cmd.Context(), run, cmd.OutOrStdout(), colors.colored()); err != nil {
+				return err
+			}
+			settled(cmd.Context(), run)
+		}
 		rep, err := run.Read()
 		if err != nil {
 			return infraError{err}
 		}
-		if asJSON {
+		if lists.any() {
+			err = lists.show(rep, asJSON, cmd.OutOrStdout())
+		} else if asJSON {
 			err = rep.WriteJSON(jsonTo(cmd.OutOrStdout()))
 		} else {
 			err = infra(showReport(rep, run, colors.colored(), cmd.OutOrStdout()))
@@ -78,6 +89,7 @@ Exit status: the run's own with --exit-code, else 0.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print run.json")
 	cmd.Flags().BoolVar(&list, "list", false, "list the runs, newest first")
 	cmd.Flags().BoolVar(&code, "exit-code", false, "exit as the run did")
+	lists.register(cmd)
 	return cmd
 }
 

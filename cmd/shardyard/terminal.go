@@ -133,15 +133,16 @@ func (f *runFlags) console(ctx context.Context, out io.Writer) (c *console.Conso
 	if err := f.check(); err != nil {
 		return nil, nil, err
 	}
-	return show(ctx, f.progress, out, f.colored())
+	return show(ctx, f.progress, out, f.colored(), nil)
 }
 
-// show makes a console on a command's output, and keeps it moving until stop. A
+// show makes a console on a command's output, and keeps it moving until stop; now is
+// its clock, nil for time.Now. A
 // signal for it, where there is one, has it say what each worker is at.
-func show(ctx context.Context, progress string, out io.Writer, color bool) (c *console.Console, stop func(), err error) {
+func show(ctx context.Context, progress string, out io.Writer, color bool, now func() time.Time) (c *console.Console, stop func(), err error) {
 	s := console.Screen{
 		Out: raw(out), Terminal: isTerminal(out) && obeys(raw(out)), Dumb: os.Getenv("TERM") == "dumb", Color: color,
-		Size: func() (int, int) { return size(out) }, Folds: folds(),
+		Size: func() (int, int) { return size(out) }, Folds: folds(), Now: now,
 	}
 	if c, err = console.New(console.Progress(progress), s); err != nil {
 		return nil, nil, err

@@ -1,12 +1,15 @@
 package ci
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
 
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
@@ -32,7 +35,9 @@ func (j *Job) Write(dir string, r *report.Report) error {
 		return fmt.Errorf("write files for %s: %w", j.system, err)
 	}
 	err := os.WriteFile(filepath.Join(to, summaryFile), []byte(summary([]*report.Report{r}, maxSummary)), 0o644)
-	err = errors.Join(err, writeMetrics(filepath.Join(to, metricsFile), r))
+	var metrics bytes.Buffer
+	err = errors.Join(err, WriteMetrics(&metrics, r))
+	err = errors.Join(err, os.WriteFile(filepath.Join(to, metricsFile), metrics.Bytes(), 0o644))
 	if j.system == GitLab {
 		err = errors.Join(err, splitJUnit(filepath.Join(dir, "junit.xml"), filepath.Join(to, "junit"), r), splitCobertura(filepath.Join(dir, "coverage", "coverage.xml"), filepath.Join(to, "coverage")))
 	}
@@ -43,9 +48,9 @@ func (j *Job) Write(dir string, r *report.Report) error {
 	return nil
 }
 
-// writeMetrics writes the measures of a run in the format of Prometheus. No metric
+// WriteMetrics writes the measures of a run in the format of Prometheus. No metric
 // is of a single test.
-func writeMetrics(path string, r *report.Report) error {
+func WriteMetrics(w io.Writer, r *report.Report) error {
 	all := prometheus.NewRegistry()
 	labels := prometheus.Labels{"project": filepath.Base(r.Project), "suite": r.Suite}
 	gauge := func(name, help string, value float64, more ...string) {
@@ -73,5 +78,11 @@ func writeMetrics(path string, r *report.Report) error {
 	if r.Coverage != nil {
 		gauge("shardyard_run_coverage_ratio", "Part of the code that tests reach.", r.Coverage.Percent/100)
 	}
-	return prometheus.WriteToTextfile(path, all)
+	families, err := all.Gather()
+	for _, f := range families {
+		if err == nil {
+			_, err = expfmt.MetricFamilyToText(w, f)
+		}
+	}
+	return err
 }
