@@ -76,6 +76,13 @@ func Init(d *framework.Detected) string {
 			}
 		}
 	}
+	if h := d.Hint; h != nil && unknown == nil {
+		line("")
+		line("# Not taken: %s.", h)
+		for _, l := range h.Config() {
+			line("# %s", l)
+		}
+	}
 	b.WriteString(`
 # suites:                   # without names, there is one suite: all tests
 #   unit: { args: [-m, "not db"] }

@@ -1,7 +1,12 @@
 package orchestrator
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/shardyard/shardyard/orchestrator/advice"
+	"github.com/shardyard/shardyard/orchestrator/report"
+	"github.com/shardyard/shardyard/worker"
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
@@ -16,5 +21,21 @@ func advise(deps Deps, rec *recorder) {
 			l.What, l.Do = a.What, a.Do
 			rec.emit(l)
 		}
+	}
+	h, t := desk.Hint, rec.state.Totals()
+	if h != nil && t.Failed+t.CollectErrors > 0 && len(h.Args)+len(h.Env)+len(h.Services) > 0 { // paths alone explain no failure
+		rec.emit(hinted(desk, t))
+	}
+}
+
+// LackSetting is the kind of what the project's CI system sets and this run did not.
+const LackSetting worker.LackKind = "setting"
+
+// hinted says how the project's CI system runs tests that have failed here.
+func hinted(desk framework.Desk, t report.Totals) report.Advised {
+	h := desk.Hint
+	return report.Advised{
+		Lack: worker.Lack{Kind: LackSetting, Name: fmt.Sprintf("%s:%d", h.File, h.Line)}, Tests: t.Failed, Files: t.CollectErrors,
+		What: "tests are run otherwise elsewhere", Do: fmt.Sprintf("%s; if that is why, write `%s` to %s", h, strings.Join(h.Config(), "`, `"), desk.Config),
 	}
 }

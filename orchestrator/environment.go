@@ -26,7 +26,8 @@ type installer struct {
 	req   *Request
 	rec   *recorder
 	facts facts
-	built time.Duration // spent on building layers
+	built time.Duration             // spent on building layers
+	asked map[framework.Remote]bool // hosts that were looked for
 	// The keys of the layers; "" for one that is not made.
 	envKey, preparedKey string
 }
@@ -141,6 +142,7 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 
 // build builds a layer and seals it under its last key.
 func (i *installer) build(ctx context.Context, s layerStep, step *step) (layer engine.Layer, err error) {
+	defer i.reach(ctx)()
 	step.does("starting a " + string(s.role))
 	p, err := begin(ctx, i.engine, i.spec(s), 0)
 	if err != nil {

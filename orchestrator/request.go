@@ -46,6 +46,8 @@ type Request struct {
 	Setup   Step // sees only the key files
 	Prepare Step // sees the tree
 	Builder BuilderSettings
+	// Remotes are hosts that Setup and Prepare need to reach besides package indexes.
+	Remotes []framework.Remote
 
 	Session framework.Suite   // how the suite is run
 	Env     map[string]string // what the user has tests see

@@ -14,6 +14,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
+	"github.com/shardyard/shardyard/worker/framework"
 	"github.com/shardyard/shardyard/worker/framework/python"
 )
 
@@ -56,6 +57,7 @@ func TestLayersAreBuiltOnce(t *testing.T) {
 		x.req.Project = projectOf(t, kept)
 		x.engine.layers = layers
 		x.req.Setup = Step{Commands: []string{"cat a.py; echo from $INDEX"}, Key: []string{"a.py"}, Ensure: []string{"pytest"}}
+		x.req.Remotes = []framework.Remote{{Host: "host.invalid", Port: "443", Web: true, File: "requirements.txt", Line: 3}}
 		x.req.Prepare = Step{Commands: []string{"echo installs the project", `echo "the extra is left out" >>"$SHARDYARD_NOTES"`}}
 	}
 	x := try(t, two(), setup)
@@ -65,6 +67,9 @@ func TestLayersAreBuiltOnce(t *testing.T) {
 		if !strings.Contains(told, want+"\n") {
 			t.Errorf("nothing says %q:\n%s", want, told)
 		}
+	}
+	if n := strings.Count(strings.Join(x.story, "\n"), "requirements.txt:3 installs from host.invalid, which does not answer here (its name is not known)"); n != 1 {
+		t.Errorf("an unknown host was named %d times", n)
 	}
 	x.wants(t, "info: pytest is not among the project's dependencies: added to the environment", "warning: the extra is left out", "discovered 4")
 	for _, s := range x.engine.specs {

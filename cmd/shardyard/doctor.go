@@ -120,6 +120,9 @@ func projectChecks(p *project, err error) []doctor.Check {
 			checks = append(checks, doctor.Warn("project", "", "%s", note))
 		}
 	}
+	if h := p.detection.Hint; h != nil && p.config.File == "" {
+		checks = append(checks, doctor.Good("hint", "%s; to have that here: %s", h, strings.Join(h.Config(), " · ")))
+	}
 	if tools := p.detection.Toolchain; engine.Wanted(tools) != "" {
 		checks = append(checks, doctor.Good(tools.Name, "%s is wanted", engine.Wanted(tools)))
 	}

@@ -77,6 +77,9 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		req.Setup.Ensure = how.Ensure
 	}
 	req.Session.Toolchain = p.judged(req.Session.Toolchain)
+	if p.installsAsDetected() {
+		req.Remotes = p.detection.Remotes
+	}
 	return req, nil
 }
 

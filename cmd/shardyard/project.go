@@ -210,6 +210,7 @@ func (p *project) desk() framework.Desk {
 	d := framework.Desk{Dir: p.dir, Variable: os.LookupEnv, Config: configs.FileName}
 	if p.config.File == "" {
 		d.Config += " (`shardyard init` writes one)"
+		d.Hint = p.detection.Hint
 	}
 	return d
 }

@@ -32,6 +32,8 @@ type Desk struct {
 	// Host is true if workers run this machine's own programs, Isolated if they are
 	// in containers.
 	Host, Isolated bool
+	// Hint is how the project's CI system runs the tests; nil if that is not otherwise.
+	Hint *Hint
 }
 
 // Has reports whether a path of the project is there.

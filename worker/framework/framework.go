@@ -6,6 +6,11 @@ package framework
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/shardyard/shardyard/worker"
@@ -235,6 +240,11 @@ type Detected struct {
 	// test here, as the end of a sentence for the user: "no test_*.py". "" if it
 	// may find some.
 	Nothing string
+	// Remotes are hosts from which the environment's packages are cloned.
+	Remotes []Remote
+	// Hint is how the project's CI system or Makefile runs the tests, where that differs
+	// from this. Nil if nothing is known.
+	Hint *Hint
 	// Notes are for the user: what was guessed, what may be missing.
 	Notes []string
 	// Suggested is the config with which another framework might run tests here, where
@@ -243,6 +253,63 @@ type Detected struct {
 	// Unsupported names a tool that this project uses and detection does not
 	// support, with the config that would help. Nil if there is none.
 	Unsupported *Unsupported
+}
+
+// A Remote is a host of repositories, and the first line of a file that names it. Web
+// hosts may be behind a proxy.
+type Remote struct {
+	Host, Port string
+	Web        bool
+	File       string
+	Line       int
+}
+
+// A Hint is a command of a CI system's file or a Makefile that runs the tests. It is told
+// to the user, and nothing is taken from it.
+type Hint struct {
+	File        string
+	Line        int
+	Call        string   // the line itself
+	Args, Paths []string // what it tells the framework
+	Env         map[string]string
+	Services    []string // images of the servers beside it
+}
+
+// String says where the command is, and what tests have there that they have not here.
+func (h *Hint) String() string {
+	text := fmt.Sprintf("%s:%d runs `%s`", h.File, h.Line, h.Call)
+	for i, name := range slices.Sorted(maps.Keys(h.Env)) {
+		text += [...]string{", with ", " and "}[min(i, 1)] + name + "=" + h.Env[name]
+	}
+	if len(h.Services) > 0 {
+		text += ", beside " + strings.Join(h.Services, ", ")
+	}
+	return text
+}
+
+// Config returns the lines of a config that say the same.
+func (h *Hint) Config() (lines []string) {
+	list := func(items []string) string {
+		quoted := make([]string, len(items))
+		for i, item := range items {
+			quoted[i] = strconv.Quote(item)
+		}
+		return "[" + strings.Join(quoted, ", ") + "]"
+	}
+	if len(h.Args)+len(h.Paths) > 0 {
+		lines = append(lines, "suites: { tests: { args: "+list(h.Args)+", paths: "+list(h.Paths)+" } }")
+	}
+	if len(h.Env) > 0 {
+		var set []string
+		for _, name := range slices.Sorted(maps.Keys(h.Env)) {
+			set = append(set, name+": "+strconv.Quote(h.Env[name]))
+		}
+		lines = append(lines, "env: { set: { "+strings.Join(set, ", ")+" } }")
+	}
+	if len(h.Services) > 0 {
+		lines = append(lines, "network: host")
+	}
+	return lines
 }
 
 // Delivery is a conclusion's results for the user.

@@ -66,6 +66,7 @@ func (p *Project) Install(d *framework.Detected) {
 	}
 	p.elsewhere(f, d)
 	p.stale(f, d)
+	d.Remotes = p.remotes(d)
 	if d.Unsupported != nil {
 		d.Kind, d.Setup, d.Prepare, d.Key = "", nil, nil, nil
 	}
@@ -78,6 +79,7 @@ func (p *Project) Complete(d *framework.Detected) {
 	d.Toolchain = tools
 	d.Evidence = append(d.Evidence, why...)
 	p.version(p.toml, d)
+	d.Hint = p.hintOfCI(d)
 	slices.Sort(d.Key)
 	d.Key = slices.Compact(d.Key)
 }

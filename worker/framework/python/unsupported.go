@@ -1,8 +1,10 @@
 package python
 
 import (
+	"fmt"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -72,18 +74,31 @@ func (p *Project) elsewhere(f *pyproject, d *framework.Detected) {
 	if d.Unsupported != nil || d.Kind == "" {
 		return
 	}
-	for _, file := range p.requirements().all {
+	for _, file := range p.requirementsIn(d) {
 		for i, line := range strings.Split(p.Read(file), "\n") {
-			place := namedPath(comment(strings.TrimSpace(line)))
-			if place == "" || d.Kind != "requirements" {
+			line = comment(strings.TrimSpace(line))
+			if m := findLinks.FindStringSubmatch(line); m != nil && !strings.Contains(m[1], "://") && p.beyond(m[1]) {
+				d.Notes = append(d.Notes, fmt.Sprintf("%s:%d looks for packages in %s, which lies outside of the source tree: containers do not see it, unless UV_FIND_LINKS or PIP_FIND_LINKS names it", file, i+1, m[1]))
+				continue
+			}
+			place := namedPath(line)
+			if place == "" {
 				continue
 			}
 			from := place
-			if includesFile.MatchString(strings.TrimSpace(line)) { // below its file; others are below where pip runs
+			if includesFile.MatchString(line) { // below its file; others are below where pip runs
 				from = path.Join(path.Dir(file), place)
 			}
 			if p.beyond(from) {
 				d.Unsupported = p.outside(file, i+1, place)
+				return
+			}
+		}
+	}
+	if f.Project != nil {
+		for _, line := range Words(f.Project.Deps) {
+			if place := namedPath(line); place != "" && p.beyond(place) {
+				d.Unsupported = p.outside("pyproject.toml", lineOf(f.text, place), place)
 				return
 			}
 		}
@@ -100,6 +115,22 @@ func (p *Project) elsewhere(f *pyproject, d *framework.Detected) {
 		}
 	}
 }
+
+// requirementsIn returns the requirements files that are installed, and those that they
+// include.
+func (p *Project) requirementsIn(d *framework.Detected) (files []string) {
+	var local bool
+	for _, file := range slices.Concat(d.Setup, d.Prepare) {
+		for _, word := range strings.Fields(file) {
+			if word = strings.Trim(word, "'"); !strings.HasPrefix(word, "-") && strings.Contains(file, "uv pip install") && p.Has(word) && path.Ext(word) != ".toml" {
+				p.included(word, &files, &local, 0)
+			}
+		}
+	}
+	return files
+}
+
+var findLinks = regexp.MustCompile(`^(?:-f|--find-links)[ =]\s*(\S+)`)
 
 // namedPath returns the path that a line of requirements names; "" for none.
 func namedPath(line string) string {
