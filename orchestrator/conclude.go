@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -148,7 +150,13 @@ func (c *conclusion) collect(ctx context.Context) error {
 	for _, text := range d.Notes {
 		c.note(report.Info, "%s", text)
 	}
-	c.emit(report.Concluded{Code: f.done.Code, Files: f.done.Files, Error: f.done.Error})
+	excused := slices.DeleteFunc(f.done.Excused, func(name string) bool {
+		return !slices.ContainsFunc(c.out.unexplained, func(e report.WorkerClosed) bool { return report.WorkerName(e.Worker) == name })
+	})
+	if len(excused) > 0 {
+		c.note(report.Info, "hooks at the end of a session found fault with the tests that ran on %s, and find none with those of all workers", strings.Join(excused, ", "))
+	}
+	c.emit(report.Concluded{Code: f.done.Code, Files: f.done.Files, Error: f.done.Error, Excused: excused})
 	if cover := d.Coverage; cover != nil {
 		c.emit(c.covered(*cover))
 	}
@@ -170,7 +178,12 @@ func (c *conclusion) writeInput() error {
 	if err := errors.Join(c.writeFailed(), c.writeOrder()); err != nil {
 		return err
 	}
+	sessions, err := c.writeShares()
+	if err != nil {
+		return err
+	}
 	meta, err := json.Marshal(map[string]any{
+		"sessions":         sessions,
 		"duration_seconds": (c.elapsed() - c.out.hired).Seconds(),
 		"tests":            len(c.out.tests), "deselected": c.out.deselected, "missing_coverage": inWords(c.out.missing),
 	})
@@ -205,6 +218,49 @@ func (c *conclusion) writeFailed() (err error) {
 		}
 	}
 	return nil
+}
+
+// maxShares bounds of how many workers' sessions it is found out whether they ended
+// as they did because they saw a share only.
+const maxShares = 32
+
+// A sessionEnd is how a session ended that no test explains.
+type sessionEnd struct {
+	Name    string `json:"name"` // of its worker
+	Code    int    `json:"code"`
+	Closing string `json:"closing"`
+}
+
+// writeShares writes, for each session that ended otherwise than its tests explain,
+// the positions of the reports that its worker sent, in its order: in the first
+// line those of no test, of all workers.
+func (c *conclusion) writeShares() ([]sessionEnd, error) {
+	var ends []sessionEnd
+	for _, closed := range c.out.unexplained[:min(len(c.out.unexplained), maxShares)] {
+		var share [][]extent
+		for _, res := range c.out.results {
+			for _, a := range res.Attempts {
+				if at := c.out.reports[attempt{res.Test.ID, a.Token}]; int(a.Worker) == closed.Worker && len(at) > 0 {
+					share = append(share, at)
+				}
+			}
+		}
+		slices.SortFunc(share, func(a, b []extent) int { return cmp.Compare(a[0].offset, b[0].offset) })
+		end := sessionEnd{report.WorkerName(closed.Worker), closed.Code, closed.Closing}
+		var text bytes.Buffer
+		lines := json.NewEncoder(&text)
+		for _, at := range append([][]extent{append([]extent{}, c.out.session...)}, share...) {
+			if err := lines.Encode(at); err != nil {
+				return nil, err
+			}
+		}
+		file := filepath.Join(c.dir.conclusion(), "shares", end.Name+".jsonl")
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, text.Bytes(), 0o644)); err != nil {
+			return nil, err
+		}
+		ends = append(ends, end)
+	}
+	return ends, nil
 }
 
 // writeOrder writes the positions of the reports that count: first those of no test,

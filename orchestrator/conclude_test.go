@@ -89,6 +89,37 @@ func TestTheReportsThatCount(t *testing.T) {
 	}
 }
 
+// Of a worker whose session no test explains there are its own attempts, in the
+// order of their reports, those that do not count included.
+func TestTheSharesOfSessions(t *testing.T) {
+	results := []dispatch.Result{
+		resultOf("late", "", worker.Passed), resultOf("retried", "", worker.Failing, worker.Passed), resultOf("elsewhere", "", worker.Passed),
+	}
+	for i, w := range []dispatch.WorkerID{2, 2, 1} {
+		results[i].Attempts[0].Worker = w
+	}
+	results[1].Attempts[1].Worker = 1
+	reports := map[attempt][]extent{{"late", 1}: {{50, 1}}, {"retried", 1}: {{20, 2}, {40, 4}}, {"retried", 2}: {{60, 1}}, {"elsewhere", 1}: {{30, 3}}}
+	dir := runDir(t.TempDir())
+	if err := dir.make(); err != nil {
+		t.Fatal(err)
+	}
+	c := &conclusion{dir: dir, out: &outcome{
+		results: results, reports: reports, session: []extent{{0, 10}}, unexplained: []report.WorkerClosed{{Worker: 2, Code: 1, Closing: "unused"}},
+	}}
+	ends, err := c.writeShares()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]sessionEnd{{"worker-2", 1, "unused"}}, ends); diff != "" {
+		t.Error(diff)
+	}
+	got, err := os.ReadFile(filepath.Join(dir.conclusion(), "shares", "worker-2.jsonl"))
+	if want := "[[0,10]]\n[[20,2],[40,4]]\n[[50,1]]\n"; err != nil || string(got) != want {
+		t.Errorf("%s%v", got, err)
+	}
+}
+
 // Whatever the finisher says, coverage is not complete while files are missing.
 func TestCoverageWithoutAWorkersFiles(t *testing.T) {
 	lost := []missing{{2, "it was lost: killed"}}

@@ -120,6 +120,7 @@ func (l *loop) ended(m *member) {
 	closed := report.WorkerClosed{Worker: int(m.id), Code: m.closed.Code, Unexplained: m.closed.Unexplained, PeakMemory: max(m.closed.PeakMemory, 0)}
 	if closed.Unexplained {
 		closed.Closing = strings.ToValidUTF8(m.closed.Closing[:min(len(m.closed.Closing), maxClosing)], "")
+		l.unexplained = append(l.unexplained, closed)
 	}
 	l.emit(closed)
 	if l.workers == 1 {

@@ -60,11 +60,13 @@ type loop struct {
 	discoverOnly bool
 
 	settings   *settings
-	spoolNoted bool                // the user knows that reports cannot be kept
-	missing    []missing           // files of workers
-	noted      map[string]bool     // what sessions said to the user at their end
-	together   []string            // files that depend on the order of their tests
-	hung       []dispatch.WorkerID // whose session did not end by itself
+	spoolNoted bool            // the user knows that reports cannot be kept
+	missing    []missing       // files of workers
+	noted      map[string]bool // what sessions said to the user at their end
+	// Ends of sessions that no test explains.
+	unexplained []report.WorkerClosed
+	together    []string            // files that depend on the order of their tests
+	hung        []dispatch.WorkerID // whose session did not end by itself
 
 	starting    *step
 	discovering *step

@@ -26,6 +26,8 @@ type outcome struct {
 	stopped    bool      // before every test had its verdict
 	missing    []missing // files of workers
 	hung       bool      // a session did not end by itself
+	// Ends of sessions that no test explains.
+	unexplained []report.WorkerClosed
 
 	// Where the framework's reports are in the spool: those of an attempt, and
 	// those of no test.
@@ -48,7 +50,8 @@ func (l *loop) outcome() *outcome {
 	return &outcome{
 		known: l.census.Known(), files: l.census.Files(), tests: l.census.Tests(), results: l.carried.together(l.d.Results()), part: l.carried != nil,
 		deselected: l.census.Deselected(), broken: l.census.Broken(), stopped: l.stopped, missing: l.missing, hung: len(l.hung) > 0,
-		reports: l.spool.of, session: l.spool.rest, observed: l.census.Observation(), together: l.together,
+		unexplained: l.unexplained,
+		reports:     l.spool.of, session: l.spool.rest, observed: l.census.Observation(), together: l.together,
 		workers: l.workers, mode: l.census.Mode(), hired: l.hired, firstTest: l.ran.first, lastTest: l.ran.last, collecting: l.collecting, collected: l.collected,
 	}
 }

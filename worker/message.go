@@ -448,6 +448,10 @@ type Concluded struct {
 	Files   []string        `json:"files,omitempty"`
 	Summary json.RawMessage `json:"summary,omitempty"` // the framework's
 	Error   string          `json:"error,omitempty"`
+	// Excused are workers whose session no test explains, and whose share of the
+	// reports does: it ends the same way when it is concluded by itself, and
+	// with all reports nothing is wrong.
+	Excused []string `json:"excused,omitempty"`
 }
 
 // Failed reports that the agent could not do what was asked: machinery broke.

@@ -339,10 +339,13 @@ type (
 	}
 	// Concluded is the framework's own end of the run. Code is its exit
 	// status when it saw all reports; Error is set if it could not conclude.
+	// Excused are workers whose sessions ended as they did because they saw a
+	// share of the tests only.
 	Concluded struct {
-		Code  int      `json:"code"`
-		Files []string `json:"files,omitempty"`
-		Error string   `json:"error,omitempty"`
+		Code    int      `json:"code"`
+		Files   []string `json:"files,omitempty"`
+		Error   string   `json:"error,omitempty"`
+		Excused []string `json:"excused,omitempty"`
 	}
 	// Stopped reports that no more tests are handed out, and why. Signal is
 	// "interrupt" or "terminated" when a person or a system asked.

@@ -129,7 +129,8 @@ func Uncollected(n int, files []string) string {
 // sessions are those that ended otherwise than their tests explain: what a
 // plugin or the project finds at the end is found in a worker only. Those that
 // say the same are named once. Where the framework ended the run before its
-// time, that says it all.
+// time, that says it all. Those that ended so because they saw a share only are
+// excused by a conclusion in which the framework is content.
 func (f *findings) sessions(r *Report) {
 	if r.Stopped != nil && r.Stopped.Signal == "" && len(*f) > 0 {
 		return
@@ -140,8 +141,12 @@ func (f *findings) sessions(r *Report) {
 	}
 	var ends []end
 	names := map[end][]string{}
+	var excused []string
+	if c := r.Concluded; c != nil && c.Code == 0 && c.Error == "" {
+		excused = c.Excused
+	}
 	for _, w := range r.Workers {
-		if e := (end{w.Code, firstLine(w.Closing)}); w.Unexplained {
+		if e := (end{w.Code, firstLine(w.Closing)}); w.Unexplained && !slices.Contains(excused, WorkerName(w.Worker)) {
 			if names[e] == nil {
 				ends = append(ends, e)
 			}

@@ -46,6 +46,12 @@ func TestExitCode(t *testing.T) {
 			"the sessions of worker-2, worker-3 ended with status 7, which no test explains: 2 snapshots unused",
 			"the session of worker-4 ended with status 1, which no test explains: look for a plugin's or a conftest's end of the session",
 		}},
+		{"a session is not content with its share, and the framework is with the whole", Report{
+			Totals: green, Concluded: &Concluded{Excused: []string{"worker-1"}}, Workers: []Worker{{Worker: 1, Code: 1, Unexplained: true}},
+		}, 0, nil},
+		{"nor is the framework with the whole", Report{
+			Totals: green, Concluded: &Concluded{Code: 1, Excused: []string{"worker-1"}}, Workers: []Worker{{Worker: 1, Code: 1, Unexplained: true, Closing: "1 unused"}},
+		}, 1, []string{"the session of worker-1 ended with status 1, which no test explains: 1 unused"}},
 		{"the framework ended the run before its time", Report{
 			Totals: Totals{Discovered: 3, NotRun: 3}, Stopped: &Stopped{Reason: "enough"}, Workers: []Worker{{Worker: 1, Code: 2, Unexplained: true}},
 		}, 3, []string{"3 tests not run: enough"}},

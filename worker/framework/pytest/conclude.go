@@ -89,8 +89,12 @@ type Counts struct {
 //	                       each line [test, attempt, worker, where its reports
 //	                       are]; it may be missing
 //	run.json               {"tests": N, "deselected": N, "missing_coverage":
-//	                       ["worker-2: reason"], "duration_seconds": S}; the
-//	                       last three may be missing
+//	                       ["worker-2: reason"], "duration_seconds": S,
+//	                       "sessions": [{"name": "worker-2", "code": 1,
+//	                       "closing": "text"}]}; all but the first may be
+//	                       missing. sessions are those that ended with a status
+//	                       that no test explains
+//	shares/<name>.jsonl    of each of these: as order.jsonl, of its own tests
 //	data/<worker>/<file>   every worker's Closed.Files
 //
 // Beyond the kinds of the package's comment there may be, of a test,
@@ -144,6 +148,9 @@ func (*Framework) Conclude(ctx context.Context, c worker.Conclude, emit func(wor
 		var r replayed
 		r, replayErr = f.replay(ctx)
 		summary.Tests, summary.Exit, summary.JUnitXML, summary.Partial = r.Tests, r.Exit, r.JUnit, r.Partial
+		if replayErr == nil && r.Exit == 0 && r.Whole {
+			done.Excused, replayErr = f.excused(ctx)
+		}
 	})
 	if options.Coverage != nil {
 		both.Go(func() { summary.Coverage, table, combineErr = f.combine(ctx) })

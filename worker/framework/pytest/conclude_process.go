@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +26,7 @@ type replayed struct {
 	Error   string         `json:"error"`
 	JUnit   string         `json:"junitxml"`
 	Partial []string       `json:"partial"`
+	Whole   bool           `json:"whole"` // hooks of the end had all that the sessions gathered
 }
 
 // A finish is one call of Conclude.
@@ -37,11 +40,7 @@ type finish struct {
 // replay runs one pytest over all reports. It is told apart from a pytest that
 // died by the file that it leaves: an exit status says nothing.
 func (f finish) replay(ctx context.Context) (r replayed, err error) {
-	args := f.Args
-	if args == nil {
-		args = []string{}
-	}
-	request := map[string]any{"args": args, "dir": f.Dir, "color": f.options.Color, "seed": f.options.Seed}
+	request := map[string]any{"args": f.arguments(), "dir": f.Dir, "color": f.options.Color, "seed": f.options.Seed}
 	how, err := f.python(ctx, "replay.py", request, writer(func(p []byte) { f.print("stdout", p) }))
 	if err != nil {
 		return replayed{Exit: -1}, fmt.Errorf("replay the reports: %w", err)
@@ -53,6 +52,48 @@ func (f finish) replay(ctx context.Context) (r replayed, err error) {
 		return r, fmt.Errorf("replay the reports: %s", r.Error)
 	}
 	return r, nil
+}
+
+// excused returns the workers whose session ended as it did because it saw a share
+// of the tests only: with its reports alone a replay ends the same way and says
+// the same. What a hook found in the worker's process, and not in what its tests
+// gathered, it does not find here.
+func (f finish) excused(ctx context.Context) ([]string, error) {
+	var run struct {
+		Sessions []struct {
+			Name    string `json:"name"`
+			Code    int    `json:"code"`
+			Closing string `json:"closing"`
+		} `json:"sessions"`
+	}
+	if err := readJSON(filepath.Join(f.Dir, "run.json"), &run); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, s := range run.Sessions {
+		request := map[string]any{"args": f.arguments(), "dir": f.Dir, "color": "no", "seed": f.options.Seed, "share": s}
+		aside := f
+		aside.emit = func(worker.Event) {}
+		if _, err := aside.python(ctx, "replay.py", request, io.Discard); err != nil {
+			return nil, fmt.Errorf("replay the reports of %s: %w", s.Name, err)
+		}
+		var share struct {
+			Same bool `json:"same"`
+		}
+		err := readJSON(filepath.Join(f.Dir, "shares", s.Name+".json"), &share)
+		if err == nil && share.Same {
+			names = append(names, s.Name)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // it is not there when pytest came to no end
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
+// arguments returns the user's.
+func (f finish) arguments() []string {
+	return append([]string{}, f.Args...)
 }
 
 // combine makes one coverage of all; table is what there is to print of it.

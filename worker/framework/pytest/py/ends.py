@@ -8,6 +8,7 @@ which shows what they said in the workers and do not say there.
 import contextlib
 import functools
 import inspect
+import re
 import sys
 import traceback
 
@@ -94,6 +95,18 @@ class End:
         tee = self._terminal.tee(self.hear) if self._terminal is not None else contextlib.nullcontext()
         with tee, contextlib.redirect_stdout(Tee(sys.stdout, self.hear)), contextlib.redirect_stderr(Tee(sys.stderr, self.hear)):
             yield
+
+
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")
+_FRACTIONS = re.compile(r"\d+\.\d+")
+
+
+def lines_of(text, root):
+    """What was said, less what depends on where and how fast it was said: the
+    project's directory, colours, rules as wide as the terminal, seconds."""
+    text = _FRACTIONS.sub("0.0", _COLOURS.sub("", text)).replace(root, ".")
+    lines = [line.strip("=-_ \t\r") for line in text.splitlines()]
+    return [line for line in lines if line]
 
 
 def _is_deliberate(error, function):

@@ -43,7 +43,6 @@ class Roots:
 
     def __init__(self, config, session, names):
         self.slots = {}  # key -> (namespace, name)
-        self._left = 16 * MOST  # elements that are still looked at one by one
         self._root = str(config.rootpath)
         self._packages = set()
         spaces = list(self._spaces(config, session, names))
@@ -55,7 +54,8 @@ class Roots:
                         if space[name] in stash:
                             self.slots["stash of %s, %s:%s" % (kind, where, name)] = (stash._storage, space[name])
         # What has a name already: plugins, and containers that are imported elsewhere.
-        self._claimed = {id(plugin) for plugin in config.pluginmanager.get_plugins()}
+        self._plugins = {id(plugin) for plugin in config.pluginmanager.get_plugins()}
+        self._claimed = set(self._plugins)
         for key, (space, name) in list(self.slots.items()):
             try:
                 gathers = self.gathers(space[name]) and self.claim(space[name])
@@ -66,6 +66,8 @@ class Roots:
 
     def pictures(self):
         """What all of them are now, by key. From now on, what is new has one name."""
+        self._left = 16 * MOST  # elements that are still looked at one by one
+        self._claimed = self._plugins.union(id(value) for _, value in self.values())
         found = {}
         for key, value in list(self.values()):
             try:
@@ -138,7 +140,12 @@ class Gathering:
         self._spent, self._began = 0.0, time.monotonic()
         self._lost = set()
 
-    def added(self, last=False):
+    def collected(self, whole):
+        """What the collection has added, of the whole suite or of a file."""
+        added = self.added(True, pickled.LONGEST_COLLECTED)
+        return dict(added, collected="whole" if whole else "file") if added else None
+
+    def added(self, last=False, longest=pickled.LONGEST):
         """What was added since the last time, as data; None when nothing was.
         Where looking costs much, it is done at the end only."""
         start = time.monotonic()
@@ -151,7 +158,7 @@ class Gathering:
             try:
                 additions = self._before[key].additions(value)
                 if additions:
-                    told[key] = base64.b64encode(self._pickler.dumps(additions)).decode("ascii")
+                    told[key] = base64.b64encode(self._pickler.dumps(additions, longest)).decode("ascii")
             except Exception:  # it was not only added to, or is no data
                 self._lost.add(key)
                 lost.append(key)
@@ -264,39 +271,68 @@ class _Picture:
 class Gathered:
     """Puts together, in the replay, what the tests of all workers have added."""
 
-    def __init__(self, config, session, names):
+    def __init__(self, config, session, names, share):
         self._roots = Roots(config, session, names)
         self._pickler = pickled.Inward(config, session, self._roots.values())
         self._pictures = self._roots.pictures()
+        self._share = share  # whether the replay is of one worker's reports only
+        self._whole = False  # the suite's collection was added
+        self._collected = {}  # as _added, by the collection
         self._added = {}  # key -> list of additions, in order
         self._lost = set()
         self.given = []  # keys
 
+    def is_whole(self):
+        """Whether all that was gathered has come."""
+        return not self._lost
+
     def add(self, data):
+        """Takes what was added. What the collection of a file adds, on a worker
+        that collects lazily, that of the whole suite has added elsewhere."""
+        of = data.get("collected")
+        if of and not self._share and (of == "file" or self._whole):
+            return
+        self._whole = self._whole or of == "whole"
+        added = self._collected if of else self._added
         for key, text in data["added"].items():
-            self._added.setdefault(key, []).append(text)
+            added.setdefault(key, []).append(text)
         self._lost.update(data["lost"])
 
+    def give_collected(self):
+        """Gives the variables what the collection has added, as a session has it
+        before its first test."""
+        self._give(self._collected)
+        self._pictures = self._roots.pictures()
+
     def give(self):
-        """Gives the variables what was added to them. What the hooks of the
-        replay have added themselves, from the reports, is not added twice."""
-        for key, texts in self._added.items():
-            if key in self._lost or key not in self._roots.slots:
+        """Gives the variables what the tests have added to them."""
+        self.given = self._give(self._added)
+
+    def _give(self, added):
+        """Returns the keys of those that something was added to. What the hooks of
+        the replay have added themselves, from the reports, is not added twice."""
+        given = []
+        for key, texts in added.items():
+            if key not in self._roots.slots:
+                self._lost.add(key)
+            if key in self._lost:
                 continue
             space, name = self._roots.slots[key]
             try:
                 additions = [addition for text in texts for addition in self._pickler.loads(base64.b64decode(text))]
                 own = [path for path, _, _ in self._pictures[key].additions(space[name])]
             except Exception:
+                self._lost.add(key)
                 continue
             additions = [each for each in additions if not any(_within(each[0], path) or _within(path, each[0]) for path in own)]
             if additions:
-                self.given.append(key)
+                given.append(key)
             try:
                 for path, what, value in additions:
                     space[name] = _with(space[name], path, what, value)
             except Exception:  # it is of another kind here
-                continue
+                self._lost.add(key)
+        return given
 
 
 def _within(path, other):

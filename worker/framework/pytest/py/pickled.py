@@ -1,19 +1,21 @@
 """Objects of a session on their way from a worker to the replay.
 
 What belongs to a session (config, plugins, nodes) is named, and is the replay's
-own there; what has no use elsewhere (a stream, a lock, a function of a test) is
-a stand-in.
+own there; so is the project's directory in texts and paths. What has no use
+elsewhere (a stream, a lock, a function of a test) is a stand-in.
 """
 
 import io
 import os
+import pathlib
 import pickle
 import sys
 import types
 
-from _pytest.nodes import Node
+from _pytest.nodes import Item, Node
 
 LONGEST = 1 << 20  # bytes
+LONGEST_COLLECTED = 4 << 20  # of what the collection of the suite adds
 
 
 class StandIn:
@@ -40,34 +42,49 @@ class Outward:
 
     def __init__(self, config, session, roots):
         self._known = _named(config, session, roots)
+        self._root = str(config.rootpath)
         # What the replay does not import: modules of tests.
         self.modules = frozenset(sys.modules)
 
-    def dumps(self, value):
+    def dumps(self, value, longest=LONGEST):
         """Raises an error for what is too long."""
-        out = _Bounded()
-        _Pickler(out, self._known, self.modules).dump(value)
+        out = _Bounded(longest)
+        _Pickler(out, self._known, self._root, self.modules).dump(value)
         return out.getvalue()
 
 
 class _Bounded(io.BytesIO):
+    def __init__(self, longest):
+        super().__init__()
+        self._longest = longest
+
     def write(self, data):
-        if self.tell() + len(data) > LONGEST:
+        if self.tell() + len(data) > self._longest:
             raise ValueError("too long")
         return super().write(data)
 
 
 class _Pickler(pickle.Pickler):
-    def __init__(self, file, known, modules):
+    def __init__(self, file, known, root, modules):
         super().__init__(file, protocol=4)
-        self._known, self._modules = known, modules
+        self._known, self._root, self._modules = known, root, modules
 
     def persistent_id(self, value):
+        kind = type(value)
+        if kind is str:
+            return ("text", *value.split(self._root)) if self._root in value else None
         name = self._known.get(id(value))
         if name is not None:
             return ("named", name)
-        if issubclass(type(value), Node):
-            return ("node", value.nodeid, value.name)
+        if issubclass(kind, Node):
+            obj = vars(value).get("_obj") or vars(value).get("obj")
+            plain = [getattr(obj, name, None) for name in ("__module__", "__name__")]
+            place = value.location if issubclass(kind, Item) else None
+            return ("node", value.nodeid, value.name, getattr(value, "path", None), place, plain if all(type(each) is str for each in plain) else None)
+        if issubclass(kind, pathlib.PurePath):
+            path = str(value)
+            if path == self._root or path.startswith(self._root + os.sep):
+                return ("path", path[len(self._root) + 1 :])
         return None
 
     def reducer_override(self, value):
@@ -84,9 +101,9 @@ class _Pickler(pickle.Pickler):
 
     def _is_importable(self, value):
         module = getattr(value, "__module__", None)
-        if module not in self._modules:
-            return False
         found = sys.modules.get(module)
+        if module not in self._modules and not _is_installed(found):
+            return False
         for name in value.__qualname__.split("."):
             found = getattr(found, name, None)
         return found is value
@@ -97,30 +114,47 @@ class Inward:
 
     def __init__(self, config, session, roots):
         self._known = _named(config, session, roots)
+        self._root = config.rootpath
+        self._nodes = {}
 
     def loads(self, data):
-        return _Unpickler(io.BytesIO(data), self._known).load()
+        return _Unpickler(io.BytesIO(data), self._known, self._root, self._nodes).load()
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, file, known):
+    def __init__(self, file, known, root, nodes):
         super().__init__(file)
-        self._known = known
+        self._known, self._root, self._nodes = known, root, nodes
 
     def persistent_load(self, name):
+        if name[0] == "text":
+            return str(self._root).join(name[1:])
+        if name[0] == "path":
+            return self._root / name[1]
         if name[0] == "node":
-            node = StandIn()
-            node.nodeid, node.name = name[1:]
-            return node
+            return self._node(*name[1:])
         found = self._known.get(name[1])
         return StandIn() if found is None else found
+
+    def _node(self, nodeid, name, path, location, obj):
+        """A stand-in, the same for the same node."""
+        node = self._nodes.get((nodeid, name))
+        if node is None:
+            node = self._nodes[nodeid, name] = StandIn()
+            node.nodeid, node.name, node.path = nodeid, name, path
+            if location is not None:
+                node.location = location
+            if obj is not None:
+                node.obj = StandIn()
+                node.obj.__module__, node.obj.__name__ = obj
+        return node
 
     def find_class(self, module, name):
         if (module, name) == ("builtins", "getattr"):
             return _attribute  # of an object, its bound method
         try:
             return super().find_class(module, name)
-        except (ImportError, AttributeError):
+        except Exception:  # of an import
             return stand_in(name.rpartition(".")[2])
 
 
@@ -131,6 +165,12 @@ def _attribute(value, name):
 def stand_in(name, attributes=()):
     """A class of that name, whose objects have their attributes and no methods."""
     return type(name, (StandIn,), dict(attributes))
+
+
+def _is_installed(module):
+    """Whether it is of an installed package: that has no tests of the project."""
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and ("site-packages" in file or "dist-packages" in file)
 
 
 def _plain(kind):
@@ -161,5 +201,5 @@ def _named(config, session, roots):
     replay: the dict has both, and so keeps it alive. roots are pairs."""
     known = {"config": config, "session": session, "pluginmanager": config.pluginmanager, "hook": config.hook, "option": config.option}
     known.update(("plugin " + name, plugin) for name, plugin in plugins(config))
-    known.update(("root " + key, value) for key, value in roots if issubclass(type(value), (list, dict, set)))
+    known.update(("root " + key, value) for key, value in roots if type(value) not in (int, float, bool))
     return {**{id(value): name for name, value in known.items()}, **known}

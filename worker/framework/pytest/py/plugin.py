@@ -149,7 +149,7 @@ class Plugin:
         stop = self._collection.publish(session)
         if stop:
             raise session.Interrupted(stop)
-        self._gathering.added(last=True)  # what the collection adds, each worker has
+        self._tell_gathered(self._gathering.collected(whole=self._collection.mode == "full"))
         self._loop = Loop(session, self._wire, self._collection, self._gathering)
         try:
             self._loop.run()
@@ -159,6 +159,10 @@ class Plugin:
         self._ran = True
         await_threads(session.config, self._loop.threads)
         return True
+
+    def _tell_gathered(self, added):
+        if added:
+            self._wire.reported("", "gathered", added)
 
     def _attempt(self):
         return self._loop.attempt if self._loop is not None else None
@@ -217,9 +221,8 @@ class Plugin:
         properties = junit.properties(session.config)
         if properties:
             self._wire.reported("", "suite", {"properties": properties})
-        added = self._gathering.added(last=True) if self._gathering is not None else None
-        if added:
-            self._wire.reported("", "gathered", added)
+        if self._gathering is not None:
+            self._tell_gathered(self._gathering.added(last=True))
         opened = Opened(str(session.config.invocation_params.dir))
         with opened:
             yield

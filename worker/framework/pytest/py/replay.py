@@ -6,6 +6,10 @@ conclude.go. A second line says that dir is complete: until then pytest gets
 ready, so that nobody waits for that when the tests end. pytest's own text goes
 to stdout, its JUnit file to dir/out/junit.xml, what was counted to
 dir/out/replay.json, and files that plugins write for the user to dir/out/reports.
+
+With a share in the first line (the name of a worker, and what its session ended
+with) only that worker's reports are replayed. That tells whether the end of its
+session follows from them: dir/shares/<name>.json says so, and nothing else is made.
 """
 
 import json
@@ -43,7 +47,8 @@ def main():
         if not ready:
             raise pytest.exit.Exception("the run was given up")
 
-    replay = Replay(request["dir"], request.get("seed") or 0, request.get("color"))
+    share = request.get("share")
+    replay = Replay(request["dir"], request.get("seed") or 0, request.get("color"), share and share["name"])
     try:
         code = int(pytest.main(args, plugins=[Gate(wait), replay]))
     except (Exception, SystemExit) as error:
@@ -52,9 +57,13 @@ def main():
         # A hook of the project or of a plugin, at the end: a status of its own.
         traceback.print_exc()
         code = status_of(error)
+    if share is not None:
+        with open(os.path.join(request["dir"], "shares", share["name"] + ".json"), "w", encoding="ascii") as f:
+            json.dump({"same": replay.ends_as(share, code)}, f)
+        leave(0)
     partial = replay.copy_written()
     with open(os.path.join(request["dir"], "out", "replay.json"), "w", encoding="ascii") as f:
-        json.dump({"exit": code, "tests": replay.counts(), "error": replay.error, "junitxml": replay.junitxml, "partial": partial}, f)
+        json.dump({"exit": code, "tests": replay.counts(), "error": replay.error, "junitxml": replay.junitxml, "partial": partial, "whole": replay.is_whole()}, f)
     leave(0)
 
 

@@ -19,7 +19,7 @@ except ImportError:  # before pytest 9
     subtests = None
 
 from . import failures, gathered, owner, verdict
-from .ends import End, Tee
+from .ends import End, Tee, lines_of
 from .logfile import LogFile
 from .replay_records import Once, Paths, Records, in_order, report_of, warning_of
 from .reports import COUNTED
@@ -77,10 +77,12 @@ class Gate:
 
 class Replay:
     """Registered with pytest.main. dir is worker.Conclude.Dir, seed the one that
-    the sessions had, color "yes", "no" or "": as pytest finds fit."""
+    the sessions had, color "yes", "no" or "": as pytest finds fit. share, if any,
+    names a worker, whose reports alone are replayed."""
 
-    def __init__(self, dir, seed, color=""):
+    def __init__(self, dir, seed, color="", share=None):
         self._dir = dir
+        self._share = share
         self._seed = seed
         self._color = color
         self.junitxml = None  # where the user wants the JUnit file
@@ -108,6 +110,18 @@ class Replay:
             return []
         self._written.copy(os.path.join(self._dir, "out", "reports"))
         return self._written.partial
+
+    def is_whole(self):
+        """Whether the hooks of the end had all that the sessions gathered, and each
+        came to its end."""
+        return self.replayed and not self._end.excused and self._gathered.is_whole()
+
+    def ends_as(self, session, code):
+        """Whether the hooks of the end have made of the share what they made of it
+        in the worker: the status and what they say."""
+        root = self._paths.root_of(self._share)
+        there, here = lines_of(session["closing"], root), lines_of(self._end.heard, str(self._config.rootpath))
+        return self.replayed and not self._end.excused and code == session["code"] and there == here
 
     def counts(self):
         """How many outcomes there were of each category of the terminal's summary."""
@@ -158,7 +172,7 @@ class Replay:
         self._written.look(config, self._logs.path)
 
     def _junit(self):
-        return os.path.join(self._dir, "out", "junit.xml")
+        return os.path.join(self._dir, "out", "junit.xml") if self._share is None else os.path.join(self._dir, "shares", self._share + ".xml")
 
     # The session
 
@@ -172,13 +186,15 @@ class Replay:
         self._reporter = session.config.pluginmanager.getplugin("terminalreporter")
         with open(os.path.join(self._dir, "run.json"), encoding="utf-8") as f:
             self._run = json.load(f)
-        self._records = Records(os.path.join(self._dir, "reports.jsonl"), os.path.join(self._dir, "order.jsonl"))
+        order = "order.jsonl" if self._share is None else os.path.join("shares", self._share + ".jsonl")
+        self._records = Records(os.path.join(self._dir, "reports.jsonl"), os.path.join(self._dir, order), self._share)
         session.perform_collect = lambda args=None, genitems=True: self._collect(session)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session):
         if self._records is not None:
-            self._tell()
+            if self._share is None:
+                self._tell()
             self._records.close()
         if self._gathered is not None:
             self._gathered.give()
@@ -200,6 +216,7 @@ class Replay:
 
     def _collect(self, session):
         self._backdate()
+        self._gathered = gathered.Gathered(self._config, session, self._names, self._share is not None)
         for record in self._records.head():
             self._fire(record)
         session.items = []
@@ -210,6 +227,7 @@ class Replay:
             if deselected:
                 self._reporter._add_stats("deselected", [Deselected()] * deselected)
         self._config.hook.pytest_collection_finish(session=session)
+        self._gathered.give_collected()
         return session.items
 
     @pytest.hookimpl(tryfirst=True)
@@ -217,7 +235,6 @@ class Replay:
         if session.testsfailed and not session.config.option.continue_on_collection_errors:
             n = session.testsfailed
             raise session.Interrupted("%d error%s during collection" % (n, "s" if n != 1 else ""))
-        self._gathered = gathered.Gathered(session.config, session, self._names)
         # What is made here is kept to the end: nothing of it is garbage, and
         # nobody need look through it again, as pytest does five times when it ends.
         gc.disable()
@@ -333,7 +350,7 @@ class Replay:
                 self._xml.add_global_property(name, value)
 
     def _on_gathered(self, record, data):
-        if self._gathered is None:  # it belongs to no test
+        if not record["test"] and not data.get("collected"):
             self._last.append(data)
         else:
             self._gathered.add(data)

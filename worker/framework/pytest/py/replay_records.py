@@ -10,9 +10,10 @@ from . import attributes
 
 class Records:
     """The records of a file, in the order of another one: first those of no
-    test, then the tests one by one."""
+    test, then the tests one by one. With a worker, only its own."""
 
-    def __init__(self, path, order):
+    def __init__(self, path, order, worker=None):
+        self._worker = worker
         self._order = open(order, encoding="ascii")
         self._file = open(path, "rb")
 
@@ -34,7 +35,8 @@ class Records:
             return [_read_alone(line) for line in lines.split(b"\n")]
 
     def head(self):
-        return self.read(json.loads(self._order.readline()))
+        records = self.read(json.loads(self._order.readline()))
+        return [record for record in records if self._worker in (None, record["worker"])]
 
     def tests(self):
         """The list of records of each test."""
@@ -112,6 +114,10 @@ class Paths:
     def of(self, worker, root):
         if root and root != self._root:
             self._roots[worker] = os.path.join(root, "")
+
+    def root_of(self, worker):
+        """The root of a worker's tree, there."""
+        return self._roots.get(worker, os.path.join(self._root, ""))[:-1]
 
     def here(self, worker, path):
         root = self._roots.get(worker)

@@ -70,9 +70,14 @@ class Loop:
         """Sets the test's item; tells the agent when there is none."""
         if leased.item is not None:
             return True
-        if not self._collection.holds(leased.file):
+        opens = not self._collection.holds(leased.file)
+        if opens:
             self._wire.send({"opening": {"test": leased.id, "token": leased.token}})
         leased.item = self._collection.find(leased.file, leased.id)
+        if opens:
+            added = self._gathering.collected(whole=False)
+            if added:
+                self._wire.reported("", "gathered", added)
         if leased.item is None:
             self._wire.emit("returned", tests=[], unknown=[leased.id])
         return leased.item is not None
@@ -235,10 +240,10 @@ class Attempt:
             self.log("logstart", start)
 
     def report(self, report, now):
-        self._verdict.add(report)
+        seconds = self._verdict.add(report)
         if getattr(report, "when", None) == "teardown":
             self._teardown = report
-        self.log("report", self._wire.serialise(report), now, called=getattr(report, "when", None) == "call")
+        self.log("report", self._wire.serialise(report, seconds), now, called=getattr(report, "when", None) == "call")
 
     def lacks(self, lack):
         """Something failed because of what is not there."""

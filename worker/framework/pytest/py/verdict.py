@@ -35,22 +35,24 @@ class Verdict:
         self.lack = None  # what its failure says is not there
 
     def add(self, report):
+        """Returns how long it took by that clock, in seconds."""
         when = getattr(report, "when", None)
         passed = self._clock() - self._last
         if when in self._ms and not is_subtest(report):  # of a subtest, it is part of its test's
             duration = getattr(report, "duration", None)
-            if not (isinstance(duration, (int, float)) and 0 <= duration <= passed + 0.001):
+            if not (is_time(duration) and duration <= passed + 0.001):
                 duration = passed
             self._ms[when] += 1000 * duration
             self._last += passed
         if report.outcome == "rerun":
             self._seen.clear()
-            return
+            return passed
         outcome = outcome_of(report)
         if outcome is not None:
             if outcome not in self._seen:
                 where = place_of(report, self._item, self._directory) if report.failed else {}
                 self._seen[outcome] = message_of(report), where
+        return passed
 
     def finished(self):
         """The fields of worker.Finished that reports decide."""
@@ -68,6 +70,12 @@ class Verdict:
         for when, ms in self._ms.items():
             result[when + "_ms"] = round(ms, 3)
         return result
+
+
+def is_time(value, most=1e9):
+    """Whether a number can be of seconds: NaN is not, nor is infinity, nor what
+    makes infinity when it is added up."""
+    return isinstance(value, (int, float)) and 0 <= value < most
 
 
 def is_subtest(report):
