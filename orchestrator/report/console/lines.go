@@ -303,7 +303,7 @@ func FailureLine(t *report.Test) string {
 }
 
 func failureLine(test string, worker int, message string) string {
-	line := report.Clean(test)
+	line := shortened(report.Clean(test))
 	if worker > 0 {
 		line += "  " + report.WorkerName(worker)
 	}
@@ -311,6 +311,17 @@ func failureLine(test string, worker int, message string) string {
 		line += "   " + report.Clean(message)
 	}
 	return line
+}
+
+// longestID is how many characters of an id a line has.
+const longestID = 400
+
+// shortened returns an id; of a longer one, its beginning and its end.
+func shortened(id string) string {
+	if runes := []rune(id); len(runes) > longestID {
+		return string(runes[:longestID-100]) + "…" + string(runes[len(runes)-99:])
+	}
+	return id
 }
 
 func list(s string) []string {

@@ -88,7 +88,7 @@ func ambient(ask framework.Ask) (args, notes []string, err error) {
 func refuse(args []string) error {
 	for _, a := range args {
 		switch a {
-		case "--collect-only", "--co", "--setup-plan", "--setup-only", "--fixtures", "--fixtures-per-test", "--markers", "--help", "--version":
+		case "--collect-only", "--co", "--setup-plan", "--setup-only", "--fixtures", "--fixtures-per-test", "--markers", "--help", "-h", "--version", "-V":
 			return usageError(a + " runs no test: use pytest itself, as in `shardyard exec -- pytest " + a + "`")
 		}
 	}
