@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
+	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/report/console"
 	"github.com/shardyard/shardyard/orchestrator/runs"
@@ -16,7 +19,8 @@ import (
 func newReportCommand() *cobra.Command {
 	var dir string
 	var colors palette
-	var asJSON, list bool
+	var asJSON, list, open bool
+	var html string
 	var lists reportLists
 	cmd := &cobra.Command{
 		Use:   "report [RUN]",
@@ -26,10 +30,15 @@ beginning of it. A run that was cut off is shown as far as its log goes; one tha
 goes on is followed to its end. When the run's wall clock had been predicted, a
 table says what made the difference, for each worker and in the mean of all; docs/run-json.md explains its columns.
 
+--html writes a page of the run, one file that needs no network: failures with their past, what each worker did when, where
+the time went, all tests, coverage with its sources. --open shows it in the browser. Where CI is set a run writes it by itself,
+as report.html beside its run.json.
+
 Exit status: the run's own with --exit-code, else 0.`,
 		Example: `  shardyard report
   shardyard report --list
   shardyard report --slow=10
+  shardyard report --open
   shardyard report 20261124-0308 --json | jq .totals`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -72,11 +81,14 @@ Exit status: the run's own with --exit-code, else 0.`,
 		if err != nil {
 			return infraError{err}
 		}
-		if lists.any() {
+		switch {
+		case html != "" || open:
+			err = infra(writePage(cmd, &pageMaker{run: run, rep: rep, project: store.Project()}, html, open))
+		case lists.any():
 			err = lists.show(rep, asJSON, cmd.OutOrStdout())
-		} else if asJSON {
+		case asJSON:
 			err = rep.WriteJSON(jsonTo(cmd.OutOrStdout()))
-		} else {
+		default:
 			err = infra(showReport(rep, run, colors.colored(), cmd.OutOrStdout()))
 		}
 		if err == nil && code {
@@ -87,10 +99,34 @@ Exit status: the run's own with --exit-code, else 0.`,
 	directoryFlag(cmd, &dir)
 	colors.register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print run.json")
+	cmd.Flags().StringVar(&html, "html", "", "write the run's page to this file")
+	cmd.Flags().BoolVar(&open, "open", false, "show the run's page in the browser; without --html it is written into the run's directory")
 	cmd.Flags().BoolVar(&list, "list", false, "list the runs, newest first")
 	cmd.Flags().BoolVar(&code, "exit-code", false, "exit as the run did")
 	lists.register(cmd)
 	return cmd
+}
+
+// writePage writes a run's page, says where it is, and may open it. Without a history
+// the page says nothing of earlier runs.
+func writePage(cmd *cobra.Command, m *pageMaker, to string, open bool) (err error) {
+	if to == "" {
+		to = m.run.Path(pageFile)
+	}
+	logger := hclog.New(&hclog.LoggerOptions{Output: cmd.ErrOrStderr(), Level: hclog.Warn})
+	if m.db, err = history.Open(cmd.Context(), filepath.Join(stateDir(), "history.db"), logger); err != nil {
+		logger.Warn("the page says nothing of earlier runs", "error", err)
+	} else {
+		defer func() { err = errors.Join(err, m.db.Close()) }()
+	}
+	if err := m.write(cmd.Context(), to); err != nil {
+		return err
+	}
+	fmt.Fprintln(cmd.OutOrStdout(), to)
+	if open {
+		return browse(cmd.Context(), to)
+	}
+	return nil
 }
 
 func listRuns(store runs.Store, out io.Writer) error {

@@ -183,6 +183,9 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 	if err := errors.Join(err, results.Finish(rep)); err != nil { // the verdict is known all the same
 		rep.Unwritten(err)
 	}
+	if req.CI {
+		(&pageMaker{run: results, rep: rep, project: p.dir, db: db}).leave(ctx, logger)
+	}
 	expire(store, logger)
 	return rep, nil
 }

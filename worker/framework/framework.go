@@ -340,3 +340,10 @@ type Covered struct {
 	Complete  bool
 	Reason    string // why it is not complete
 }
+
+// A Chooser is a Description of a framework whose arguments can choose a single test.
+type Chooser interface {
+	// Choose returns the argument that chooses a test, and a command that runs it in a
+	// checkout where the project is installed.
+	Choose(test string) (argument string, command []string)
+}
