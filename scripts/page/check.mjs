@@ -1,0 +1,121 @@
+// check looks at a page of a run in a real browser: node check.mjs PAGE [PICTURES]
+//
+// It wants no error on the console, no request but the page itself, nothing that axe
+// finds in either theme, a page that fits a phone, and, of a large one, that it is ready
+// and filtered in time. With a directory it leaves pictures there. It needs
+// playwright-core and axe-core beside it (npm install --no-save playwright-core axe-core)
+// and Chromium, which CHROMIUM names.
+import { chromium } from "playwright-core";
+import { createRequire } from "node:module";
+import { createServer } from "node:http";
+import { mkdirSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+
+const [page, pictures] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const problems = [];
+const wants = (holds, what) => { if (!holds) problems.push(what); };
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox"] });
+const address = "file://" + resolve(page);
+
+async function open(options, address_ = address) {
+	const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+	const tab = await context.newPage();
+	tab.on("console", m => { if (m.type() === "error" || m.type() === "warning") problems.push("the console says: " + m.text()); });
+	tab.on("pageerror", e => problems.push("an error: " + e.message));
+	tab.on("dialog", d => { problems.push("a dialog: " + d.message()); d.dismiss(); });
+	tab.on("request", r => wants(r.url() === address_ || r.url().startsWith("data:"), "it asks for " + r.url()));
+	await tab.goto(address_);
+	return tab;
+}
+const ready = tab => tab.waitForFunction(() => document.documentElement.dataset.ready, null, { timeout: 20000 });
+
+for (const colorScheme of ["light", "dark"]) {
+	const tab = await open({ colorScheme });
+	await ready(tab);
+	const at = Number(await tab.evaluate(() => document.documentElement.dataset.ready));
+	wants(at < 2000, `ready after ${at} ms`);
+	const filtered = await tab.evaluate(async () => {
+		const input = document.getElementById("find"), took = [];
+		if (!input) return [0];
+		for (const text of ["t", "te", "case_7", "no such test", "worker-1", ""]) {
+			const began = performance.now();
+			input.value = text;
+			input.dispatchEvent(new Event("input"));
+			document.getElementById("rows").getBoundingClientRect();
+			took.push(Math.round(performance.now() - began));
+		}
+		return took;
+	});
+	wants(Math.max(...filtered) < 150, `filtered in ${filtered} ms`);
+	console.log(`${colorScheme}: ready after ${at} ms, filtered in ${filtered.join(", ")} ms`);
+	await tab.evaluate(() => { for (const b of [...document.querySelectorAll("button.source")].slice(0, 1)) b.click(); });
+	for (const id of ["outcome", "against"]) {
+		if (await tab.locator("#" + id).count()) await tab.locator("#" + id).click();
+		const shape = await tab.locator("#lanes path").count();
+		wants(!(await tab.locator("#lanes").count()) || shape > 0, "the timeline is empty: " + id);
+	}
+	const before = await tab.locator("#lanes").count() && await tab.locator("#lanes").innerHTML();
+	if (before) {
+		await tab.locator("#stage").focus();
+		await tab.keyboard.press("+");
+		wants(await tab.locator("#lanes").innerHTML() !== before, "plus does not zoom");
+		await tab.keyboard.press("0");
+		wants(await tab.locator("#lanes").innerHTML() === before, "0 does not show all");
+	}
+	await tab.context().close();
+
+	// axe cannot be put into the page, whose policy it is that nothing else runs.
+	const bare = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme, bypassCSP: true });
+	const looked = await bare.newPage();
+	await looked.goto(address);
+	await ready(looked);
+	await looked.evaluate(axe);
+	const result = await looked.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+	for (const v of result.violations) problems.push(`axe, ${colorScheme}: ${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map(n => n.target.join(" ") + " " + (n.any[0]?.message ?? "")).join("; ")}`);
+	await bare.close();
+}
+
+// A phone, no scripts, and the header under which Jenkins serves artifacts.
+const phone = await open({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true });
+await ready(phone);
+const wide = await phone.evaluate(() => document.documentElement.scrollWidth);
+wants(wide <= 390, `on a phone it is ${wide} wide`);
+const scriptless = await open({ javaScriptEnabled: false });
+wants((await scriptless.locator("h1").innerText()).length > 5, "nothing is left without scripts");
+const server = createServer((request, response) => {
+	response.setHeader("Content-Security-Policy", "sandbox; default-src 'none'; img-src 'self'; style-src 'self';");
+	response.setHeader("Content-Type", "text/html; charset=utf-8");
+	response.end(readFileSync(page));
+}).listen(0, "127.0.0.1");
+await new Promise(done => server.once("listening", done));
+const jenkins = await browser.newContext({ viewport: { width: 1280, height: 900 } }).then(c => c.newPage());
+await jenkins.goto(`http://127.0.0.1:${server.address().port}/`);
+wants((await jenkins.locator("#timeline svg").count()) === (await scriptless.locator("#timeline svg").count()), "Jenkins shows no timeline");
+
+if (pictures) {
+	mkdirSync(pictures, { recursive: true });
+	const light = await open({ colorScheme: "light" });
+	await ready(light);
+	await light.screenshot({ path: `${pictures}/report-top.png` });
+	const part = async (tab, id, name, height = 900) => {
+		if (!(await tab.locator("#" + id).count())) return;
+		await tab.setViewportSize({ width: 1280, height });
+		await tab.evaluate(id => { document.documentElement.style.scrollBehavior = "auto"; document.getElementById(id).scrollIntoView(); }, id);
+		await tab.screenshot({ path: `${pictures}/${name}.png` });
+	};
+	await part(light, "timeline", "report-timeline", 1000);
+	await part(light, "tests", "report-tests", 900);
+	await light.evaluate(() => document.querySelector("button.source")?.click());
+	await part(light, "coverage", "report-coverage", 1000);
+	const dark = await open({ colorScheme: "dark" });
+	await ready(dark);
+	await part(dark, "timeline", "report-dark", 1000);
+	await phone.screenshot({ path: `${pictures}/report-phone.png` });
+	await jenkins.screenshot({ path: `${pictures}/report-bare.png`, fullPage: true });
+	await light.pdf({ path: `${pictures}/report.pdf`, format: "A4" });
+}
+server.close();
+await browser.close();
+for (const p of problems) console.error("✗ " + p);
+process.exit(problems.length ? 1 : 0);
