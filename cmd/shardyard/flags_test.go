@@ -131,6 +131,8 @@ var proofs = slices.Concat(
 
 		{cmd: "report", flag: "color", with: "--color always", want: "\x1b"},
 		{cmd: "report", flag: "json", with: "--json", want: `"format": \d`},
+		{cmd: "report", flag: "html", with: "--html page.html", want: `(?m)^page\.html$`},
+		{cmd: "report", flag: "open", with: "--open", want: `report\.html\n.*does not show the page`},
 		{cmd: "report", flag: "list", with: "--list", want: "past  "},
 		{cmd: "report", flag: "failed", with: "--failed", want: "^exit status 0$"},
 		{cmd: "report", flag: "flaky", with: "--flaky", want: "^exit status 0$"},
@@ -256,6 +258,7 @@ func TestEveryFlagIsRead(t *testing.T) {
 	t.Cleanup(xdg.Reload) // after the variables are as they were
 	xdg.Reload()
 	t.Setenv("NO_COLOR", "")
+	t.Setenv("BROWSER", "false") // which shows nothing
 	t.Setenv("CI", "")
 	shown := map[string]int{}
 	for _, p := range proofs {

@@ -288,13 +288,16 @@ func (m *pageMaker) leave(ctx context.Context, logger hclog.Logger) {
 	}
 }
 
-// browse opens a file in the user's browser.
+// browse opens a file in the user's browser: the program that $BROWSER names, or the
+// system's choice.
 func browse(ctx context.Context, path string) error {
 	program := []string{"xdg-open"}
-	switch runtime.GOOS {
-	case "darwin":
+	switch named := os.Getenv("BROWSER"); {
+	case named != "":
+		program = []string{named}
+	case runtime.GOOS == "darwin":
 		program = []string{"open"}
-	case "windows":
+	case runtime.GOOS == "windows":
 		program = []string{"rundll32", "url.dll,FileProtocolHandler"}
 	}
 	if out, err := exec.CommandContext(ctx, program[0], append(program[1:], path)...).CombinedOutput(); err != nil { //nolint:gosec // a program of this table

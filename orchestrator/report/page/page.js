@@ -135,10 +135,10 @@ if (stage && book.rows.length) {
 	for (let a = A - 1; a >= 0; a--) { first[book.row[a]] = a; past[book.row[a]] ||= a + 1; }
 	const f = v => v.toFixed(1);
 	class Pen {
-		constructor(y, h) { this.y = y; this.h = h; this.d = ""; this.a = NaN; this.b = NaN; }
+		constructor(y, h, least) { this.y = y; this.h = h; this.least = least; this.d = ""; this.a = NaN; this.b = NaN; }
 		add(t0, t1) {
 			if (t1 < from || t0 > to) return;
-			const a = Math.max(x(t0), LEFT), b = Math.min(Math.max(x(t1), a + 0.4), RIGHT);
+			const a = Math.max(x(t0), LEFT), b = Math.min(Math.max(x(t1), a + this.least), RIGHT);
 			if (a - this.b < 0.5 && a >= this.a) { this.b = Math.max(this.b, b); return; }
 			this.flush(); this.a = a; this.b = b;
 		}
@@ -153,7 +153,7 @@ if (stage && book.rows.length) {
 		const lanes = document.createDocumentFragment();
 		book.rows.forEach((w, r) => {
 			const y = TOP + r * row, pens = {}, g = draw("g", {});
-			for (const c of ORDER) pens[c] = c === "fixture" ? new Pen(y + row * 0.74, row * 0.2) : new Pen(y + row * 0.06, row * 0.88);
+			for (const c of ORDER) pens[c] = c === "fixture" ? new Pen(y + row * 0.74, row * 0.2, 0.4) : new Pen(y + row * 0.06, row * 0.88, c === "failed" || c === "flaky" ? 2 : 0.4);
 			const begun = w.session > 0 ? w.session : w.ready;
 			if (w.asked < begun) pens.start.add(w.asked, begun);
 			if (w.ready > begun) pens.collect.add(begun, w.ready);

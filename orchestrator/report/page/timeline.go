@@ -108,6 +108,7 @@ func (t *timeline) lane(r *report.Report, s *run, l *lane, y float64, x func(flo
 		pens[class] = &pen{y: y + t.Row*0.06, h: t.Row * 0.88}
 	}
 	pens["fixture"].y, pens["fixture"].h = y+t.Row*0.74, t.Row*0.2
+	pens["failed"].least, pens["flaky"].least = 2, 2 // what is loud is never too thin to be seen
 	begun := l.session
 	if begun <= 0 {
 		begun = l.ready
@@ -163,13 +164,14 @@ func (t *timeline) lane(r *report.Report, s *run, l *lane, y float64, x func(flo
 // of a point apart.
 type pen struct {
 	y, h     float64
+	least    float64 // the width of a box
 	from, to float64
 	open     bool
 	out      strings.Builder
 }
 
 func (p *pen) add(from, to float64) {
-	to = max(to, from+0.4)
+	to = max(to, from+max(p.least, 0.4))
 	if p.open && from-p.to < 0.5 && from >= p.from {
 		p.to = max(p.to, to)
 		return
