@@ -119,7 +119,7 @@ for (const b of document.querySelectorAll("button.source")) {
 			const s = make("span", missing.has(k + 1) ? "missing" : "", line || " ");
 			s.dataset.n = k + 1; pre.append(s);
 		});
-		pre.tabIndex = 0; pre.setAttribute("role", "region"); pre.setAttribute("aria-label", "Lines that did not run in " + b.textContent);
+		pre.tabIndex = 0; pre.setAttribute("role", "group"); pre.setAttribute("aria-label", "Lines that did not run in " + b.textContent);
 		const tr = make("tr"), td = make("td"); td.colSpan = 4; td.append(pre); tr.append(td); row.after(tr);
 		b.setAttribute("aria-expanded", true);
 	});
