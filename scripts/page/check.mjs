@@ -39,11 +39,15 @@ for (const colorScheme of ["light", "dark"]) {
 		const input = document.getElementById("find"), took = [];
 		if (!input) return [0];
 		for (const text of ["t", "te", "case_7", "no such test", "worker-1", ""]) {
-			const began = performance.now();
-			input.value = text;
-			input.dispatchEvent(new Event("input"));
-			document.getElementById("rows").getBoundingClientRect();
-			took.push(Math.round(performance.now() - began));
+			let best = Infinity; // of three: others may be busy on this machine
+			for (let n = 0; n < 3; n++) {
+				const began = performance.now();
+				input.value = text;
+				input.dispatchEvent(new Event("input"));
+				document.getElementById("rows").getBoundingClientRect();
+				best = Math.min(best, performance.now() - began);
+			}
+			took.push(Math.round(best));
 		}
 		return took;
 	});
