@@ -22,19 +22,21 @@ import (
 
 // A carried is what a run takes over from an earlier one of the same tree,
 // environment and selection: the verdicts that hold, with the reports that they
-// rest on. Nil carries nothing.
+// rest on. Nil carries nothing, and all tests run.
 type carried struct {
-	run      string // its id
-	dir      runDir
+	run   string // its id
+	dir   runDir
+	named Names // run, and no others; none for all that are not proven
+	// proven are the tests that need not run; nil when nothing can be taken over.
 	proven   map[worker.TestID]report.Test
-	finished bool
 	coverage string // the earlier run's complete data; "" for none
 	// taken are the tests that this run does not run, as the conclusion sees them.
 	taken []dispatch.Result
+	left  int // tests that this run leaves out: they have no verdict in it
 }
 
 // carry reads what the run in req.Again has proven. When nothing of it can be
-// taken over, it says why, and everything runs.
+// taken over, it says why, and everything runs, or all that was named.
 func carry(req *Request, at *site, rec *recorder) (*carried, error) {
 	if req.Again == "" {
 		return nil, nil
@@ -43,19 +45,101 @@ func carry(req *Request, at *site, rec *recorder) (*carried, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &carried{run: log.Run().Run, dir: runDir(req.Again), proven: map[worker.TestID]report.Test{}}
+	c := &carried{run: log.Run().Run, dir: runDir(req.Again), named: req.Named}
 	rep := log.Report()
-	c.finished = rep.Finished
 	if why := cmp.Or(c.unlike(log, req, at), c.unproven(log, rep)); why != "" {
-		rec.note(report.Warning, "all tests run: %s", why)
-		return nil, nil
+		return c.nothing(rec, why), nil
 	}
+	c.proven = map[worker.TestID]report.Test{}
 	for _, t := range rep.Tests {
-		if holds := t.Verdict == report.Pass || t.Verdict == report.Skip || t.Verdict == report.Flaky; holds && len(t.Reports) > 0 {
+		if c.keeps(&t) {
 			c.proven[worker.TestID(t.Test)] = t
 		}
 	}
 	return c, nil
+}
+
+// keeps reports whether the earlier run's verdict on the test is this run's too.
+// Where tests are named it is, on all others, whatever it is.
+func (c *carried) keeps(t *report.Test) bool {
+	switch t.Verdict {
+	case report.Pass, report.Skip, report.Flaky:
+		return len(t.Reports) > 0 && !c.named.Has(t.File, worker.TestID(t.Test))
+	case report.Fail:
+		return len(t.Reports) > 0 && c.others(t.File, worker.TestID(t.Test))
+	case report.NotRun:
+		return c.others(t.File, worker.TestID(t.Test))
+	}
+	return false
+}
+
+// others reports whether tests are named, and this is none of them.
+func (c *carried) others(file string, id worker.TestID) bool {
+	return len(c.named) > 0 && !c.named.Has(file, id)
+}
+
+// nothing says that nothing is taken over, and why. It returns what is carried
+// then: which tests run, if they are named.
+func (c *carried) nothing(rec *recorder, why string) *carried {
+	if len(c.named) == 0 {
+		rec.note(report.Warning, "all tests run: %s", why)
+		return nil
+	}
+	rec.note(report.Warning, "the verdict is on the tests that were named, and no others: %s", why)
+	c.proven = nil
+	return c
+}
+
+// fleet returns how many workers there are work for, of a number that was asked for.
+func (c *carried) fleet(workers int, hinted []plan.Test) int {
+	if c == nil || len(c.named) == 0 {
+		return workers
+	}
+	n := 0
+	for _, t := range hinted {
+		if c.named.Has(t.File, t.ID) {
+			n++
+		}
+	}
+	if n == 0 {
+		return workers // nobody knows
+	}
+	return min(workers, n)
+}
+
+// narrow settles what is taken over, once the tests are known, and what the run
+// counts as discovered. Of what a run measured that did not come to its end,
+// nothing is left.
+func (l *loop) narrow(d report.Discovered) report.Discovered {
+	c := l.carried
+	if c == nil {
+		return d
+	}
+	for _, name := range c.named.Strange(inventoryOf(l.census.Files())) {
+		l.emit(report.Fault{Kind: report.Usage, Text: fmt.Sprintf("the suite has no test %s any more: shardyard rerun without a name runs all that is not proven", report.Clean(name))})
+	}
+	if measured := l.settings != nil && l.settings.Measured; measured && c.proven != nil && c.coverage == "" {
+		c = c.nothing(l.recorder, fmt.Sprintf("the coverage of run %s is not whole", c.run))
+		l.carried = c
+	}
+	if c == nil || c.proven != nil {
+		return d
+	}
+	for _, t := range l.census.Tests() {
+		if c.others(t.File, t.ID) {
+			c.left++
+		}
+	}
+	d.Tests, d.Deselected = d.Tests-c.left, d.Deselected+c.left
+	return d
+}
+
+// leaves is how many tests the run leaves out.
+func (c *carried) leaves() int {
+	if c == nil {
+		return 0
+	}
+	return c.left
 }
 
 // unlike says what is not as in the earlier run.
@@ -124,14 +208,12 @@ func (c *carried) unproven(log *report.State, rep *report.Report) string {
 	return ""
 }
 
-// rest leaves out the tests that need not run, and takes over their verdicts
-// and reports. Measured says that this run measures coverage: of what a run
-// measured that did not come to its end, nothing is left.
-func (l *loop) rest(tests []plan.Test, measured bool) ([]plan.Test, error) {
+// rest leaves out the tests that do not run, and takes over their verdicts and
+// reports.
+func (l *loop) rest(tests []plan.Test) ([]plan.Test, error) {
 	c := l.carried
-	if measured && c.coverage == "" {
-		l.note(report.Warning, "all tests run: the coverage of run %s is not whole", c.run)
-		return tests, nil
+	if c.proven == nil {
+		return slices.DeleteFunc(slices.Clone(tests), func(t plan.Test) bool { return c.others(t.File, t.ID) }), nil
 	}
 	from, err := os.Open(c.dir.path(reportsFile))
 	if err != nil {
@@ -141,6 +223,9 @@ func (l *loop) rest(tests []plan.Test, measured bool) ([]plan.Test, error) {
 	var rest []plan.Test
 	for _, t := range tests {
 		proof, ok := c.proven[t.ID]
+		if !ok && c.others(t.File, t.ID) {
+			proof, ok = report.Test{Test: string(t.ID), File: t.File, Verdict: report.NotRun, Reason: "it was not named, and run " + c.run + " has no verdict on it"}, true
+		}
 		if !ok {
 			rest = append(rest, t)
 			continue
@@ -156,27 +241,39 @@ func (l *loop) rest(tests []plan.Test, measured bool) ([]plan.Test, error) {
 
 // takeOver takes over one verdict.
 func (l *loop) takeOver(c *carried, from io.ReaderAt, t plan.Test, proof report.Test) error {
-	token := worker.Token(-1 - len(c.taken)) // no lease of this run has it
+	taken := dispatch.Result{Test: t, Verdict: dispatch.Verdict(proof.Verdict), Reason: proof.Reason, Final: true}
+	var reports []report.Extent
+	if proof.Verdict != report.NotRun {
+		at, err := l.copyReports(from, proof)
+		if err != nil {
+			return err
+		}
+		token := worker.Token(-1 - len(c.taken)) // no lease of this run has it
+		l.spool.of[attempt{t.ID, token}] = []extent{at}
+		outcome := worker.Passed
+		if proof.Verdict == report.Fail {
+			outcome = worker.Failing
+		}
+		taken.Attempts = []dispatch.Attempt{{Number: 1, Token: token, Outcome: outcome}}
+		reports = []report.Extent{{at.offset, at.length}}
+	}
+	c.taken = append(c.taken, taken)
+	proof.Reports = reports
+	l.emit(report.Carried{Run: c.run, Of: proof, Reports: reports})
+	return nil
+}
+
+// copyReports copies the reports that a verdict rests on.
+func (l *loop) copyReports(from io.ReaderAt, proof report.Test) (extent, error) {
 	var data []byte
 	for _, e := range proof.Reports {
 		part := make([]byte, e[1])
 		if _, err := from.ReadAt(part, e[0]); err != nil {
-			return err
+			return extent{}, err
 		}
 		data = append(data, part...)
 	}
-	at, err := l.spool.copy(data)
-	if err != nil {
-		return err
-	}
-	l.spool.of[attempt{t.ID, token}] = []extent{at}
-	c.taken = append(c.taken, dispatch.Result{
-		Test: t, Verdict: dispatch.Verdict(proof.Verdict), Reason: proof.Reason, Final: true,
-		Attempts: []dispatch.Attempt{{Number: 1, Token: token, Outcome: worker.Passed}},
-	})
-	proof.Reports = []report.Extent{{at.offset, at.length}}
-	l.emit(report.Carried{Run: c.run, Of: proof, Reports: proof.Reports})
-	return nil
+	return l.spool.copy(data)
 }
 
 // bring puts the earlier run's coverage beside that of the workers.

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"maps"
 	"os"
@@ -145,4 +146,82 @@ func TestARunWithoutTestsProvesNothing(t *testing.T) {
 	x := after(t, first, two(), nil)
 	x.ends(t, report.ExitGreen, green)
 	x.wants(t, "warning: all tests run: run r had not found its tests")
+}
+
+// Of tests that are named these run, and no others: those keep what they came to.
+func TestNamedTestsRunAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		named    Names
+		change   func(*trial)
+		suite    *fakeSuite
+		exit     int
+		verdicts string
+		ran      string
+		says     string
+	}{
+		"one that failed": {
+			named: Names{"a1"}, exit: report.ExitInfrastructure, ran: "a1",
+			verdicts: "a1 passed, a2 passed, b1 skipped, b2 not-run", says: "info: 3 verdicts hold of run r: 1 test is still to run",
+		},
+		"one that was not run": {
+			named: Names{"b2"}, exit: report.ExitFailed, ran: "b2",
+			verdicts: "a1 failed, a2 passed, b1 skipped, b2 passed", says: "info: 3 verdicts hold of run r: 1 test is still to run",
+		},
+		"one that passed, and a file": {
+			named: Names{"a2", "b.py"}, exit: report.ExitFailed, ran: "a2 b1 b2",
+			verdicts: "a1 failed, a2 passed, b1 passed, b2 passed", says: "info: 1 verdict holds of run r: 3 tests are still to run",
+		},
+		"one of a suite that has grown": {
+			named: Names{"a1"}, suite: suiteOf("a.py a1 a2 a3", "b.py b1 b2"), exit: report.ExitInfrastructure, ran: "a1",
+			verdicts: "a1 passed, a2 passed, a3 not-run, b1 skipped, b2 not-run", says: "info: 4 verdicts hold of run r: 1 test is still to run",
+		},
+		"of other sources": {
+			named: Names{"a1"}, change: other, exit: report.ExitGreen, ran: "a1", verdicts: "a1 passed",
+			says: "warning: the verdict is on the tests that were named, and no others: the sources differ from those of run r",
+		},
+		"of a run without its coverage": {
+			named: Names{"a1"}, change: func(x *trial) { x.suite.session = `{"measured": true}` }, exit: report.ExitGreen, ran: "a1", verdicts: "a1 passed",
+			says: "warning: the verdict is on the tests that were named, and no others: the coverage of run r is not whole",
+		},
+		"that there is not any more": {
+			named: Names{"a1", "b9"}, change: other, exit: report.ExitUsage, ran: "a1", verdicts: "a1 passed", says: "fault: usage: the suite has no test b9 any more",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first := try(t, redThen(), nil)
+			s := cmp.Or(c.suite, two())
+			x := after(t, first, s, func(x *trial) {
+				x.req.Named = c.named
+				if c.change != nil {
+					c.change(x)
+				}
+			})
+			x.ends(t, c.exit, c.verdicts)
+			x.wants(t, c.says)
+			if x.ran() != c.ran {
+				t.Errorf("ran %s, want %s", x.ran(), c.ran)
+			}
+		})
+	}
+}
+
+// other changes the sources.
+func other(x *trial) {
+	if err := os.WriteFile(filepath.Join(x.req.Project, "a.py"), []byte("other\n"), 0o644); err != nil {
+		panic(err)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		has  bool
+	}{
+		{"a.py", true}, {"a.py::T::x[1]", true}, {"a.py::T::x", true}, {"a.py::T", true}, {"a.py::T::x[1] #2", true},
+		{"", false}, {"a.p", false}, {"b.py", false}, {"a.py::T::", false}, {"a.py::T::x[1] #", false}, {"x", false},
+	} {
+		if got := (Names{c.name}).Has("a.py", "a.py::T::x[1] #2"); got != c.has {
+			t.Errorf("%q: %t", c.name, got)
+		}
+	}
 }

@@ -185,7 +185,7 @@ func (c *conclusion) writeInput() error {
 	meta, err := json.Marshal(map[string]any{
 		"sessions":         sessions,
 		"duration_seconds": (c.elapsed() - c.out.hired).Seconds(),
-		"tests":            len(c.out.tests), "deselected": c.out.deselected, "missing_coverage": inWords(c.out.missing),
+		"tests":            len(c.out.tests) - c.out.left, "deselected": c.out.deselected, "missing_coverage": inWords(c.out.missing),
 	})
 	if err != nil {
 		return err

@@ -36,8 +36,8 @@ type loop struct {
 	gathered *gatherer
 	spool    *spool
 	finish   *finisher
-	carried  *carried // set before dispatch
-	workers  int      // how many were asked for
+	carried  *carried
+	workers  int // how many were asked for
 	starts   *engine.Queue
 
 	d       *dispatch.Dispatcher
@@ -77,12 +77,12 @@ type loop struct {
 
 // newLoop makes the loop and the files that the workers of a run need on this
 // machine. The caller clears the loop.
-func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past) (*loop, error) {
+func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past, again *carried) (*loop, error) {
 	dir := runDir(req.Out)
 	l := &loop{
-		recorder: rec, req: req, log: deps.Logger, site: at, past: known, dir: dir, workers: fleet(req, at.info, &known, rec), starts: engine.NewQueue(at.info.Starts),
+		recorder: rec, req: req, log: deps.Logger, site: at, past: known, dir: dir, workers: again.fleet(fleet(req, at.info, &known, rec), known.hinted), starts: engine.NewQueue(at.info.Starts),
 		compiled: newCompiled(req, deps, at, dir.scratch()), finish: newFinisher(at, "finisher"), inbox: make(chan message, 64), members: map[dispatch.WorkerID]*member{},
-		ran: newAttempts(), noted: map[string]bool{}, together: slices.Clone(known.together),
+		ran: newAttempts(), carried: again, noted: map[string]bool{}, together: slices.Clone(known.together),
 	}
 	full, _ := req.collects(&known, l.workers)
 	if n := known.trust.Rest; n > 0 && !full {

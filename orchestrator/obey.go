@@ -102,11 +102,14 @@ func (l *loop) obey(ctx context.Context, m *member, r census.Ruling) {
 	for _, act := range r {
 		switch a := act.(type) {
 		case census.Tell:
+			if d, ok := a.Body.(report.Discovered); ok {
+				a.Body = l.narrow(d)
+			}
 			l.emit(a.Body)
 		case census.Input:
 			if in, ok := a.Input.(dispatch.TestsAdded); ok && l.carried != nil {
 				var err error
-				if in.Tests, err = l.rest(in.Tests, l.settings != nil && l.settings.Measured); err != nil {
+				if in.Tests, err = l.rest(in.Tests); err != nil {
 					l.spoolBroke(ctx, err)
 				}
 				a.Input = in

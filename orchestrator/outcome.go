@@ -22,6 +22,7 @@ type outcome struct {
 	results    []dispatch.Result // of every test, in the suite's order
 	part       bool              // not all of it ran
 	deselected int
+	left       int       // of tests, those that a run leaves out that was asked for others
 	broken     string    // files could not be collected, in words: no test counts
 	stopped    bool      // before every test had its verdict
 	missing    []missing // files of workers
@@ -49,7 +50,7 @@ type outcome struct {
 func (l *loop) outcome() *outcome {
 	return &outcome{
 		known: l.census.Known(), files: l.census.Files(), tests: l.census.Tests(), results: l.carried.together(l.d.Results()), part: l.carried != nil,
-		deselected: l.census.Deselected(), broken: l.census.Broken(), stopped: l.stopped, missing: l.missing, hung: len(l.hung) > 0,
+		deselected: l.census.Deselected() + l.carried.leaves(), left: l.carried.leaves(), broken: l.census.Broken(), stopped: l.stopped, missing: l.missing, hung: len(l.hung) > 0,
 		unexplained: l.unexplained,
 		reports:     l.spool.of, session: l.spool.rest, observed: l.census.Observation(), together: l.together,
 		workers: l.workers, mode: l.census.Mode(), hired: l.hired, firstTest: l.ran.first, lastTest: l.ran.last, collecting: l.collecting, collected: l.collected,

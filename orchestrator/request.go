@@ -32,6 +32,10 @@ type Request struct {
 	// Again is the directory of an earlier run: what that has proven need not run
 	// again. "" for none.
 	Again string
+	// Named are tests of that run: if there are any, these run, whatever they came
+	// to, and no others. The others keep what they came to where that can be taken
+	// over, and are left out where it cannot.
+	Named Names
 	// Invocation is how the user asked for the run, for one that repeats it.
 	Invocation []string
 

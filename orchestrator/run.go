@@ -51,11 +51,10 @@ func straight(ctx context.Context, req *Request, deps Deps, rec *recorder) (*les
 	if err != nil {
 		return nil, errors.Join(err, at.close())
 	}
-	l, err := newLoop(req, deps, rec, at, known)
+	l, err := newLoop(req, deps, rec, at, known, again)
 	if err != nil {
 		return nil, errors.Join(err, at.close())
 	}
-	l.carried = again
 	out := l.dispatch(ctx)
 	c := l.conclusion(out, deps)
 	curved := make(chan []report.Point, 1)

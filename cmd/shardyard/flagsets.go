@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/shardyard/shardyard/configs"
+	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/report/ci"
 )
 
@@ -80,7 +81,8 @@ type runFlags struct {
 
 	changed func(string) bool
 	flags   *pflag.FlagSet
-	again   string // the directory of the run of which verdicts are taken over
+	again   string             // the directory of the run of which verdicts are taken over
+	named   orchestrator.Names // the tests of that run that run, if not all
 }
 
 // register registers what every command honours that makes a request: where

@@ -168,8 +168,35 @@ func showReport(rep *report.Report, run *runs.Run, color bool, out io.Writer) er
 			fmt.Fprintln(out, line)
 		}
 	}
+	for _, line := range again(rep) {
+		fmt.Fprintln(out, line)
+	}
 	for _, line := range console.Closing(rep, []string{"results in " + run.Dir}, color) {
 		fmt.Fprintln(out, line)
 	}
 	return nil
 }
+
+// again returns the commands that run failed tests of the run once more, alone.
+func again(rep *report.Report) (lines []string) {
+	for i := range rep.Tests {
+		if t := &rep.Tests[i]; t.Verdict == report.Fail && len(lines) < console.MaxFailures && report.Clean(t.Test) == t.Test {
+			lines = append(lines, "again  shardyard rerun "+rep.Run+" "+word(t.Test))
+		}
+	}
+	if len(lines) > 0 {
+		lines = append(lines, "")
+	}
+	return lines
+}
+
+// word makes one word of s for a shell.
+func word(s string) string {
+	if s != "" && strings.Trim(s, plainRunes) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// plainRunes stand in a word of a shell as they are.
+const plainRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:@+,"

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/shardyard/shardyard/orchestrator"
+	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/runs"
 )
@@ -16,34 +19,38 @@ import (
 func newRerunCommand() *cobra.Command {
 	var f rerunFlags
 	cmd := &cobra.Command{
-		Use:   "rerun [RUN]",
-		Short: "Run what a run has not proven, and give one verdict together with what it has",
+		Use:   "rerun [RUN] [TEST...]",
+		Short: "Run what a run has not proven, or tests of it, and give one verdict together with what it has",
 		Long: `Runs the tests of an earlier run again that failed, did not run, or are new, on any number of workers. Verdicts that
 the earlier run has come to are taken over, so that there is one verdict on the whole suite, with one JUnit file and one
 coverage. The earlier run is the newest, or the one with this id or the beginning of it; it may have been cut off.
 
-Verdicts hold for the same sources, environment, variables and selection of tests: where something differs, all tests run,
-and it is said why. Suite, selection, coverage, engine and image are those of the earlier run. Where coverage is measured,
-verdicts of a run are taken over that came to its end with a complete coverage.
+Where tests are named, these run and no others: by their ids as reports name them, by the beginning of ids (of a class, of all
+parameters of a test), or by their files. All others keep the verdict of the earlier run, failures too.
+
+Verdicts hold for the same sources, environment, variables and selection of tests: where something differs, all tests run, or
+those that are named, on which alone the verdict is then, and it is said why. Suite, selection, coverage, engine and image are
+those of the earlier run. Where coverage is measured, verdicts of a run are taken over that came to its end with a complete coverage.
 
 Exit status: as of shardyard run.`,
 		Example: `  shardyard rerun
-  shardyard rerun -w 2 20261124-0308`,
-		Args: func(cmd *cobra.Command, args []string) error {
+  shardyard rerun -w 2 20261124-0308
+  shardyard rerun tests/api/test_auth.py::test_expired`,
+		Args: func(cmd *cobra.Command, _ []string) error {
 			if cmd.ArgsLenAtDash() >= 0 {
 				return errors.New("what follows -- is taken from the earlier run; another selection is another run: shardyard run")
 			}
-			if len(args) > 1 {
-				return errors.New("one run at a time: shardyard report --list names them; what runs is what the run had not proven")
-			}
 			return nil
 		},
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) (known []string, _ cobra.ShellCompDirective) {
+			store := nearestRuns(f.dir)
+			if len(args) == 0 {
+				known, _ = store.List() // nothing to complete with
 			}
-			ids, _ := nearestRuns(f.dir).List() // nothing to complete with
-			return ids, cobra.ShellCompDirectiveNoFileComp
+			if run, names, err := chosen(store, args); err == nil {
+				known = append(known, testsOf(run, names)...)
+			}
+			return known, cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -52,7 +59,7 @@ Exit status: as of shardyard run.`,
 			return err
 		}
 		store := nearestRuns(dir)
-		run, err := findRun(store, args)
+		run, names, err := chosen(store, args)
 		if err != nil {
 			return err
 		}
@@ -60,11 +67,73 @@ Exit status: as of shardyard run.`,
 		if err != nil {
 			return err
 		}
-		repeated.dir, repeated.again = store.Project(), run.Dir
+		repeated.dir, repeated.again, repeated.named = store.Project(), run.Dir, names
 		return repeated.run(cmd.Context(), suite, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
 	f.register(cmd)
 	return cmd
+}
+
+// chosen returns the run that the arguments name, or the latest, and the tests.
+func chosen(store runs.Store, args []string) (run *runs.Run, names orchestrator.Names, err error) {
+	names = args
+	if len(args) > 0 {
+		run, err = findRun(store, args[:1])
+		if err == nil {
+			names = args[1:]
+		}
+	}
+	unknown := err // where the first is a test, it is of the latest run
+	if run == nil {
+		if run, err = findRun(store, nil); err != nil {
+			return nil, nil, err
+		}
+	}
+	tests, err := orchestrator.Inventory(run.Dir)
+	if err != nil {
+		return nil, nil, infraError{err}
+	}
+	strange := names.Strange(tests)
+	switch {
+	case len(strange) == 0 || tests == nil && unknown == nil: // which there are, the run finds
+		return run, names, nil
+	case unknown != nil && strange[0] == names[0] && (tests == nil || strings.Trim(names[0], "0123456789abcdef-") == ""):
+		return nil, nil, unknown
+	}
+	return nil, nil, fmt.Errorf("run %s has no test %s%s: shardyard run -- with a path runs what is new", run.ID(), report.Clean(strange[0]), resembling(strange[0], tests))
+}
+
+// resembling says which tests may have been meant.
+func resembling(name string, tests []history.File) string {
+	last := name[strings.LastIndexAny(name, ":/.[")+1:]
+	var like []string
+	for _, file := range tests {
+		for _, t := range file.Tests {
+			if last != "" && strings.Contains(string(t.ID), last) && len(like) < maxResembling {
+				like = append(like, string(t.ID))
+			}
+		}
+	}
+	if len(like) == 0 {
+		return ""
+	}
+	return " (did you mean " + report.Clean(strings.Join(like, ", ")) + "?)"
+}
+
+// maxResembling is how many tests an error names that may have been meant.
+const maxResembling = 3
+
+// testsOf are the ids of a run's tests, without those that are named.
+func testsOf(run *runs.Run, but orchestrator.Names) (ids []string) {
+	files, _ := orchestrator.Inventory(run.Dir) // nothing to complete with
+	for _, file := range files {
+		for _, t := range file.Tests {
+			if !but.Has(file.Path, t.ID) {
+				ids = append(ids, string(t.ID))
+			}
+		}
+	}
+	return ids
 }
 
 // rerunFlags are the flags of rerun: how wide it runs, and how it is shown. What
