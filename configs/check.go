@@ -40,8 +40,27 @@ func (r *reader) check(c *Config, root *yaml.Node) {
 			fail(fmt.Sprintf("cap_add[%d]", i), "cap_add: %q is not a capability: write for example NET_ADMIN", name)
 		}
 	}
+	if c.Profile == Strict {
+		checkStrict(c, fail)
+	}
 	for i := range c.Suites {
 		r.checkSuite(&c.Suites[i], fail)
+	}
+}
+
+// checkStrict reports what a strict profile excludes.
+func checkStrict(c *Config, fail failer) {
+	for _, x := range []struct {
+		key, has string
+		loosens  bool
+	}{
+		{"network", c.Network, c.Network != "" && c.Network != "none"},
+		{"user", c.User, c.User != ""},
+		{"cap_add", strings.Join(c.CapAdd, ", "), len(c.CapAdd) > 0},
+	} {
+		if x.loosens {
+			fail(x.key, "%s: %s is what profile: strict excludes: take one of the two out", x.key, x.has)
+		}
 	}
 }
 

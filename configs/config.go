@@ -43,8 +43,10 @@ type Config struct {
 	// engine's own name for one.
 	Network string `yaml:"network"`
 	// User is "" for an unprivileged user, "root", a name or uid[:gid].
-	User     string   `yaml:"user"`
-	CapAdd   []string `yaml:"cap_add"`
+	User   string   `yaml:"user"`
+	CapAdd []string `yaml:"cap_add"`
+	// Profile is Strict for tests that nobody trusts.
+	Profile  string   `yaml:"profile,default|strict"`
 	Services Reserved `yaml:"services"`
 
 	// File is the path that the configuration was read from; "" without a file.
@@ -54,6 +56,9 @@ type Config struct {
 	places    map[string]string
 	framework string // the framework of a project without named suites
 }
+
+// Strict is the profile for tests that nobody trusts.
+const Strict = "strict"
 
 // Suites are the named suites of a project.
 type Suites []Suite

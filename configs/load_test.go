@@ -131,6 +131,10 @@ func TestMistakes(t *testing.T) {
 		"user":                   {"user: a b", `f:1:7: user "a b": write root, a name that the image has, or uid[:gid] in numbers`},
 		"user, no uid":           {"user: 1000:9999999999", `f:1:7: user "1000:9999999999": write root, a name that the image has, or uid[:gid] in numbers`},
 		"capability":             {"cap_add: [sys admin]", `f:1:11: cap_add: "sys admin" is not a capability: write for example NET_ADMIN`},
+		"profile":                {"profile: loose", `f:1:10: profile: "loose" is not known: write default or strict`},
+		"strict, with a network": {"profile: strict\nnetwork: bridge", "f:2:10: network: bridge is what profile: strict excludes: take one of the two out"},
+		"strict, with a user":    {"profile: strict\nuser: root", "f:2:7: user: root is what profile: strict excludes: take one of the two out"},
+		"strict, with more":      {"profile: strict\ncap_add: [NET_ADMIN]", "f:2:10: cap_add: NET_ADMIN is what profile: strict excludes: take one of the two out"},
 		"all at once": {"shedule: x\nretries: a\nlimits: {test: 5}", "f:1:1: unknown key shedule: did you mean schedule?\n" +
 			"f:2:10: retries must be a whole number from 0 up, not \"a\"\n" +
 			"f:3:16: limits.test: \"5\" has no unit: write 5s for seconds or 5m for minutes"},

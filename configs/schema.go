@@ -176,5 +176,6 @@ var meanings = map[string]string{
 	"source.git":          "Whether the tree carries what git needs to say a version. Without it: when the build asks for one.",
 	"network":             "The workers' network: private (the run's own), a name, none or bridge.",
 	"user":                "The workers' user: root, a name, or uid[:gid].",
+	"profile":             "strict: workers have a read-only root and no network.",
 	"cap_add":             "Capabilities of workers, such as NET_ADMIN.",
 }

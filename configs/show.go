@@ -54,6 +54,9 @@ func (c *Config) Show(w io.Writer) error {
 		p.value("", "user", scalar(c.User))
 	}
 	p.list("", "cap_add", c.CapAdd)
+	if c.Profile != "" {
+		p.value("", "profile", c.Profile)
+	}
 	_, err := io.WriteString(w, p.String())
 	return err
 }

@@ -3,7 +3,9 @@ package orchestrator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -46,7 +48,12 @@ func survey(ctx context.Context, info engine.Info, req *Request, deps Deps, rec 
 		Engine: g.info.Name + " " + g.info.Version, Image: g.base.Image, ImageNote: g.base.Note, Host: g.base.Host, Isolated: g.info.Isolated,
 		CPUs: g.info.CPUs, Memory: g.info.Memory, Load: load(),
 	})
-	if ignored := g.engine.Unhonoured(g.spec(engine.Worker, "worker-1")); len(ignored) > 0 {
+	ignored := g.engine.Unhonoured(g.spec(engine.Worker, "worker-1"))
+	if slices.Contains(ignored, engine.ProfileKey) {
+		err := g.req.mistake(g.req.ProfilePlace, fmt.Sprintf("profile: strict: the %s engine does not isolate tests: run with --engine docker, or take the line out", g.info.Name))
+		return nil, errors.Join(err, g.close())
+	}
+	if len(ignored) > 0 {
 		rec.note(report.Warning, "the %s engine cannot honour %s: workers run without", g.info.Name, strings.Join(ignored, ", "))
 	}
 	return g, nil
@@ -61,13 +68,17 @@ func (g *ground) found(ctx context.Context, rec *recorder) (err error) {
 	}
 	g.user, err = g.engine.User(ctx, g.base, g.req.User)
 	if unknown := (*engine.UserError)(nil); errors.As(err, &unknown) {
-		text := unknown.Error()
-		if g.req.UserPlace != "" {
-			text = g.req.UserPlace + ": " + text
-		}
-		return &UsageError{text}
+		return g.req.mistake(g.req.UserPlace, unknown.Error())
 	}
 	return err
+}
+
+// mistake is an error of the config, at a place "file:line:column" if that is known.
+func (req *Request) mistake(place, text string) error {
+	if place != "" {
+		text = place + ": " + text
+	}
+	return &UsageError{text}
 }
 
 // spec returns a place of the run, without what is installed in it. What a

@@ -51,6 +51,9 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		Harden:  engine.Harden{CapAdd: p.config.CapAdd},
 		Network: p.config.Network, User: p.config.User, UserPlace: p.config.Place("user"),
 	}
+	if p.config.Profile == configs.Strict {
+		req.Harden.Strict, req.Network, req.ProfilePlace = true, "none", p.config.Place("profile")
+	}
 	req.Artifacts = f.kept(s)
 	how, err := f.session(p, s, env)
 	if err != nil {
@@ -64,7 +67,7 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 	if req.Scope, err = f.scope(p); err != nil {
 		return req, err
 	}
-	if req.Scope == cache.Trusted && f.keepsBytecode() {
+	if req.Scope == cache.Trusted && f.keepsBytecode(p.config.Profile) {
 		req.Compiled.Dir = compiledDir(p.id)
 	}
 	if err := f.override(&req, s); err != nil {
@@ -129,11 +132,11 @@ func pids(n int) int64 {
 
 // keepsBytecode reports whether later runs may execute the bytecode that this one
 // leaves. Where the code under test may be anybody's, the user must ask for it.
-func (f *runFlags) keepsBytecode() bool {
+func (f *runFlags) keepsBytecode(profile string) bool {
 	if f.changed("bytecode") {
 		return f.bytecode
 	}
-	return os.Getenv("CI") == "" && f.rev == ""
+	return os.Getenv("CI") == "" && f.rev == "" && profile != configs.Strict
 }
 
 // override puts flags above the config.

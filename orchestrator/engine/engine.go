@@ -114,6 +114,9 @@ const (
 	Finisher Role = "finisher"
 )
 
+// ProfileKey is the config's key for Harden.Strict.
+const ProfileKey = "profile"
+
 // PrivateNetwork is a network of the run's own: its workers reach each other and
 // the outside, and nothing else of the engine reaches them. It ends with the run.
 const PrivateNetwork = "private"
@@ -146,9 +149,12 @@ type Limits struct {
 	CPUs   float64 // cores
 }
 
-// Harden loosens the defaults (no capabilities, no new privileges).
+// Harden loosens the defaults (no capabilities, no new privileges), or tightens them.
 type Harden struct {
 	CapAdd []string
+	// Strict makes all read-only but the tree, HOME, TMPDIR and what is in memory. It
+	// is for the default user.
+	Strict bool
 }
 
 // Starter starts places of work.

@@ -190,6 +190,7 @@ func convert(b blueprint) (*container.Config, *container.HostConfig) {
 		host.CapDrop = []string{"ALL"}
 		host.CapAdd = slices.Clone(b.Spec.Harden.CapAdd)
 		host.SecurityOpt = append(host.SecurityOpt, "no-new-privileges")
+		host.ReadonlyRootfs = b.Spec.Harden.Strict
 	}
 	if b.Traits.SELinux && len(b.Binds) > 0 {
 		// Files of this machine are shown as they are, not relabelled.
@@ -270,7 +271,7 @@ func (b blueprint) mounts() []mount.Mount {
 		volumeAt(b.Agent, agentDir, true),
 		// Anonymous: goes with the container. Not in its own layer, which a
 		// seal would keep; the image's folder gives it its mode.
-		{Type: mount.TypeVolume, Target: tempDir, VolumeOptions: &mount.VolumeOptions{Labels: b.Labels}},
+		b.writable(tempDir),
 	}
 	if b.Cache != "" {
 		m = append(m, volumeAt(b.Cache, cacheDir, role == engine.Worker))
@@ -281,11 +282,23 @@ func (b blueprint) mounts() []mount.Mount {
 	if b.Spec.Tree == "" {
 		m = append(m, mount.Mount{Type: mount.TypeVolume, Target: b.source(), VolumeOptions: &mount.VolumeOptions{NoCopy: true, Labels: b.Labels}})
 	}
+	if b.Spec.Harden.Strict {
+		m = append(m, b.writable(homeDir))
+		if b.Spec.Tree != "" && b.Tree == nil {
+			m = append(m, b.writable(b.source()))
+		}
+	}
 	m = append(m, b.treeMounts(b.source())...)
 	for _, p := range b.Binds {
 		m = append(m, mount.Mount{Type: mount.TypeBind, Source: p, Target: p, ReadOnly: true})
 	}
 	return m
+}
+
+// writable returns a volume that goes with the container, and begins as the image's
+// folder.
+func (b blueprint) writable(folder string) mount.Mount {
+	return mount.Mount{Type: mount.TypeVolume, Target: folder, VolumeOptions: &mount.VolumeOptions{Labels: b.Labels}}
 }
 
 // treeMounts returns those of an overlay over the tree.

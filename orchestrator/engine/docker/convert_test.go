@@ -35,6 +35,10 @@ func TestConvert(t *testing.T) {
 			Who:  identity{1234, 99}, Path: defaultPath, Agent: "agent", Cache: "cache", Tree: tree,
 			Binds: []string{"/opt/python", "/usr"}, Traits: traits{PIDs: true, SELinux: true},
 		},
+		"worker-strict": {
+			Spec: engine.Spec{Name: "worker-1", Role: engine.Worker, Base: image, Tree: "t1", TreeName: "proj", Harden: engine.Harden{Strict: true}, Network: "none"},
+			Who:  defaultUser, Path: defaultPath, Agent: "agent", Cache: "cache", Traits: all,
+		},
 		"builder": {
 			Spec: engine.Spec{Name: "builder", Role: engine.Builder, Base: image, TreeName: "proj"},
 			Who:  defaultUser, Path: defaultPath, Agent: "agent", Cache: "cache", CA: "ca", Binds: []string{"/srv/wheels"}, Network: "host", Traits: all,

@@ -156,3 +156,26 @@ func TestManyAtOnce(t *testing.T) {
 		t.Errorf("left behind: %q", left)
 	}
 }
+
+// A strict worker writes its tree, HOME and TMPDIR, and nothing else, and has no
+// network, whichever way the tree is placed.
+func TestStrict(t *testing.T) {
+	for _, trees := range []TreeWay{Overlay, ImageLayer} {
+		opts := project(t)
+		opts.Trees = trees
+		e := open(t, opts)
+		w := start(t, e, engine.Spec{
+			Name: "worker", Role: engine.Worker, Base: mustBase(t, e), Tree: mustLoad(t, e, "strict"), TreeName: "proj",
+			Harden: engine.Harden{Strict: true}, Network: "none",
+		})
+		for _, dir := range []string{"/src/proj/pkg", "$HOME", "/tmp", "/dev/shm"} {
+			w.expect("written", "echo written >"+dir+"/x && cat "+dir+"/x")
+		}
+		for _, dir := range []string{"/", "/etc", "/home", "/shardyard", "/shardyard/cache", "/shardyard/agent", "/src", "/usr/local", "/var/tmp", "/run"} {
+			w.expect("no", "touch "+dir+"/x 2>/dev/null || echo no")
+		}
+		w.expect("lo", "ls /sys/class/net")
+		w.expect("A = 1", "cat /src/proj/pkg/a.py")
+		w.remove()
+	}
+}

@@ -21,6 +21,7 @@ func (e *Engine) Unhonoured(spec engine.Spec) (keys []string) {
 		{"network", spec.Network != ""},
 		{"user", !ownUser(spec.User)},
 		{"cap_add", len(spec.Harden.CapAdd) > 0},
+		{engine.ProfileKey, spec.Harden.Strict},
 	} {
 		if asked.is {
 			keys = append(keys, asked.key)
