@@ -184,7 +184,7 @@ func TestNamedTestsRunAgain(t *testing.T) {
 			says: "warning: the verdict is on the tests that were named, and no others: the coverage of run r is not whole",
 		},
 		"that there is not any more": {
-			named: Names{"a1", "b9"}, change: other, exit: report.ExitUsage, ran: "a1", verdicts: "a1 passed", says: "fault: usage: the suite has no test b9 any more",
+			named: Names{"a1", "b9"}, change: other, exit: report.ExitUsage, ran: "a1", verdicts: "a1 passed", says: "fault: usage: the suite has no test b9 any more: shardyard rerun without a name runs all that is not proven",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
