@@ -3,10 +3,12 @@ package injection
 import (
 	"bufio"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // diskSize is what the results of a run do not fill, and homeSize is what all
@@ -46,11 +48,42 @@ func fillDisk(r *round) bool {
 	}
 	defer f.Close()
 	r.did = "disk filled"
+	fill(f)
+	return true
+}
+
+// fill writes to a file until nothing more fits.
+func fill(f *os.File) {
+	var err error
 	for _, size := range []int{1 << 20, 4096, 1} {
 		for block := make([]byte, size); err == nil; {
 			_, err = f.Write(block)
 		}
 		err = nil
+	}
+}
+
+// fillNowAndThen fills the disk that the results are on for some moments: of the
+// writes that a run makes, some fail.
+func fillNowAndThen(r *round) bool {
+	f, err := os.Create(ballast(r))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	r.did = "disk filled for moments:"
+	for n := 0; n < 8 && !r.over(); n++ {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			r.t.Fatal(err)
+		}
+		full := time.Duration(r.rng.Int64N(int64(300 * time.Millisecond)))
+		fill(f)
+		time.Sleep(full)
+		if err := f.Truncate(0); err != nil {
+			r.t.Fatal(err)
+		}
+		r.did += " " + full.Round(time.Millisecond).String()
+		time.Sleep(time.Duration(r.rng.Int64N(int64(400 * time.Millisecond))))
 	}
 	return true
 }

@@ -40,6 +40,7 @@ var table = []row{
 	{name: "hung up", strike: signals(syscall.SIGHUP), holds: stops(report.ExitTerminated, 45*time.Second)},
 	{name: "stdout closed", piped: true, strike: closeStdout, holds: (*round).whole},
 	{name: "disk full", prepare: smallDisk, strike: fillDisk, holds: saysDiskFull},
+	{name: "disk full now and then", prepare: smallDisk, strike: fillNowAndThen, holds: saysDiskFull},
 	{name: "every disk full", prepare: oneDisk, strike: fillDisk, holds: saysDisksFull},
 	{name: "tests stopped", flags: stalled, strike: hit(syscall.SIGSTOP, aSession), holds: stalls},
 	{name: "agent stopped", strike: hit(syscall.SIGSTOP, anAgent), holds: isReplaced},
