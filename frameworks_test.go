@@ -26,7 +26,6 @@ var knowing = map[string]string{
 	"orchestrator/history/exchange.go":        "pytest-split's format of durations",
 	"orchestrator/report/junit/merge.go":      "JUnit files of jobs elsewhere, in pytest's dialect",
 	"orchestrator/report/junit/plan.go":       "the names that pytest's dialect of JUnit gives tests",
-	"orchestrator/report/junit/write.go":      "names of tests as the framework would give them",
 	"orchestrator/report/junit/read.go":       "dialects of JUnit, by the tools that write them",
 	"orchestrator/shards/find.go":             "advice: how a job writes a JUnit file",
 	"orchestrator/simulate/history.go":        "the peers' algorithms",

@@ -127,7 +127,7 @@ func (f *combineFlags) combine(ctx context.Context, dirs []string, out, errOut i
 	if err := job.Write(results.Dir, rep); err != nil {
 		fmt.Fprintln(errOut, "shardyard: "+err.Error())
 	}
-	tell(job, errOut, rep)
+	tell(ctx, job, errOut, rep)
 	if f.json {
 		err = rep.WriteJSON(jsonTo(out))
 	} else {

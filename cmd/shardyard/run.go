@@ -100,7 +100,7 @@ func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer)
 			break
 		}
 	}
-	tell(job, errOut, reports...)
+	tell(ctx, job, errOut, reports...)
 	f.close(reports, out)
 	if err != nil {
 		return err
@@ -109,8 +109,8 @@ func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer)
 }
 
 // tell reports the runs to the CI system. An error there does not fail a run.
-func tell(job *ci.Job, errOut io.Writer, reports ...*report.Report) {
-	if err := job.Tell(reports...); err != nil {
+func tell(ctx context.Context, job *ci.Job, errOut io.Writer, reports ...*report.Report) {
+	if err := job.Tell(ctx, reports...); err != nil {
 		fmt.Fprintln(errOut, "shardyard: "+err.Error())
 	}
 }

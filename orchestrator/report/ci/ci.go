@@ -4,6 +4,7 @@
 package ci
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -81,7 +82,7 @@ func Open(choice string, env func(string) string, log io.Writer) (*Job, error) {
 
 // Tell reports the command's runs to the CI system. The error is that the summary
 // could not be written; failed runs are none.
-func (j *Job) Tell(runs ...*report.Report) error {
+func (j *Job) Tell(ctx context.Context, runs ...*report.Report) error {
 	switch j.system {
 	case GitHub:
 		j.follow(true)
@@ -95,7 +96,7 @@ func (j *Job) Tell(runs ...*report.Report) error {
 			j.print(line)
 		}
 	case Buildkite:
-		return j.annotate(runs)
+		return j.annotate(ctx, runs)
 	case Azure:
 		for _, line := range j.issues(runs) {
 			j.print(line)

@@ -183,7 +183,7 @@ func TestTestsForgeNoCommand(t *testing.T) {
 		}
 		fmt.Fprintln(&log, text)
 		fmt.Fprintln(&log, "::set-env name=A::forged")
-		if err := job.Tell(r); err != nil {
+		if err := job.Tell(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Fprintln(&log, text)
@@ -208,7 +208,7 @@ func TestSummary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := job.Tell(hostile()); err != nil {
+	if err := job.Tell(t.Context(), hostile()); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(path)
@@ -228,7 +228,7 @@ func TestSummary(t *testing.T) {
 		t.Error(diff)
 	}
 	job.env = variables{"GITHUB_STEP_SUMMARY": filepath.Join(path, "nowhere")}.get
-	if err := job.Tell(hostile()); err == nil || !errors.As(err, new(*fs.PathError)) {
+	if err := job.Tell(t.Context(), hostile()); err == nil || !errors.As(err, new(*fs.PathError)) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -90,7 +90,7 @@ func splitJUnit(from, base string, r *report.Report) (err error) {
 	files := map[junit.Key]string{}
 	for _, t := range r.Tests {
 		if t.File != "" {
-			for _, k := range junit.PytestCases(t.Test) {
+			for _, k := range junit.KeysOf(t.Test) {
 				files[k] = path.Join(r.Root, t.File)
 			}
 		}

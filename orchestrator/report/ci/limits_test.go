@@ -75,7 +75,7 @@ func TestLimits(t *testing.T) {
 		if err := job.Write(dir, r); err != nil {
 			t.Fatal(err)
 		}
-		if err := job.Tell(r); err != nil {
+		if err := job.Tell(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 		job.Close()
@@ -179,7 +179,7 @@ func TestBuildkite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := job.Tell(r); err != nil {
+	if err := job.Tell(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(got)
@@ -187,7 +187,7 @@ func TestBuildkite(t *testing.T) {
 		t.Errorf("%v, %d bytes\n%.200s\n%s", err, len(text), text, log.String())
 	}
 	t.Setenv("PATH", t.TempDir())
-	if err := job.Tell(r); err == nil {
+	if err := job.Tell(t.Context(), r); err == nil {
 		t.Error("without an agent nothing was said")
 	}
 }

@@ -61,7 +61,7 @@ var contextName = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
 
 // annotate hands each run's summary to Buildkite's agent, which shows it above the
 // build.
-func (j *Job) annotate(runs []*report.Report) error {
+func (j *Job) annotate(ctx context.Context, runs []*report.Report) error {
 	agent, err := exec.LookPath("buildkite-agent")
 	if err != nil {
 		return fmt.Errorf("the summary is not shown by Buildkite: %w", err)
@@ -73,8 +73,8 @@ func (j *Job) annotate(runs []*report.Report) error {
 			j.print("+++ shardyard " + contextName.ReplaceAllString(r.Suite, "-"))
 		}
 		name := strings.TrimSuffix("shardyard-"+contextName.ReplaceAllString(r.Suite, "-"), "-")
-		ctx, cancel := context.WithTimeout(context.Background(), annotateFor)
-		cmd := exec.CommandContext(ctx, agent, "annotate", "--context", name, "--style", style)
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), annotateFor) // of a run that was stopped too
+		cmd := exec.CommandContext(limited, agent, "annotate", "--context", name, "--style", style)
 		cmd.Env = os.Environ()
 		cmd.Stdin = strings.NewReader(summary([]*report.Report{r}, maxSummary))
 		var said bytes.Buffer

@@ -82,7 +82,7 @@ func Tail(s string, width int) string {
 	name, _, _ := strings.Cut(s, "[") // what is in brackets has no parts
 	end := s
 	for i := 1; i < len(name); i++ {
-		if name[i] != '/' && !(strings.HasPrefix(name[i:], "::") && name[i-1] != ':') {
+		if name[i] != '/' && (!strings.HasPrefix(name[i:], "::") || name[i-1] == ':') {
 			continue
 		}
 		if end = "…" + s[i:]; Width(end) <= width {

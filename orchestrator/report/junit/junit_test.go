@@ -92,7 +92,7 @@ func TestPlannedIsReported(t *testing.T) {
 	}
 }
 
-func TestPytestCases(t *testing.T) {
+func TestKeysOf(t *testing.T) {
 	for id, want := range map[string][]Key{
 		"a/b/test_c.py::TestD::test_e":    {{"a.b.test_c.TestD", "test_e"}},
 		"test_c.py::test_e[f::g/h.py]":    {{"test_c", "test_e[f::g/h.py]"}},
@@ -106,7 +106,7 @@ func TestPytestCases(t *testing.T) {
 		"":                                {{"", ""}},
 		"dir.py/test_a.py::test_in_dotpy": {{"dir.py.test_a", "test_in_dotpy"}},
 	} {
-		if diff := cmp.Diff(want, PytestCases(id)); diff != "" {
+		if diff := cmp.Diff(want, KeysOf(id)); diff != "" {
 			t.Errorf("%q: %s", id, diff)
 		}
 	}
@@ -123,11 +123,11 @@ func TestOddIdsSurvive(t *testing.T) {
 				id += "[" + part.Draw(t, "param") + "]"
 			}
 			return id
-		}), 1, 6, func(id string) Key { return PytestCases(id)[0] }).Draw(t, "ids")
+		}), 1, 6, func(id string) Key { return KeysOf(id)[0] }).Draw(t, "ids")
 		// Distinct in the other dialect too, else names are ambiguous by nature.
 		keys := map[Key]bool{}
 		for _, id := range ids {
-			for _, k := range PytestCases(id) {
+			for _, k := range KeysOf(id) {
 				if keys[k] {
 					t.Skip("two ids have one name")
 				}
@@ -139,9 +139,9 @@ func TestOddIdsSurvive(t *testing.T) {
 			var b strings.Builder
 			b.WriteString("<testsuite>")
 			for _, id := range ids {
-				k := PytestCases(id)[0]
+				k := KeysOf(id)[0]
 				if old {
-					k = PytestCases(id)[len(PytestCases(id))-1]
+					k = KeysOf(id)[len(KeysOf(id))-1]
 				}
 				var x xmlWriter
 				b.WriteString(x.text(xml.StartElement{Name: xml.Name{Local: "testcase"}, Attr: []xml.Attr{

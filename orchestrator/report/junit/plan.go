@@ -9,7 +9,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
-// PytestCases returns the names that pytest may give a test in a JUnit file, by
+// KeysOf returns the names that pytest may give a test in a JUnit file, by
 // its node id, the likeliest first. From its source (mangle_test_address and
 // bin_xml_escape in _pytest/junitxml.py):
 //
@@ -21,7 +21,7 @@ import (
 // from 9 on a bracket that is not closed is. Characters that XML cannot hold
 // are written #x1B; until 8 so are all above U+FFFF. CaseKeys are compared in
 // that older form, see Normal.
-func PytestCases(id string) []Key {
+func KeysOf(id string) []Key {
 	path, tail, ok := strings.Cut(id, "::")
 	names := []string{dotted(path)}
 	if ok {
@@ -103,7 +103,7 @@ func CheckPlan(planned []string, m *Merged) PlanCheck {
 	}
 	check := PlanCheck{Found: make(map[string]MergedCase, len(planned))}
 	for _, id := range planned {
-		i := slices.IndexFunc(PytestCases(id), func(k Key) bool {
+		i := slices.IndexFunc(KeysOf(id), func(k Key) bool {
 			n, ok := reported[k]
 			return ok && left[n] > 0
 		})
@@ -111,7 +111,7 @@ func CheckPlan(planned []string, m *Merged) PlanCheck {
 			check.Missing = append(check.Missing, id)
 			continue
 		}
-		n := reported[PytestCases(id)[i]]
+		n := reported[KeysOf(id)[i]]
 		left[n]--
 		check.Found[id] = m.Cases[n]
 	}

@@ -60,7 +60,7 @@ func known(r *report.Report) (list []*report.Test) {
 func writeCase(out io.Writer, t *report.Test) {
 	key := Key{Class: t.File, Name: t.Test}
 	if strings.Contains(t.Test, "::") {
-		key = PytestCases(t.Test)[0]
+		key = KeysOf(t.Test)[0]
 	}
 	seconds := 0.0
 	if last := t.Last(); last != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -172,7 +173,7 @@ func wellFormed(t *testing.T, html string) {
 	dec := xml.NewDecoder(strings.NewReader(html))
 	dec.Entity = xml.HTMLEntity
 	for {
-		if _, err := dec.Token(); err == io.EOF {
+		if _, err := dec.Token(); errors.Is(err, io.EOF) {
 			return
 		} else if err != nil {
 			at := int(dec.InputOffset())
