@@ -82,7 +82,7 @@ func (a *attempts) finished(now time.Duration, w dispatch.WorkerID, f worker.Fin
 		}
 	}
 	a.last = now
-	if tried := answer.Attempt; failing(f.Outcome) && !tried.Tentative && !tried.Misplaced && tried.Void == "" {
+	if tried := answer.Attempt; f.Outcome.Fails() && !tried.Tentative && !tried.Misplaced && tried.Void == "" {
 		a.failed[f.Test] = true
 	}
 	return report.TestFinished{
@@ -95,5 +95,3 @@ func (a *attempts) finished(now time.Duration, w dispatch.WorkerID, f worker.Fin
 // failures returns the number of tests that have failed, over all workers. A
 // tentative failure counts once it is confirmed.
 func (a *attempts) failures() int { return len(a.failed) }
-
-func failing(o worker.Outcome) bool { return o == worker.Failing || o == worker.Errored }

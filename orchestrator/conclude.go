@@ -208,7 +208,7 @@ func (c *conclusion) writeFailed() (err error) {
 	for _, res := range c.out.results {
 		for _, a := range res.Attempts {
 			at := c.out.reports[attempt{res.Test.ID, a.Token}]
-			if !failing(a.Outcome) || len(at) == 0 || n == maxFailed {
+			if !a.Outcome.Fails() || len(at) == 0 || n == maxFailed {
 				continue
 			}
 			n++

@@ -79,7 +79,7 @@ func readCases(t *testing.T, file string) (all, bad int) {
 	defer f.Close()
 	err = junit.Read(f, func(c junit.Case) error {
 		all++
-		if junit.Bad(c.Outcome) {
+		if c.Outcome.Fails() {
 			bad++
 		}
 		return nil

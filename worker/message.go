@@ -308,7 +308,7 @@ const MaxReport = 1 << 30
 // Outcome is the word for how one attempt at a test ended.
 type Outcome string
 
-// The outcomes of an attempt. Failed and Errored fail the run.
+// The outcomes of an attempt. Failing and Errored fail the run: see Fails.
 const (
 	Passed  Outcome = "passed"
 	Failing Outcome = "failed"
@@ -317,6 +317,9 @@ const (
 	XFailed Outcome = "xfailed"
 	XPassed Outcome = "xpassed"
 )
+
+// Fails reports whether the outcome fails the run.
+func (o Outcome) Fails() bool { return o == Failing || o == Errored }
 
 // Finished ends an attempt. It may come again for the same test and token,
 // when a fixture of wider scope is torn down later and fails: the later one

@@ -51,7 +51,7 @@ func before(marks []history.Mark) *report.Before {
 			continue
 		}
 		b.Runs++
-		if m.Again || m.Outcome == worker.Failing || m.Outcome == worker.Errored {
+		if m.Again || m.Outcome.Fails() {
 			b.Failed++
 		}
 	}

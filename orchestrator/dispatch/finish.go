@@ -144,7 +144,7 @@ func (d *Dispatcher) decide(i int32) {
 	case e.attempts[last].Tentative:
 		e.full = true
 		d.park(i, confirm)
-	case !failing(e.attempts[last].Outcome):
+	case !e.attempts[last].Outcome.Fails():
 		d.conclude(i, "")
 	case e.failures() <= d.cfg.Retries:
 		d.park(i, again)

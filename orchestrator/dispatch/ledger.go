@@ -121,13 +121,11 @@ type entry struct {
 	infra    bool
 }
 
-func failing(o worker.Outcome) bool { return o == worker.Failing || o == worker.Errored }
-
 // failures counts the failures that are the test's own.
 func (e *entry) failures() int {
 	n := 0
 	for i, a := range e.attempts {
-		if a.Void == "" && failing(a.Outcome) && !e.superseded(i) {
+		if a.Void == "" && a.Outcome.Fails() && !e.superseded(i) {
 			n++
 		}
 	}
@@ -155,15 +153,15 @@ func (e *entry) result() Result {
 			continue
 		}
 		if e.superseded(i) {
-			r.Disproved = r.Disproved || a.Tentative && failing(a.Outcome) // unless the full worker saw it fail too
-			r.Reordered = r.Reordered || a.Misplaced && failing(a.Outcome)
+			r.Disproved = r.Disproved || a.Tentative && a.Outcome.Fails() // unless the full worker saw it fail too
+			r.Reordered = r.Reordered || a.Misplaced && a.Outcome.Fails()
 			continue
 		}
 		if a.Tentative {
 			continue // nobody has confirmed it
 		}
 		switch {
-		case failing(a.Outcome):
+		case a.Outcome.Fails():
 			r.Verdict = Failed
 			failed = true
 		case a.Outcome == worker.Skipped, a.Outcome == worker.XFailed:

@@ -79,7 +79,7 @@ func (m *member) suits(e *entry) bool { return m.full || e.lane != confirm && !m
 
 // doubts reports whether the outcome of a test on the worker is tentative.
 func (m *member) doubts(e *entry, in TestFinished) bool {
-	return !m.full && (m.barred[e.file] || in.Tentative && (in.Suspect || failing(in.Outcome)))
+	return !m.full && (m.barred[e.file] || in.Tentative && (in.Suspect || in.Outcome.Fails()))
 }
 
 // touch marks the worker as changed since it was last fed.

@@ -36,7 +36,7 @@ func (d *Dispatcher) misplaced(i int32, a *Attempt, in TestFinished, now time.Du
 	}
 	switch m := d.byID[a.Worker]; {
 	case in.Stray && d.cfg.Workers > 1:
-	case !failing(a.Outcome) || d.inPlace(m, i):
+	case !a.Outcome.Fails() || d.inPlace(m, i):
 		return false
 	}
 	if d.reordered[e.file] {

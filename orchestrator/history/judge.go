@@ -31,7 +31,7 @@ func Flaky(marks map[worker.TestID][]Mark) []Wavering {
 			w.Runs++
 			now := "passed"
 			switch {
-			case failed(m.Outcome):
+			case m.Outcome.Fails():
 				w.Failed++
 				now = "failed"
 			case m.Again:
@@ -51,8 +51,6 @@ func Flaky(marks map[worker.TestID][]Mark) []Wavering {
 	})
 	return list
 }
-
-func failed(o worker.Outcome) bool { return o == worker.Failing || o == worker.Errored }
 
 // A Drifting test takes another time than it used to.
 type Drifting struct {

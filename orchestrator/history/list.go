@@ -167,7 +167,7 @@ func summary(id worker.TestID, file string, list []Sample) Summary {
 			continue
 		}
 		s.Last = x.Outcome
-		if x.Outcome == worker.Failing || x.Outcome == worker.Errored {
+		if x.Outcome.Fails() {
 			s.Failed++
 		}
 	}

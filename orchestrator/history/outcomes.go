@@ -72,7 +72,7 @@ func marksOf(list []Sample, names map[int64]string, but int64) (marks []Mark) {
 		}
 		m := &marks[len(marks)-1]
 		m.Outcome, m.Took, m.Again = s.Outcome, s.Total().Microseconds(), again
-		again = again || s.Outcome == worker.Failing || s.Outcome == worker.Errored
+		again = again || s.Outcome.Fails()
 	}
 	kept := marks[:0]
 	for _, m := range marks {

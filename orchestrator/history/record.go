@@ -96,7 +96,7 @@ func (r *recording) insertRun() error {
 	}
 	failed := 0
 	for _, o := range last {
-		if o == worker.Failing || o == worker.Errored {
+		if o.Fails() {
 			failed++
 		}
 	}

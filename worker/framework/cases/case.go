@@ -31,9 +31,6 @@ func (c Case) Report(unit worker.TestID) worker.Event {
 	return worker.Event{Reported: &worker.Reported{Test: unit, Kind: Kind, Data: worker.Raw(c)}}
 }
 
-// Bad reports whether the outcome fails a run.
-func Bad(o worker.Outcome) bool { return o == worker.Failing || o == worker.Errored }
-
 // Worst returns the outcome of a unit with these cases: of several that failed an
 // error counts most; a unit is skipped only when all of it is. It is Passed
 // without any.

@@ -69,7 +69,7 @@ func tell(ctx context.Context, l *log, emit func(worker.Event)) (n counts, units
 		units++
 		for _, c := range u.Cases {
 			n.add(c)
-			if Bad(c.Outcome) {
+			if c.Outcome.Fails() {
 				show(emit, failure(u, c))
 			}
 		}

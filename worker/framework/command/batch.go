@@ -145,7 +145,7 @@ func (v verdict) finished(token worker.Token, took span, code int) *worker.Finis
 	if v.cause != "" {
 		f.Code = code
 	}
-	if cases.Bad(v.outcome) || v.outcome == worker.Skipped {
+	if v.outcome.Fails() || v.outcome == worker.Skipped {
 		f.Message = v.message()
 	}
 	return f
@@ -160,7 +160,7 @@ func (v verdict) message() string {
 	}
 	c := v.cases[i]
 	text := cmp.Or(c.Message, cases.Line(c.Output))
-	if text == "" && cases.Bad(v.outcome) {
+	if text == "" && v.outcome.Fails() {
 		text = "failed without a word"
 	}
 	if c.Name != string(v.unit) && text != "" {

@@ -50,7 +50,7 @@ func judge(batch []worker.TestID, of owner, r result) (j judgement) {
 	explained := r.code == 0
 	for _, c := range r.cases {
 		u, known := of.of(c)
-		explained = explained || known && cases.Bad(c.Outcome)
+		explained = explained || known && c.Outcome.Fails()
 		if _, mine := own[u]; known && mine {
 			own[u] = append(own[u], c)
 		} else {
