@@ -2,8 +2,8 @@ package orchestrator
 
 import (
 	"slices"
-	"time"
 
+	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/plan"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
@@ -19,34 +19,20 @@ func curve(req *Request, known *past, out *outcome) []report.Point {
 	if out.stopped || out.part || out.broken != "" || out.lastTest <= out.firstTest || len(out.tests) > maxCurved {
 		return nil
 	}
-	ran := make(map[worker.TestID]plan.Sample, len(out.results))
-	var first, others = map[string][]time.Duration{}, map[string][]time.Duration{}
+	ran := history.Samples{Tests: make(map[worker.TestID][]history.Sample, len(out.results)), PerTest: known.estimates.PerTest}
+	setups := history.Setups{}
 	for _, res := range out.results {
-		a, ok := res.Last()
-		if !ok {
-			continue
-		}
-		ran[res.Test.ID] = plan.Sample{Setup: a.Setup, Call: a.Call, Teardown: a.Teardown, First: a.First}
-		if a.First {
-			first[res.Test.File] = append(first[res.Test.File], a.Setup)
-		} else {
-			others[res.Test.File] = append(others[res.Test.File], a.Setup)
+		if a, ok := res.Last(); ok {
+			s := history.Sample{Outcome: a.Outcome, Setup: a.Setup, Call: a.Call, Teardown: a.Teardown, First: a.First}
+			ran.Tests[res.Test.ID] = []history.Sample{s}
+			setups.Add(res.Test.File, s)
 		}
 	}
-	fixtures := map[string]time.Duration{}
-	for file, took := range first {
-		if cost := middle(took) - middle(others[file]); cost > 0 && len(others[file]) > 0 {
-			fixtures[file] = cost
-		}
-	}
-	tests := plan.Estimate(out.tests, plan.Past{Fixtures: fixtures, PerTest: known.estimates.PerTest, Samples: func(id worker.TestID) []plan.Sample {
-		if s, ok := ran[id]; ok {
-			return []plan.Sample{s}
-		}
-		return nil
-	}})
+	ran.Files = setups.Fixtures()
+	estimates := Estimates(ran)
+	tests := plan.Estimate(out.tests, estimates)
 	start := out.firstTest + known.tail()
-	params := plan.Params{Split: req.split(), Fixtures: fixtures}
+	params := plan.Params{Split: req.split(), Fixtures: estimates.Fixtures}
 	var points []report.Point
 	for _, p := range plan.Curve(tests, params, plan.Costs{Start: start}, numbers(out.workers)) {
 		points = append(points, report.Point{Workers: p.Workers, Wall: report.Duration(p.Wall), Total: report.Duration(p.Total)})
@@ -60,12 +46,4 @@ func numbers(n int) []int {
 	list = slices.DeleteFunc(list, func(k int) bool { return k < 1 })
 	slices.Sort(list)
 	return slices.Compact(list)
-}
-
-func middle(d []time.Duration) time.Duration {
-	if len(d) == 0 {
-		return 0
-	}
-	slices.Sort(d)
-	return d[len(d)/2]
 }

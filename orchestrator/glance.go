@@ -19,7 +19,7 @@ func (l *loop) look() {
 		return
 	}
 	now := l.elapsed()
-	l.recorder.look(glance(l.d.Snapshot(now), now, max(l.past.overhead-l.past.start, 0)))
+	l.recorder.look(glance(l.d.Snapshot(now), now, l.past.tail()))
 }
 
 // glance returns how the run stands; tail is what a run takes behind its last test.

@@ -16,15 +16,12 @@ const choices, maxRecalls = 6, 3
 func (d *Dispatcher) steal(thief *member, now time.Duration) bool {
 	for _, v := range d.victims(now) {
 		if loot := d.loot(thief, v.member, v.remaining); len(loot) > 0 {
-			thief.taken, thief.takenAt = 0, now
-			for _, u := range loot {
-				thief.taken += len(u.tests)
-			}
-			d.enqueue(thief, loot...)
 			theft := Theft{From: v.id, To: thief.id}
 			for _, u := range loot {
 				theft.Tests += len(u.tests)
 			}
+			thief.taken, thief.takenAt = theft.Tests, now
+			d.enqueue(thief, loot...)
 			d.answer.Thefts = append(d.answer.Thefts, theft)
 			return true
 		}

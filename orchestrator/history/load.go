@@ -45,8 +45,8 @@ func each(ctx context.Context, q querier, query string, args []any, scan func(*s
 }
 
 func (d *DB) samples(ctx context.Context, db *sql.DB, suite string) (Samples, error) {
-	s := Samples{Tests: map[worker.TestID][]Sample{}, Files: map[string]Fixture{}, Hosts: map[string]float64{}}
-	setups := map[string]*setup{}
+	s := Samples{Tests: map[worker.TestID][]Sample{}, Hosts: map[string]float64{}}
+	setups := Setups{}
 	var bad []int64
 	err := each(ctx, db, `SELECT id, test, file, samples FROM test WHERE suite = (SELECT id FROM suite WHERE name = ?)`,
 		[]any{suite}, func(rows *sql.Rows) error {
@@ -62,10 +62,7 @@ func (d *DB) samples(ctx context.Context, db *sql.DB, suite string) (Samples, er
 				return nil
 			}
 			s.Tests[worker.TestID(id)] = list
-			if setups[file] == nil {
-				setups[file] = new(setup)
-			}
-			setups[file].add(list)
+			setups.Add(file, list...)
 			return nil
 		})
 	for _, row := range bad {
@@ -75,9 +72,7 @@ func (d *DB) samples(ctx context.Context, db *sql.DB, suite string) (Samples, er
 	if err != nil {
 		return Samples{}, err
 	}
-	for file, f := range setups {
-		s.Files[file] = f.fixture()
-	}
+	s.Files = setups.Fixtures()
 	err = each(ctx, db, `SELECT host, speed FROM host WHERE suite = (SELECT id FROM suite WHERE name = ?)`,
 		[]any{suite}, func(rows *sql.Rows) error {
 			var host string
@@ -101,10 +96,18 @@ func (d *DB) samples(ctx context.Context, db *sql.DB, suite string) (Samples, er
 	return s, err
 }
 
-// setup gathers a file's setups.
+// Setups gather the setups of tests, by file.
+type Setups map[string]*setup
+
 type setup struct{ first, other, teardown []time.Duration }
 
-func (f *setup) add(samples []Sample) {
+// Add adds attempts at tests of a file.
+func (s Setups) Add(file string, samples ...Sample) {
+	f := s[file]
+	if f == nil {
+		f = new(setup)
+		s[file] = f
+	}
 	for _, s := range samples {
 		switch {
 		case s.Tentative, s.Outcome == worker.Skipped: // no fixture was made
@@ -118,11 +121,16 @@ func (f *setup) add(samples []Sample) {
 	}
 }
 
-func (f *setup) fixture() Fixture {
-	return Fixture{
-		First: median(f.first), FirstN: len(f.first), Other: median(f.other), OtherN: len(f.other),
-		Teardown: median(f.teardown),
+// Fixtures compares the setups of each file.
+func (s Setups) Fixtures() map[string]Fixture {
+	all := make(map[string]Fixture, len(s))
+	for file, f := range s {
+		all[file] = Fixture{
+			First: median(f.first), FirstN: len(f.first), Other: median(f.other), OtherN: len(f.other),
+			Teardown: median(f.teardown),
+		}
 	}
+	return all
 }
 
 // Inventory returns the list of tests that the last run with this selection
