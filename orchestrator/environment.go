@@ -34,7 +34,7 @@ type installer struct {
 
 // environment returns the layer in which the suite's dependencies are
 // installed: the sealed one with this key, or a new one.
-func (i *installer) environment(ctx context.Context) (engine.Layer, error) {
+func (i *installer) environment(ctx context.Context) (layer engine.Layer, err error) {
 	if i.req.Setup.empty() && i.req.Prepare.empty() {
 		return "", nil
 	}
@@ -46,44 +46,41 @@ func (i *installer) environment(ctx context.Context) (engine.Layer, error) {
 		Base: i.base.ID, Platform: i.info.Platform, Commands: i.req.Setup.Commands, Ensure: i.req.Setup.Ensure, Files: files,
 		Settings: i.req.Builder.Settings,
 	}
-	var keys []string
-	for _, made.Scope = range i.req.Scope.Reads() {
-		keys = append(keys, cache.EnvironmentKey(made))
-	}
-	layer, key, err := i.layer(ctx, layerStep{
-		name: "environment", keys: keys, parts: made.Parts(), role: engine.Builder,
+	layer, i.envKey, err = i.layer(ctx, layerStep{
+		name: "environment", role: engine.Builder,
+		key: func(s cache.Scope) (string, cache.Parts) {
+			made.Scope = s
+			return cache.EnvironmentKey(made), made.Parts()
+		},
 		build: func(ctx context.Context, b *builder) error { return b.setup(ctx, i.req.Setup, files) },
 	})
-	i.envKey = key
 	return layer, err
 }
 
 // prepared returns the layer in which the project itself is installed.
-func (i *installer) prepared(ctx context.Context, env engine.Layer, tree engine.Tree) (engine.Layer, error) {
+func (i *installer) prepared(ctx context.Context, env engine.Layer, tree engine.Tree) (layer engine.Layer, err error) {
 	if i.req.Prepare.empty() {
 		return env, nil
 	}
 	made := cache.Prepared{
 		Environment: i.envKey, Tree: i.src.ID, Dir: i.src.Sub, Place: i.info.Name + "/" + i.treeName(), Commands: i.req.Prepare.Commands, Ensure: i.req.Prepare.Ensure,
 	}
-	var keys []string
-	for _, made.Scope = range i.req.Scope.Reads() {
-		keys = append(keys, cache.PreparedKey(made))
-	}
-	layer, key, err := i.layer(ctx, layerStep{
-		name: "prepare", keys: keys, parts: made.Parts(), role: engine.Preparer, from: env, tree: tree,
+	layer, i.preparedKey, err = i.layer(ctx, layerStep{
+		name: "prepare", role: engine.Preparer, from: env, tree: tree,
+		key: func(s cache.Scope) (string, cache.Parts) {
+			made.Scope = s
+			return cache.PreparedKey(made), made.Parts()
+		},
 		build: func(ctx context.Context, b *builder) error { return b.prepare(ctx, i.req.Prepare) },
 	})
-	i.preparedKey = key
 	return layer, err
 }
 
-// A layerStep is a layer that is found by one of its keys, or else built, under a
-// lock, and sealed under the last of them.
+// A layerStep is a layer that is found by its key in a scope that the run reads, or
+// else built, under a lock, and sealed under its key in the run's own scope.
 type layerStep struct {
 	name  string
-	keys  []string
-	parts cache.Parts // of the last key
+	key   func(cache.Scope) (string, cache.Parts)
 	role  engine.Role
 	from  engine.Layer
 	tree  engine.Tree
@@ -92,14 +89,20 @@ type layerStep struct {
 
 // layer returns a layer, and the key under which it is kept.
 func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer, key string, err error) {
+	var keys []string
+	var parts cache.Parts // of the last key
+	for _, scope := range i.req.Scope.Reads() {
+		key, parts = s.key(scope)
+		keys = append(keys, key)
+	}
 	step := i.rec.step(s.name)
 	before := i.facts.parts(ctx, i.info.Name, s.name)
 	defer func() {
-		if err == nil && !maps.Equal(before, s.parts) {
-			err = i.facts.setParts(ctx, i.info.Name, s.name, s.parts)
+		if err == nil && !maps.Equal(before, parts) {
+			err = i.facts.setParts(ctx, i.info.Name, s.name, parts)
 		}
 		if !step.cached {
-			step.detail = s.parts.Why(before)
+			step.detail = parts.Why(before)
 		}
 		took := i.rec.elapsed() - step.began
 		if step.cached {
@@ -113,7 +116,7 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 		step.end(err)
 	}()
 	find := func() (layer engine.Layer, key string, ok bool, err error) {
-		for _, key = range s.keys {
+		for _, key = range keys {
 			if layer, ok, err = i.engine.Find(ctx, key); err != nil || ok {
 				break
 			}
@@ -136,12 +139,12 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 		step.cached = found
 		return layer, key, err
 	}
-	layer, err = i.build(ctx, s, step)
+	layer, err = i.build(ctx, s, key, step)
 	return layer, key, err
 }
 
-// build builds a layer and seals it under its last key.
-func (i *installer) build(ctx context.Context, s layerStep, step *step) (layer engine.Layer, err error) {
+// build builds a layer and seals it under a key.
+func (i *installer) build(ctx context.Context, s layerStep, key string, step *step) (layer engine.Layer, err error) {
 	defer i.reach(ctx)()
 	step.does("starting a " + string(s.role))
 	p, err := begin(ctx, i.engine, i.spec(s), 0)
@@ -164,7 +167,7 @@ func (i *installer) build(ctx context.Context, s layerStep, step *step) (layer e
 		return "", fmt.Errorf("end %s: %w", s.role, err)
 	}
 	step.does("sealing it")
-	return p.inst.Seal(ctx, s.keys[len(s.keys)-1])
+	return p.inst.Seal(ctx, key)
 }
 
 // spec returns the place in which a layer is built.
