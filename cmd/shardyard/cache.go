@@ -107,8 +107,13 @@ type kept struct {
 	Used    time.Time `json:"used,omitzero"`
 }
 
-func keptOf(engine string, k cache.Kept) kept {
-	return kept{engine, k.Kind, k.Name, k.Project, k.Size, k.Used}
+// listed makes the list of things; engines has the name of each one's engine.
+func listed(things []cache.Kept, engines map[cache.Kept]string) []kept {
+	list := make([]kept, len(things))
+	for i, k := range things {
+		list[i] = kept{engines[k], k.Kind, k.Name, k.Project, k.Size, k.Used}
+	}
+	return list
 }
 
 func newCacheListCommand() *cobra.Command {
@@ -124,15 +129,16 @@ by the hash that engines know it by.`,
   shardyard cache list --all-projects --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.with(cmd, func(all []keeper) error {
-				things, err := usageOf(cmd.Context(), all, cache.Whose(everyones))
+			return f.with(cmd, func(all []keeper, _ owned) error {
+				things, engines, err := usageOf(cmd.Context(), all, cache.Whose(everyones))
 				if err != nil {
 					return err
 				}
+				list := listed(things, engines)
 				if asJSON {
-					return printJSON(cmd.OutOrStdout(), things)
+					return printJSON(cmd.OutOrStdout(), list)
 				}
-				return showKept(cmd.OutOrStdout(), things, everyones)
+				return showKept(cmd.OutOrStdout(), list, everyones)
 			})
 		},
 	}
@@ -142,9 +148,9 @@ by the hash that engines know it by.`,
 	return cmd
 }
 
-// with calls do with the keepers, and says which engines do not answer.
-func (f *cacheFlags) with(cmd *cobra.Command, do func([]keeper) error) (err error) {
-	all, _, why, err := f.keepers(cmd.Context())
+// with calls do with the keepers and the project, and says which engines do not answer.
+func (f *cacheFlags) with(cmd *cobra.Command, do func([]keeper, owned) error) (err error) {
+	all, at, why, err := f.keepers(cmd.Context())
 	if err != nil {
 		return err
 	}
@@ -152,22 +158,23 @@ func (f *cacheFlags) with(cmd *cobra.Command, do func([]keeper) error) (err erro
 	if why != "" {
 		fmt.Fprintln(cmd.ErrOrStderr(), why)
 	}
-	return do(all)
+	return do(all, at)
 }
 
-// usageOf lists what all keepers keep.
-func usageOf(ctx context.Context, all []keeper, whose cache.Whose) ([]kept, error) {
-	things := []kept{}
+// usageOf returns what all keepers keep, and the name of each thing's engine.
+func usageOf(ctx context.Context, all []keeper, whose cache.Whose) (things []cache.Kept, engines map[cache.Kept]string, err error) {
+	engines = map[cache.Kept]string{}
 	for _, k := range all {
 		list, err := k.store.Usage(ctx, whose)
 		if err != nil {
-			return nil, infraError{err}
+			return nil, nil, infraError{err}
 		}
+		things = append(things, list...)
 		for _, u := range list {
-			things = append(things, keptOf(k.name, u))
+			engines[u] = k.name
 		}
 	}
-	return things, nil
+	return things, engines, nil
 }
 
 func showKept(out io.Writer, things []kept, everyones bool) error {
@@ -220,32 +227,25 @@ its sources. The next run makes them again. Refused while a run of the project l
   shardyard cache clear --engine docker
   shardyard cache clear --all`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			keepers, at, why, err := f.keepers(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, infra(closeAll(keepers))) }()
-			if why != "" {
-				fmt.Fprintln(cmd.ErrOrStderr(), why)
-			}
-			for _, k := range keepers {
-				if err := k.store.ClearAll(cmd.Context()); err != nil {
-					return infraError{fmt.Errorf("%s: %w", cmp.Or(k.name, "bytecode"), err)}
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.with(cmd, func(keepers []keeper, at owned) error {
+				for _, k := range keepers {
+					if err := k.store.ClearAll(cmd.Context()); err != nil {
+						return infraError{fmt.Errorf("%s: %w", cmp.Or(k.name, "bytecode"), err)}
+					}
+					if k.name != "" {
+						fmt.Fprintf(cmd.OutOrStdout(), "%s: nothing is kept any more\n", k.name)
+					}
 				}
-				if k.name == "" {
-					continue
+				if !all {
+					return nil
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: nothing is kept any more\n", k.name)
-			}
-			if !all {
+				if err := f.forget(cmd.Context(), at); err != nil {
+					return infraError{err}
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), "results and history are gone too")
 				return nil
-			}
-			if err := f.forget(cmd.Context(), at); err != nil {
-				return infraError{err}
-			}
-			fmt.Fprintln(cmd.OutOrStdout(), "results and history are gone too")
-			return nil
+			})
 		},
 	}
 	f.register(cmd)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -28,16 +27,12 @@ this one is marked.`,
 		Example: `  shardyard cache du`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			at, err := f.owner(cmd.Context(), f.dir)
-			if err != nil {
-				return err
-			}
-			return f.with(cmd, func(all []keeper) error {
-				things, err := usageOf(cmd.Context(), all, cache.Everyones)
+			return f.with(cmd, func(all []keeper, at owned) error {
+				things, engines, err := usageOf(cmd.Context(), all, cache.Everyones)
 				if err != nil {
 					return err
 				}
-				sums := sumUp(things, at.id.Hash())
+				sums := sumUp(listed(things, engines), at.id.Hash())
 				if asJSON {
 					return printJSON(cmd.OutOrStdout(), sums)
 				}
@@ -76,7 +71,7 @@ func sumUp(things []kept, here string) []sum {
 		}
 	}
 	list := []sum{}
-	for s := range maps.Values(sums) {
+	for _, s := range sums {
 		list = append(list, *s)
 	}
 	slices.SortFunc(list, func(a, b sum) int {
@@ -122,7 +117,7 @@ machine together. What a live run uses, or may be about to use, stays.`,
 			if err != nil {
 				return usageError{err}
 			}
-			return f.with(cmd, func(all []keeper) error {
+			return f.with(cmd, func(all []keeper, _ owned) error {
 				return prune(cmd.Context(), cmd.OutOrStdout(), all, limits, dry)
 			})
 		},
@@ -158,23 +153,16 @@ func pruneLimits(size, age string) (cache.Limits, error) {
 
 // prune removes what is too much of what all keepers keep together.
 func prune(ctx context.Context, out io.Writer, all []keeper, limits cache.Limits, dry bool) error {
-	var things []cache.Kept
-	of := map[cache.Kept]keeper{}
-	for _, k := range all {
-		list, err := k.store.Usage(ctx, cache.Everyones)
-		if err != nil {
-			return infraError{err}
-		}
-		for _, u := range list {
-			things, of[u] = append(things, u), k
-		}
+	things, engines, err := usageOf(ctx, all, cache.Everyones)
+	if err != nil {
+		return err
 	}
 	surplus := limits.Surplus(things, time.Now())
 	dropped := surplus
 	if !dry {
 		dropped = nil
 		for _, k := range all {
-			mine := slices.DeleteFunc(slices.Clone(surplus), func(u cache.Kept) bool { return of[u].name != k.name })
+			mine := slices.DeleteFunc(slices.Clone(surplus), func(u cache.Kept) bool { return engines[u] != k.name })
 			gone, err := k.store.Drop(ctx, mine)
 			dropped = append(dropped, gone...)
 			if err != nil {
@@ -182,12 +170,8 @@ func prune(ctx context.Context, out io.Writer, all []keeper, limits cache.Limits
 			}
 		}
 	}
-	var listed []kept
-	for _, u := range dropped {
-		listed = append(listed, keptOf(of[u].name, u))
-	}
-	if len(listed) > 0 {
-		if err := showKept(out, listed, true); err != nil {
+	if len(dropped) > 0 {
+		if err := showKept(out, listed(dropped, engines), true); err != nil {
 			return infra(err)
 		}
 	}
@@ -199,6 +183,6 @@ func prune(ctx context.Context, out io.Writer, all []keeper, limits cache.Limits
 	if n := len(surplus) - len(dropped); n > 0 {
 		text += fmt.Sprintf("; %d stayed that a run may need, or that others are made from", n)
 	}
-	_, err := fmt.Fprintln(out, text)
+	_, err = fmt.Fprintln(out, text)
 	return infra(err)
 }
