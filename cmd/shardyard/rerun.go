@@ -89,6 +89,9 @@ func chosen(store runs.Store, args []string) (run *runs.Run, names orchestrator.
 			return nil, nil, err
 		}
 	}
+	if len(names) == 0 {
+		return run, nil, nil
+	}
 	tests, err := orchestrator.Inventory(run.Dir)
 	if err != nil {
 		return nil, nil, infraError{err}
