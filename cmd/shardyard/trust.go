@@ -32,27 +32,14 @@ func (f *runFlags) scope(p *project) (cache.Scope, error) {
 // fork is gone.
 func forkOf(env func(string) string) (string, error) {
 	if name := env("GITHUB_EVENT_PATH"); name != "" && strings.HasPrefix(env("GITHUB_EVENT_NAME"), "pull_request") {
-		text, err := os.ReadFile(name)
-		if err != nil {
+		from, err := headOf(name)
+		switch {
+		case err != nil:
 			return "", fmt.Errorf("whether the pull request comes from a fork, GITHUB_EVENT_PATH tells: %w; write --untrusted, or --untrusted=false", err)
-		}
-		var event struct {
-			PullRequest struct {
-				Head struct {
-					Repo *struct {
-						FullName string `json:"full_name"`
-					} `json:"repo"`
-				} `json:"head"`
-			} `json:"pull_request"`
-		}
-		if err := json.Unmarshal(text, &event); err != nil {
-			return "", fmt.Errorf("whether the pull request comes from a fork, GITHUB_EVENT_PATH tells: read %s: %w; write --untrusted, or --untrusted=false", name, err)
-		}
-		switch repo := event.PullRequest.Head.Repo; {
-		case repo == nil:
+		case from == "":
 			return "a repository that is gone", nil
-		case !strings.EqualFold(repo.FullName, env("GITHUB_REPOSITORY")):
-			return repo.FullName, nil
+		case !strings.EqualFold(from, env("GITHUB_REPOSITORY")):
+			return from, nil
 		}
 		return "", nil
 	}
@@ -68,8 +55,31 @@ func forkOf(env func(string) string) (string, error) {
 	return "", nil
 }
 
+// headOf returns the repository that a pull request of GitHub's comes from; "" where
+// it is gone.
+func headOf(eventFile string) (string, error) {
+	text, err := os.ReadFile(eventFile)
+	if err != nil {
+		return "", err
+	}
+	var event struct {
+		PullRequest struct {
+			Head struct {
+				Repo struct {
+					FullName string `json:"full_name"`
+				} `json:"repo"`
+			} `json:"head"`
+		} `json:"pull_request"`
+	}
+	if err := json.Unmarshal(text, &event); err != nil {
+		return "", fmt.Errorf("read %s: %w", eventFile, err)
+	}
+	return event.PullRequest.Head.Repo.FullName, nil
+}
+
 // trimGit returns the host and the path of a repository's address, however it is
-// written: "git@host:a/b.git" and "https://host/a/b" are the same.
+// written: "git@host:a/b.git" and "https://host/a/b" are the same. Unlike the address
+// that names a project it leaves out no port: whom to trust is asked more strictly.
 func trimGit(address string) string {
 	if _, rest, ok := strings.Cut(address, "://"); ok {
 		address = rest
