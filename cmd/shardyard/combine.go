@@ -124,9 +124,7 @@ func (f *combineFlags) combine(ctx context.Context, dirs []string, out, errOut i
 	if err != nil {
 		return infraError{err}
 	}
-	if err := job.Write(results.Dir, rep); err != nil {
-		fmt.Fprintln(errOut, "shardyard: "+err.Error())
-	}
+	leave(job, errOut, results.Dir, rep)
 	tell(ctx, job, errOut, rep)
 	if f.json {
 		err = rep.WriteJSON(jsonTo(out))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -94,7 +95,7 @@ func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer)
 		var rep *report.Report
 		if rep, err = f.suite(ctx, p, name, out, logger); rep != nil {
 			reports = append(reports, rep)
-			leave(job, errOut, runs.Of(p.dir), rep)
+			leave(job, errOut, filepath.Join(runs.Of(p.dir).Dir(), rep.Run), rep)
 		}
 		if err != nil || ctx.Err() != nil {
 			break
@@ -110,18 +111,17 @@ func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer)
 
 // tell reports the runs to the CI system. An error there does not fail a run.
 func tell(ctx context.Context, job *ci.Job, errOut io.Writer, reports ...*report.Report) {
-	if err := job.Tell(ctx, reports...); err != nil {
-		fmt.Fprintln(errOut, "shardyard: "+err.Error())
-	}
+	warn(errOut, job.Tell(ctx, reports...))
 }
 
 // leave puts the CI system's files into the directory of a run. An error there does not
 // fail a run.
-func leave(job *ci.Job, errOut io.Writer, store runs.Store, rep *report.Report) {
-	run, err := store.Find(rep.Run)
-	if err == nil {
-		err = job.Write(run.Dir, rep)
-	}
+func leave(job *ci.Job, errOut io.Writer, dir string, rep *report.Report) {
+	warn(errOut, job.Write(dir, rep))
+}
+
+// warn says an error that does not fail a run.
+func warn(errOut io.Writer, err error) {
 	if err != nil {
 		fmt.Fprintln(errOut, "shardyard: "+err.Error())
 	}
