@@ -20,6 +20,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/moby/sys/atomicwriter"
 
+	"github.com/shardyard/shardyard/internal/shell"
 	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/report/page"
@@ -258,17 +259,14 @@ func (m *pageMaker) commands() func(test string) []page.Command {
 	return func(test string) []page.Command {
 		argument, command := chooser.Choose(test)
 		for i, word := range command[1:] {
-			command[i+1] = shellWord(word)
+			command[i+1] = shell.Quote(word)
 		}
 		return []page.Command{
-			{For: "in the same environment", Line: run + "-- " + shellWord(argument)},
+			{For: "in the same environment", Line: run + "-- " + shell.Quote(argument)},
 			{For: "in your checkout", Line: strings.Join(command, " ")},
 		}
 	}
 }
-
-// shellWord returns text as one word of a shell.
-func shellWord(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // beside returns those of the run's files that a reader of its page may want.
 func (m *pageMaker) beside() (names []string) {

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
+	"github.com/shardyard/shardyard/internal/shell"
 	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/report/console"
@@ -181,7 +182,7 @@ func showReport(rep *report.Report, run *runs.Run, color bool, out io.Writer) er
 func again(rep *report.Report) (lines []string) {
 	for i := range rep.Tests {
 		if t := &rep.Tests[i]; t.Verdict == report.Fail && len(lines) < console.MaxFailures && report.Clean(t.Test) == t.Test {
-			lines = append(lines, "again  shardyard rerun "+rep.Run+" "+word(t.Test))
+			lines = append(lines, "again  shardyard rerun "+rep.Run+" "+shell.Word(t.Test))
 		}
 	}
 	if len(lines) > 0 {
@@ -189,14 +190,3 @@ func again(rep *report.Report) (lines []string) {
 	}
 	return lines
 }
-
-// word makes one word of s for a shell.
-func word(s string) string {
-	if s != "" && strings.Trim(s, plainRunes) == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-// plainRunes stand in a word of a shell as they are.
-const plainRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:@+,"

@@ -59,9 +59,6 @@ func clip(text string, most int) string {
 // short is the beginning of a commit or a tree.
 func short(id string) string { return id[:min(len(id), 10)] }
 
-// quote returns text as one word of a shell.
-func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
-
 // colours are what programs write to have terminals colour, and title, their text.
 var colours = regexp.MustCompile("\x1b(\\[[0-9;:?]*[ -/]*[@-~]|\\][^\x07\x1b]*(\x07|\x1b\\\\))")
 

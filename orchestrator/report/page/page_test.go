@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shardyard/shardyard/internal/shell"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
 )
@@ -188,7 +189,7 @@ func TestThePageReadsWithoutScripts(t *testing.T) {
 	d.Coverage = []File{{Path: "shop/cart.py", Lines: 120, Missing: []int{7, 8, 9, 44}, Source: "a\nb\n"}, {Path: "shop/whole.py", Lines: 3}}
 	ran := 81.5
 	d.Runs = []Run{{ID: "a", At: d.Report.StartedAt.Add(-time.Hour), Duration: time.Minute, Coverage: &ran}, {ID: "b", Duration: time.Minute, Exit: 1, Failed: 2, Coverage: &ran}}
-	d.Commands = func(test string) []Command { return []Command{{"it alone", "shardyard run -- " + quote(test)}} }
+	d.Commands = func(test string) []Command { return []Command{{"it alone", "shardyard run -- " + shell.Quote(test)}} }
 	slow := d.Report.Tests[40]
 	d.Past[slow.Test] = slices.Repeat([]Mark{{report.Pass, 100 * time.Microsecond}}, 5)
 	d.Report.Tests[40].Attempts[0].Call = report.Millis(900)

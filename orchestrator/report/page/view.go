@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"html/template"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/shardyard/shardyard/internal/shell"
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
@@ -132,7 +134,7 @@ func (v *view) head(d Data) {
 			extra = append(extra, report.Number(x.n)+" "+x.what)
 		}
 	}
-	v.Extra = join(extra)
+	v.Extra = strings.Join(extra, " · ")
 	v.Title = v.Badge + " " + v.Headline
 	if d.Name != "" {
 		v.Title += " · " + d.Name
@@ -147,16 +149,6 @@ func (v *view) head(d Data) {
 	}
 	v.facts(d)
 	v.numbers(r)
-}
-
-func join(parts []string) (text string) {
-	for i, p := range parts {
-		if i > 0 {
-			text += " · "
-		}
-		text += p
-	}
-	return text
 }
 
 func (v *view) facts(d Data) {
@@ -295,17 +287,16 @@ func (v *view) about(d Data) {
 	}
 }
 
-func words(args []string) (text string) {
-	for i, a := range args {
-		if i > 0 {
-			text += " "
+// words are arguments as a shell would be given them, with quotes where they matter to
+// the eye.
+func words(args []string) string {
+	list := slices.Clone(args)
+	for i, a := range list {
+		if strings.ContainsAny(a, ` '"$`) {
+			list[i] = shell.Quote(a)
 		}
-		if slices.ContainsFunc([]rune(a), func(c rune) bool { return c == ' ' || c == '\'' || c == '"' || c == '$' }) {
-			a = quote(a)
-		}
-		text += a
 	}
-	return text
+	return strings.Join(list, " ")
 }
 
 // A workerRow is a worker in the table about the run.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/shardyard/shardyard/internal/shell"
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
@@ -54,7 +55,7 @@ func AdviseModule(name string, d framework.Desk, onPath func(dir string) string)
 
 // Add returns how to install a package for the tests.
 func Add(packaged string, d framework.Desk) string {
-	return fmt.Sprintf("add `uv pip install %s` to setup in %s, or %s to the project's dependencies for tests", quote(packaged), d.Config, packaged)
+	return fmt.Sprintf("add `uv pip install %s` to setup in %s, or %s to the project's dependencies for tests", shell.Word(packaged), d.Config, packaged)
 }
 
 // homeOf returns the directory of a project that holds a module: the project

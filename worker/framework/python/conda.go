@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/shardyard/shardyard/internal/shell"
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
@@ -40,9 +41,9 @@ func (p *Project) conda(d *framework.Detected) bool {
 				continue
 			}
 			d.Key = append(d.Key, m[2])
-			line = "-r " + quote(m[2])
+			line = "-r " + shell.Word(m[2])
 		} else {
-			line = quote(line)
+			line = shell.Word(line)
 		}
 		words = append(words, line)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/shardyard/shardyard/internal/shell"
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
@@ -71,11 +72,11 @@ var besides = regexp.MustCompile(`(^|/)(examples?|samples?|demos?|docs?|document
 func (p *Project) uvPackages(f *pyproject, members []string) string {
 	needed, options := 0, ""
 	if f.Project != nil {
-		options = " --package " + quote(f.Project.Name)
+		options = " --package " + shell.Word(f.Project.Name)
 	}
 	for _, file := range members {
 		if member := p.member(file); member != "" && !besides.MatchString(path.Dir(file)) {
-			options += " --package " + quote(member)
+			options += " --package " + shell.Word(member)
 			needed++
 		}
 	}
@@ -103,7 +104,7 @@ func (p *Project) uvMembers(f *pyproject, members []string) string {
 	}
 	for _, file := range members {
 		if !besides.MatchString(path.Dir(file)) {
-			dirs = append(dirs, quote("./"+path.Dir(file)))
+			dirs = append(dirs, shell.Word("./"+path.Dir(file)))
 		}
 	}
 	return "for m in " + strings.Join(dirs, " ") +
@@ -156,11 +157,11 @@ func (p *Project) uvSelection(f *pyproject) (all, fewer string) {
 	_, extra := f.tests()
 	own := ""
 	if extra != "" {
-		own = " --extra " + quote(extra)
+		own = " --extra " + shell.Word(extra)
 	}
 	group := ""
 	if name := f.uvGroup(); name != "" {
-		group = " --group " + quote(name)
+		group = " --group " + shell.Word(name)
 	}
 	if f.tool("uv")["conflicts"] != nil {
 		// Extras that exclude each other cannot all be installed.
@@ -294,13 +295,13 @@ func (p *Project) installRequirements(r requirements, d *framework.Detected) {
 	for _, file := range r.files {
 		switch {
 		case !slices.Contains(r.local, file):
-			whole = append(whole, "-r "+quote(file))
+			whole = append(whole, "-r "+shell.Word(file))
 		case p.alone(file):
-			d.Setup = append(d.Setup, fmt.Sprintf("grep -vE '%s' %s | uv pip install -r -", localPattern, quote(file)))
+			d.Setup = append(d.Setup, fmt.Sprintf("grep -vE '%s' %s | uv pip install -r -", localPattern, shell.Word(file)))
 			d.Key = append(d.Key, file)
-			d.Prepare = append(d.Prepare, "uv pip install -r "+quote(file))
+			d.Prepare = append(d.Prepare, "uv pip install -r "+shell.Word(file))
 		default:
-			d.Prepare = append(d.Prepare, "uv pip install -r "+quote(file))
+			d.Prepare = append(d.Prepare, "uv pip install -r "+shell.Word(file))
 		}
 	}
 	if len(whole) > 0 {
@@ -320,21 +321,21 @@ func (p *Project) installHint(f *pyproject, h hint, d *framework.Detected) {
 	if f.static() && len(h.extras) > 0 {
 		setup = append(setup, "-r pyproject.toml")
 		for _, extra := range h.extras {
-			setup = append(setup, "--extra "+quote(extra))
+			setup = append(setup, "--extra "+shell.Word(extra))
 		}
 	}
 	for _, group := range h.groups {
-		setup = append(setup, "--group "+quote(group))
+		setup = append(setup, "--group "+shell.Word(group))
 	}
 	if len(setup) > 0 {
 		d.Key = append(d.Key, "pyproject.toml")
 	}
 	for _, name := range h.packages {
-		setup = append(setup, quote(name))
+		setup = append(setup, shell.Word(name))
 	}
 	for _, file := range h.constraints {
 		if len(setup) > 0 {
-			setup = append(setup, "-c "+quote(file))
+			setup = append(setup, "-c "+shell.Word(file))
 			d.Key = append(d.Key, file)
 		}
 	}
@@ -363,7 +364,7 @@ func (p *Project) installProject(f *pyproject, h hint, installable, installed bo
 	case f.static():
 		d.Prepare = append(d.Prepare, "uv pip install --no-deps -e .")
 	case len(h.extras) > 0:
-		d.Prepare = append(d.Prepare, "uv pip install -e "+quote(".["+strings.Join(h.extras, ",")+"]"))
+		d.Prepare = append(d.Prepare, "uv pip install -e "+shell.Word(".["+strings.Join(h.extras, ",")+"]"))
 	default:
 		d.Prepare = append(d.Prepare, "uv pip install -e .")
 	}
@@ -395,17 +396,7 @@ func (p *Project) installable(f *pyproject) (bool, string) {
 func quoted(words []string) string {
 	all := make([]string, len(words))
 	for i, w := range words {
-		all[i] = quote(w)
+		all[i] = shell.Word(w)
 	}
 	return strings.Join(all, " ")
-}
-
-// quote makes one word of s for a shell.
-func quote(s string) string {
-	if s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:@+,", r)
-	}) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/shardyard/shardyard/internal/shell"
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
@@ -43,7 +44,7 @@ func (p *Project) pdm(f *pyproject, d *framework.Detected) {
 		groups = ""
 		for _, s := range pyString.FindAllStringSubmatch(m[1], -1) {
 			if name := s[1] + s[2]; name != "default" {
-				groups += " -G " + quote(name)
+				groups += " -G " + shell.Word(name)
 			}
 		}
 	}
@@ -145,7 +146,7 @@ func (p *Project) pipenv(f *pyproject, d *framework.Detected) bool {
 		if place != "." {
 			place = "./" + place
 		}
-		d.Prepare = append(d.Prepare, "uv pip install --no-deps -e "+quote(place))
+		d.Prepare = append(d.Prepare, "uv pip install --no-deps -e "+shell.Word(place))
 	}
 	if len(d.Prepare) == 0 && p.Has("setup.py") {
 		d.Prepare = []string{"uv pip install --no-deps -e ."}
@@ -175,7 +176,7 @@ func (f pipfile) requirements() (all []string) {
 				version, _ = t["version"].(string)
 				if git, ok := t["git"].(string); ok {
 					ref, _ := t["ref"].(string)
-					all = append(all, quote(strings.TrimSuffix(name+" @ git+"+git+"@"+ref, "@")))
+					all = append(all, shell.Word(strings.TrimSuffix(name+" @ git+"+git+"@"+ref, "@")))
 					continue
 				}
 				if t["path"] != nil || t["file"] != nil {
@@ -188,7 +189,7 @@ func (f pipfile) requirements() (all []string) {
 			if version == "*" {
 				version = ""
 			}
-			all = append(all, quote(name+version))
+			all = append(all, shell.Word(name+version))
 		}
 	}
 	return slices.Compact(all)
