@@ -19,22 +19,21 @@ type coverRow struct {
 	Source         int    // its number among the sources of the payload; -1 for none
 }
 
-func (v *view) coverage(d Data, lean lean) {
+// coverage shows what was measured; kept are its files whose text the page has.
+func (v *view) coverage(d Data, kept []File) {
 	if len(d.Coverage) == 0 {
 		return
 	}
 	lines, missing, whole := 0, 0, 0
-	files := slices.Clone(d.Coverage)
+	files := d.lacking()
 	for _, f := range files {
 		lines, missing = lines+f.Lines, missing+len(f.Missing)
 		if len(f.Missing) == 0 {
 			whole++
 		}
 	}
-	slices.SortFunc(files, func(a, b File) int { return cmp.Or(len(b.Missing)-len(a.Missing), cmp.Compare(a.Path, b.Path)) })
 	v.Covered = fmt.Sprintf("%s of %s did not run, in %s; %s covered in full.", report.Number(missing), report.Count(lines, "line", "lines"),
 		report.Count(len(files)-whole, "file", "files"), report.Count(whole, "file is", "files are"))
-	kept := sources(d, lean)
 	for i, f := range files {
 		if i == maxFiles {
 			v.MoreRows = len(files) - maxFiles
@@ -50,14 +49,20 @@ func (v *view) coverage(d Data, lean lean) {
 	}
 }
 
+// lacking are the measured files, those that lack the most first.
+func (d Data) lacking() []File {
+	files := slices.Clone(d.Coverage)
+	slices.SortFunc(files, func(a, b File) int { return cmp.Or(len(b.Missing)-len(a.Missing), cmp.Compare(a.Path, b.Path)) })
+	return files
+}
+
 // sources are the files whose text the page has: those that lack the most, as far as
 // there is room.
 func sources(d Data, lean lean) (kept []File) {
 	if lean.sources {
 		return nil
 	}
-	files := slices.Clone(d.Coverage)
-	slices.SortFunc(files, func(a, b File) int { return cmp.Or(len(b.Missing)-len(a.Missing), cmp.Compare(a.Path, b.Path)) })
+	files := d.lacking()
 	room := maxSources
 	for _, f := range files[:min(len(files), maxFiles)] {
 		if room -= len(f.Source); room < 0 {

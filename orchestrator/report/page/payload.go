@@ -68,8 +68,7 @@ var verdicts = []report.Verdict{"", report.Pass, report.Fail, report.Skip, repor
 func tenths(ms float64) int { return int(math.Round(ms * 10)) }
 
 // payload packs the book into text.
-func payload(d Data, s *run, lean lean) (string, error) {
-	r := d.Report
+func payload(r *report.Report, s *run, kept []File) (string, error) {
 	b := book{Verdicts: verdicts, End: s.end, Ended: s.last, Predicted: s.predicted, Rows: []bookRow{}, Steps: []bookStep{}, Sources: []bookSource{}, Files: []string{}}
 	b.tests(r)
 	for i, l := range s.rows {
@@ -78,7 +77,7 @@ func payload(d Data, s *run, lean lean) (string, error) {
 	for _, st := range r.Steps {
 		b.Steps = append(b.Steps, bookStep{st.Name, millis(st.Started), millis(st.Duration)})
 	}
-	for _, f := range sources(d, lean) {
+	for _, f := range kept {
 		b.Sources = append(b.Sources, bookSource{strings.ToValidUTF8(f.Source, "\uFFFD"), f.Missing})
 	}
 	var out bytes.Buffer

@@ -88,11 +88,12 @@ func look(d Data, lean lean) (*view, error) {
 	v.causes(r)
 	v.Curve, v.CurveSay = curve(r)
 	v.slow(d)
-	v.coverage(d, lean)
+	kept := sources(d, lean)
+	v.coverage(d, kept)
 	v.trend(d)
 	v.about(d)
 	v.nav()
-	packed, err := payload(d, ran, lean)
+	packed, err := payload(r, ran, kept)
 	v.Payload = template.HTML(packed) //nolint:gosec // base64
 	return v, err
 }
