@@ -62,8 +62,8 @@ func (s *sweeper) kept(name, created string, labels map[string]string) engine.Ke
 	return engine.Kept{Name: name, Kind: labels[labelRole], Project: labels[labelProject], Size: -1, Used: s.keepsake(name, created, labels).used}
 }
 
-// Drop implements [engine.Keeper]. It leaves what another LockDir knows the state
-// of, and what the engine says is in use.
+// Drop implements [engine.Keeper]. It leaves what the engine says is in use, and what
+// belongs to another LockDir, whose marks of use cannot be seen.
 func (e *Engine) Drop(ctx context.Context, things []engine.Kept) (dropped []engine.Kept, err error) {
 	s := sweeper{e: e, lives: map[string]life{}, everyones: true}
 	if err := errors.Join(s.look(ctx), s.containers(ctx)); err != nil {
@@ -82,37 +82,43 @@ func (e *Engine) Drop(ctx context.Context, things []engine.Kept) (dropped []engi
 	}
 	// What others are made from can go only after them: they were made later, and may
 	// have been used less lately.
-	left := slices.Clone(things)
-	for progress := true; progress; {
-		progress = false
-		for _, k := range slices.Clone(left) {
-			d, there := rooms[k.Name]
-			if !there || d.used || d.foreign {
-				continue
-			}
-			if kept, err := e.neededBy(d, k); err != nil || kept {
-				if err != nil {
-					return dropped, err
-				}
-				continue
-			}
-			n := len(s.removed)
-			if err := d.drop(ctx, d.keepsake); err != nil {
+	for again := true; again; {
+		again = false
+		var left []engine.Kept
+		for _, k := range things {
+			gone, err := s.dropOne(ctx, rooms, k)
+			if err != nil {
 				return dropped, err
 			}
-			if len(s.removed) > n {
-				if upper := d.labels[labelUpper]; upper != "" {
-					if err := e.removeVolume(ctx, upper); err != nil {
-						return dropped, err
-					}
-				}
-				dropped, progress = append(dropped, k), true
-				left = slices.DeleteFunc(left, func(l engine.Kept) bool { return l.Name == k.Name })
+			if gone {
+				dropped, again = append(dropped, k), true
+			} else {
+				left = append(left, k)
 			}
 		}
+		things = left
 	}
 	e.forget()
 	return dropped, nil
+}
+
+// dropOne removes one thing, with the volume that belongs to it, unless somebody needs it.
+func (s *sweeper) dropOne(ctx context.Context, rooms map[string]droppable, k engine.Kept) (gone bool, err error) {
+	d, there := rooms[k.Name]
+	if !there || d.used || d.foreign {
+		return false, nil
+	}
+	if needed, err := s.e.neededBy(d, k); err != nil || needed {
+		return false, err
+	}
+	n := len(s.removed)
+	if err := d.drop(ctx, d.keepsake); err != nil || len(s.removed) == n {
+		return false, err
+	}
+	if upper := d.labels[labelUpper]; upper != "" {
+		return true, s.e.removeVolume(ctx, upper)
+	}
+	return true, nil
 }
 
 // A droppable is something kept, and how it is removed.
