@@ -137,44 +137,42 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
-// TestStatusSignal asks a run whose output is piped what its workers are at.
-func TestStatusSignal(t *testing.T) {
+// piped starts a run whose output is piped, and returns it when it has found its
+// tests. end waits for it, and wants it green.
+func piped(t *testing.T) (cmd *exec.Cmd, shown *tail, end func()) {
+	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := begin(t, w)
+	cmd, shown = begin(t, w), new(tail)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	var shown tail
 	read := make(chan struct{})
-	go func() { defer close(read); _, _ = io.Copy(&shown, r) }()
+	go func() { defer close(read); _, _ = io.Copy(shown, r) }()
 	shown.until(t, 0, "found 8 tests")
+	return cmd, shown, func() {
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v\n%s", err, shown.String())
+		}
+		<-read
+	}
+}
+
+// TestStatusSignal asks a run whose output is piped what its workers are at.
+func TestStatusSignal(t *testing.T) {
+	cmd, shown, end := piped(t)
 	if err := cmd.Process.Signal(syscall.SIGUSR1); err != nil {
 		t.Fatal(err)
 	}
 	shown.until(t, 0, "\n   1 ")
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("%v\n%s", err, shown.String())
-	}
-	<-read
+	end()
 }
 
 // TestFollow watches a run that another process makes, from its log, to its end.
 func TestFollow(t *testing.T) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	run := begin(t, w)
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	var shown tail
-	read := make(chan struct{})
-	go func() { defer close(read); _, _ = io.Copy(&shown, r) }()
-	shown.until(t, 0, "found 8 tests")
+	run, _, end := piped(t)
 	project := run.Args[len(run.Args)-1]
 	ids, err := runs.Of(project).List()
 	if err != nil || len(ids) != 1 {
@@ -184,8 +182,5 @@ func TestFollow(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "found 8 tests") || !strings.Contains(string(out), "\n100%  8 of 8") || !strings.Contains(string(out), "PASS  8 passed") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if err := run.Wait(); err != nil {
-		t.Errorf("%v\n%s", err, shown.String())
-	}
-	<-read
+	end()
 }
