@@ -17,8 +17,8 @@ const reachLimit = 3 * time.Second
 
 // reach starts to look whether the hosts that builders clone from answer, beside the
 // build, which would wait for them much longer, and warns of those that do not. It
-// returns what waits until all is known. What is reached by a proxy, or by an engine elsewhere, cannot
-// be judged from here.
+// returns what waits until all is known. What is reached by a proxy, or by an engine
+// elsewhere, cannot be judged from here.
 func (i *installer) reach(ctx context.Context) (wait func()) {
 	var all sync.WaitGroup
 	for _, r := range i.req.Remotes {

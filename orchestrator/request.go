@@ -72,9 +72,9 @@ type Request struct {
 	Harden      engine.Harden
 	Network     string
 	User        string
+	UserPlace   string // where the config gives User, as "file:line:column"; "" for nowhere
 	// ProfilePlace is where the config asks for Harden.Strict, likewise.
 	ProfilePlace string
-	UserPlace    string // where the config gives User, as "file:line:column"; "" for nowhere
 
 	Compiled  Compiled
 	Artifacts Artifacts

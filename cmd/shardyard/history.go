@@ -205,12 +205,11 @@ func newHistorySlowestCommand() *cobra.Command {
 					fmt.Fprintln(cmd.ErrOrStderr(), "the history of this project and suite is empty: shardyard run fills it")
 					return nil
 				}
-				w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
-				fmt.Fprintln(w, "MEDIAN\tLONGEST\tSAMPLES\tFAILED\tTEST")
+				var lines []string
 				for _, s := range list {
-					fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\n", short(s.Median), short(s.Longest), s.Samples, s.Failed, report.Clean(string(s.Test)))
+					lines = append(lines, fmt.Sprintf("%s\t%s\t%d\t%d\t%s", short(s.Median), short(s.Longest), s.Samples, s.Failed, report.Clean(string(s.Test))))
 				}
-				return w.Flush()
+				return table(cmd.OutOrStdout(), "MEDIAN\tLONGEST\tSAMPLES\tFAILED\tTEST", lines)
 			})
 		},
 	}

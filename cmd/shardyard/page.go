@@ -95,10 +95,14 @@ func (m *pageMaker) data(ctx context.Context) (d page.Data, err error) {
 	return d, m.past(ctx, &d)
 }
 
+// The bytes of all texts, and of one, that a page takes in: far more than a framework
+// leaves.
+const maxTexts, maxText = 512 << 20, 4 << 20
+
 // texts reads what the framework said of failures.
 func (m *pageMaker) texts() (texts map[page.Attempt]string, err error) {
 	texts = map[page.Attempt]string{}
-	f, err := os.Open(m.run.Path("failures.jsonl"))
+	f, err := os.Open(m.run.Path(runs.Texts))
 	if errors.Is(err, fs.ErrNotExist) {
 		return texts, nil
 	}
@@ -106,8 +110,8 @@ func (m *pageMaker) texts() (texts map[page.Attempt]string, err error) {
 		return nil, fmt.Errorf("read the texts of failures: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	lines := bufio.NewScanner(io.LimitReader(f, 512<<20))
-	lines.Buffer(nil, 4<<20)
+	lines := bufio.NewScanner(io.LimitReader(f, maxTexts))
+	lines.Buffer(nil, maxText)
 	for lines.Scan() {
 		var x struct {
 			Test    string `json:"test"`
@@ -270,7 +274,7 @@ func (m *pageMaker) commands() func(test string) []page.Command {
 
 // beside returns those of the run's files that a reader of its page may want.
 func (m *pageMaker) beside() (names []string) {
-	for _, name := range []string{"junit.xml", runs.Record, runs.Log, "failures.jsonl", "coverage/coverage.xml", "coverage/files.json", "coverage/html/index.html"} {
+	for _, name := range []string{runs.JUnit, runs.Record, runs.Log, runs.Texts, "coverage/coverage.xml", "coverage/files.json", "coverage/html/index.html"} {
 		if _, err := os.Stat(m.run.Path(filepath.FromSlash(name))); err == nil {
 			names = append(names, name)
 		}

@@ -27,9 +27,9 @@ func newReportCommand() *cobra.Command {
 		Use:   "report [RUN]",
 		Short: "Print the verdict and the failures of a run again",
 		Long: `Prints the failures and the closing lines of a run in .shardyard/runs: the latest, or the one with this id or the
-beginning of it. A run that was cut off is shown as far as its log goes; one that still
-goes on is followed to its end. When the run's wall clock had been predicted, a
-table says what made the difference, for each worker and in the mean of all; docs/run-json.md explains its columns.
+beginning of it. A run that was cut off is shown as far as its log goes; one that still goes on is followed to its end.
+When the run's wall clock had been predicted, a table says what made the difference, for each worker and in the mean of all;
+docs/run-json.md explains its columns.
 
 --html writes a page of the run, one file that needs no network: failures with their past, what each worker did when, where
 the time went, all tests, coverage with its sources. --open shows it in the browser. Where CI is set a run writes it by itself,

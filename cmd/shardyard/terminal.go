@@ -136,9 +136,9 @@ func (f *runFlags) console(ctx context.Context, out io.Writer) (c *console.Conso
 	return show(ctx, f.progress, out, f.colored(), nil)
 }
 
-// show makes a console on a command's output, and keeps it moving until stop; now is
-// its clock, nil for time.Now. A
-// signal for it, where there is one, has it say what each worker is at.
+// show makes a console on a command's output, and keeps it moving until stop. now is
+// its clock; nil is time.Now. Where the system has a signal for it, the console says
+// what each worker is at when that comes.
 func show(ctx context.Context, progress string, out io.Writer, color bool, now func() time.Time) (c *console.Console, stop func(), err error) {
 	s := console.Screen{
 		Out: raw(out), Terminal: isTerminal(out) && obeys(raw(out)), Dumb: os.Getenv("TERM") == "dumb", Color: color,

@@ -23,6 +23,8 @@ const (
 	Record = "run.json"
 	// JUnit has every test's verdict, and the text of failures.
 	JUnit = "junit.xml"
+	// Texts has what the framework says of each failed attempt, where it does.
+	Texts = "failures.jsonl"
 	// Conclusion and Scratch are directories that a run has while it lives: what the
 	// finisher is given, and what only this machine needs.
 	Conclusion = "conclusion"

@@ -1,6 +1,7 @@
 package python
 
 import (
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -115,9 +116,7 @@ func scriptCalls(file string, script *yaml.Node, env map[string]string, services
 func callsIn(file string, line int, text string, env map[string]string, services []string) []framework.Hint {
 	words := shellWords(strings.TrimSpace(strings.TrimRight(text, `\`)))
 	set := map[string]string{}
-	for name, value := range env {
-		set[name] = value
-	}
+	maps.Copy(set, env)
 	for len(words) > 0 && assignment.MatchString(words[0]) {
 		name, value, _ := strings.Cut(words[0], "=")
 		set[name], words = value, words[1:]
