@@ -3,11 +3,13 @@ package orchestrator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker/framework"
 )
@@ -21,8 +23,8 @@ const reachLimit = 3 * time.Second
 // elsewhere, cannot be judged from here.
 func (i *installer) reach(ctx context.Context) (wait func()) {
 	var all sync.WaitGroup
-	for _, r := range i.req.Remotes {
-		if !i.info.Local || r.Web && i.req.Builder.proxied() || i.asked[r] {
+	for _, r := range i.req.Builder.Judged(i.req.Remotes, i.info) {
+		if i.asked[r] {
 			continue
 		}
 		if i.asked == nil {
@@ -30,17 +32,25 @@ func (i *installer) reach(ctx context.Context) (wait func()) {
 		}
 		i.asked[r] = true
 		all.Go(func() {
-			if why := unreachable(ctx, r); why != "" && ctx.Err() == nil {
-				i.rec.note(report.Warning, "%s:%d installs from %s, which does not answer here (%s): the installation will wait for it and fail, unless it has a copy. "+
-					"Where a proxy leads there, set HTTPS_PROXY and run again", r.File, r.Line, r.Host, why)
+			if why := Unreachable(ctx, r); why != "" && ctx.Err() == nil {
+				i.rec.note(report.Warning, "%s: the installation will wait for it and fail, unless it has a copy. Where a proxy leads there, set HTTPS_PROXY and run again", why)
 			}
 		})
 	}
 	return all.Wait
 }
 
-// unreachable returns why a host does not answer; "" if it does.
-func unreachable(ctx context.Context, r framework.Remote) string {
+// Unreachable says which line installs from a host that does not answer, and how it
+// does not; "" if it answers.
+func Unreachable(ctx context.Context, r framework.Remote) string {
+	if why := refused(ctx, r); why != "" {
+		return fmt.Sprintf("%s:%d installs from %s, which does not answer here (%s)", r.File, r.Line, r.Host, why)
+	}
+	return ""
+}
+
+// refused returns why a host does not answer; "" if it does.
+func refused(ctx context.Context, r framework.Remote) string {
 	d := net.Dialer{Timeout: reachLimit}
 	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(r.Host, r.Port))
 	var unknown *net.DNSError
@@ -57,6 +67,20 @@ func unreachable(ctx context.Context, r framework.Remote) string {
 		return op.Err.Error()
 	}
 	return err.Error()
+}
+
+// Judged returns the hosts of which this machine can say whether builders reach them:
+// none of an engine elsewhere, and none that a proxy leads to.
+func (s BuilderSettings) Judged(remotes []framework.Remote, info engine.Info) (judged []framework.Remote) {
+	if !info.Local {
+		return nil
+	}
+	for _, r := range remotes {
+		if !r.Web || !s.proxied() {
+			judged = append(judged, r)
+		}
+	}
+	return judged
 }
 
 // proxied reports whether builders reach the web by a proxy.

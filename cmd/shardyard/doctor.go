@@ -10,11 +10,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
+	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/doctor"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/history"
@@ -162,6 +164,9 @@ func (f *placeFlags) workers(p *project, dir string, logger hclog.Logger) doctor
 			return doctor.Func(func(context.Context) []doctor.Check { return nil }) // indexChecks says so
 		}
 		reach = builder(s)
+		w.Reach = func(ctx context.Context, info engine.Info) []doctor.Check {
+			return hostChecks(ctx, p, settings(s), info)
+		}
 		w.Image, w.Toolchain = cmp.Or(f.image, p.config.Image), p.judged(p.detection.Toolchain)
 		for _, name := range f.needs(p) {
 			w.Tools = append(w.Tools, doctor.Package{Name: name, Installs: slices.Concat(p.config.Setup, p.config.Prepare), Toolchain: w.Toolchain})
@@ -216,6 +221,27 @@ func indexChecks(p *project) []doctor.Check {
 		return []doctor.Check{doctor.Good("packages", "the default index, no proxy and no certificates of this machine's")}
 	}
 	return []doctor.Check{doctor.Good("packages", "builders get %s", strings.Join(s.Why, "; "))}
+}
+
+// hostChecks looks whether the hosts answer from which dependencies are cloned, as a run
+// does when it makes an environment.
+func hostChecks(ctx context.Context, p *project, s orchestrator.BuilderSettings, info engine.Info) []doctor.Check {
+	if !p.installsAsDetected() {
+		return nil
+	}
+	remotes := s.Judged(p.detection.Remotes, info)
+	checks := make([]doctor.Check, len(remotes))
+	var all sync.WaitGroup
+	for n, r := range remotes {
+		all.Go(func() {
+			checks[n] = doctor.Good("host", "%s answers, which %s:%d installs from", r.Host, r.File, r.Line)
+			if why := orchestrator.Unreachable(ctx, r); why != "" {
+				checks[n] = doctor.Warn("host", "connect the VPN; set HTTPS_PROXY, where a proxy leads there; or name a package in its place", "%s", why)
+			}
+		})
+	}
+	all.Wait()
+	return checks
 }
 
 // historyChecks opens the history, and counts the project's runs.

@@ -25,6 +25,8 @@ type Workers struct {
 	Toolchain framework.Toolchain
 	// Tools check what tests need inside.
 	Tools []Tools
+	// Reach checks what builders on this engine need to reach. Nil checks nothing.
+	Reach func(ctx context.Context, info engine.Info) []Check
 }
 
 // A Checker is an engine that can say more of itself.
@@ -61,7 +63,11 @@ func (w Workers) Examine(ctx context.Context) (checks []Check) {
 	if more, ok := e.(Checker); ok {
 		checks = append(checks, more.Check(ctx, info)...)
 	}
-	return append(checks, w.image(ctx, e)...)
+	checks = append(checks, w.image(ctx, e)...)
+	if w.Reach != nil {
+		checks = append(checks, w.Reach(ctx, info)...)
+	}
+	return checks
 }
 
 func describe(info engine.Info) Check {
