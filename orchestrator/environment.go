@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -154,7 +156,7 @@ func (i *installer) build(ctx context.Context, s layerStep, key string, step *st
 	defer func() { err = errors.Join(err, p.end(ctx)) }()
 	tools := i.req.Session.Toolchain
 	b := &builder{
-		client: p.client, layout: p.layout, base: i.base, tools: tools, fill: fill(tools, i.base, p.layout), sub: i.src.Sub,
+		client: p.client, layout: p.layout, base: i.base, tools: tools, fill: fill(tools, i.base, p.layout), runs: i.info.Platform, sub: i.src.Sub,
 		env: i.req.Builder.environ(tools, i.base, p.layout), say: step.say, does: step.does, note: i.rec.note,
 	}
 	if why := i.req.Builder.Why; len(why) > 0 {
@@ -184,6 +186,7 @@ type builder struct {
 	base   engine.Base
 	tools  framework.Toolchain
 	fill   *strings.Replacer // of the toolchain's placeholders
+	runs   string            // the platform of programs: "linux/amd64"
 	sub    string            // the project's directory below the tree's root
 	env    map[string]string
 	say    func(string) // shows a line of output
@@ -232,11 +235,39 @@ func (b *builder) make(ctx context.Context) error {
 			continue
 		}
 		b.does(cmp.Or(c.Say, "making the environment"))
+		if brought, err := b.bring(ctx, c); err != nil || brought {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		if err := b.shell(ctx, "/", b.fill.Replace(c.Run)); err != nil {
 			return fmt.Errorf("%s: %w", b.fill.Replace(cmp.Or(c.Fail, "make the environment")), err)
 		}
 	}
 	return nil
+}
+
+// bring copies a program of this machine into the builder, where the command names
+// one, and reports whether that is all that was needed.
+func (b *builder) bring(ctx context.Context, c framework.Command) (enough bool, err error) {
+	program := engine.FindBinary(c.Bring, b.runs)
+	if program == "" {
+		return false, nil
+	}
+	f, err := os.Open(program)
+	if err != nil {
+		return false, fmt.Errorf("read a program of this machine: %w", err)
+	}
+	defer f.Close()
+	to := path.Join(toolsDir(b.layout), filepath.Base(program))
+	if err := b.client.PutFile(ctx, to, 0o755, f); err != nil {
+		return false, err
+	}
+	if b.shell(ctx, "/", b.fill.Replace(c.Unless)) == nil {
+		return true, nil
+	}
+	return false, b.shell(ctx, "/", b.fill.Replace("rm {tools}/"+filepath.Base(program)))
 }
 
 // fits returns an error if the program of an image is of a version that the project

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,8 @@ import (
 // interpreter like it, and no packages.
 const interpreter = `#!/bin/sh
 case "$1 $2" in
-"-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+"-m venv") for dir; do :; done; mkdir -p "$dir/bin" && cp "$0" "$dir/bin/python" ;;
+"-m ensurepip") ;;
 "-m pip") printf '#!/bin/sh\necho "uv $*"\n' > "$(dirname "$0")/uv" && chmod +x "$(dirname "$0")/uv" ;;
 *) exit 1 ;;
 esac
@@ -35,7 +37,7 @@ func (x *trial) withPython(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.req.Session.Toolchain = python.Toolchain("")
-	x.req.Session.Toolchain.Make[1].Unless = "" // a uv of this machine would want a real interpreter
+	x.req.Session.Toolchain.Make[0].Unless, x.req.Session.Toolchain.Make[0].Bring = "", nil // a uv of this machine would want a real interpreter
 	x.req.Builder = BuilderSettings{
 		Set: map[string]string{"INDEX": "an index"},
 		Why: []string{"INDEX of the config"},
@@ -86,6 +88,25 @@ func TestLayersAreBuiltOnce(t *testing.T) {
 	for _, s := range x.rep.Steps {
 		if (s.Name == "environment" || s.Name == "prepare") && !s.Cached {
 			t.Errorf("%s is built again", s.Name)
+		}
+	}
+}
+
+// A program that this machine has is copied into builders, and not installed there; one
+// that does not run there is.
+func TestAProgramOfThisMachineIsBrought(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil || runtime.GOOS != "linux" {
+		t.Skip("only programs of Linux are brought")
+	}
+	for unless, want := range map[string]string{`test -x "$(command -v ` + filepath.Base(self) + `)"`: "is there", "false": "installs it"} {
+		x := try(t, two(), func(x *trial) {
+			x.req.Session.Toolchain = framework.Toolchain{Name: "a", Make: []framework.Command{{Unless: unless, Bring: []string{self}, Run: "echo installs it"}}}
+			x.req.Setup = Step{Commands: []string{"command -v " + filepath.Base(self) + " >/dev/null && echo is there || true"}}
+		})
+		x.ends(t, report.ExitGreen, green)
+		if told := strings.Join(x.steps, "\n"); !strings.Contains(told, want) || strings.Contains(told, "installs it") != (want == "installs it") {
+			t.Errorf("unless %s: the builder says\n%s", unless, told)
 		}
 	}
 }

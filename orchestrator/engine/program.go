@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"debug/elf"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -155,6 +156,33 @@ func candidates(patterns []string) []string {
 		}
 	}
 	return list
+}
+
+// machines are the processors of platforms, as executables of Linux name them.
+var machines = map[string]elf.Machine{"linux/amd64": elf.EM_X86_64, "linux/arm64": elf.EM_AARCH64}
+
+// FindBinary returns the first program of this machine, of commands and patterns of
+// paths, that is an executable for a platform, and no script; "" for none.
+func FindBinary(patterns []string, platform string) string {
+	machine, known := machines[platform]
+	if !known {
+		return ""
+	}
+	for _, c := range candidates(patterns) {
+		file, err := exec.LookPath(c)
+		if err != nil {
+			continue // there is none
+		}
+		f, err := elf.Open(file)
+		if err != nil {
+			continue // a shim, or a program of another system
+		}
+		fits := f.Machine == machine
+		if f.Close() == nil && fits {
+			return file
+		}
+	}
+	return ""
 }
 
 // newestFirst orders paths by the numbers in them.

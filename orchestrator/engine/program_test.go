@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +36,29 @@ func TestNewestFirst(t *testing.T) {
 	want := []string{"/p/3.12.10/bin/python3", "/p/3.12.1/bin/python3", "/p/3.10.13/bin/python3", "/p/3.9.18/bin/python3"}
 	if !slices.Equal(list, want) {
 		t.Errorf("got %q", list)
+	}
+}
+
+// A program is brought to builders if it is one for their processor, and no shim.
+func TestFindBinary(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil || runtime.GOOS != "linux" {
+		t.Skip("it reads programs of Linux")
+	}
+	dir, path := t.TempDir(), t.TempDir()
+	if err := errors.Join(os.WriteFile(filepath.Join(path, "uv"), []byte("#!/bin/sh\n"), 0o755), os.Symlink(self, filepath.Join(dir, "uv"))); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", path)
+	t.Setenv("OURS", dir)
+	patterns := []string{"no-such-program", "uv", "$NOT_SET/uv", "$OURS/*"}
+	if got, want := FindBinary(patterns, "linux/"+runtime.GOARCH), filepath.Join(dir, "uv"); got != want {
+		t.Errorf("found %q, want %q", got, want)
+	}
+	for _, platform := range []string{"linux/riscv64", "darwin/arm64", map[string]string{"amd64": "linux/arm64", "arm64": "linux/amd64"}[runtime.GOARCH]} {
+		if got := FindBinary(patterns, platform); got != "" {
+			t.Errorf("for %s found %q", platform, got)
+		}
 	}
 }
 

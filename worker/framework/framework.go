@@ -177,9 +177,13 @@ type Toolchain struct {
 // A Command is a shell command, and what it is for.
 type Command struct {
 	Unless string `json:"unless,omitempty"` // a shell command; when it succeeds, Run is left out
-	Say    string `json:"say,omitempty"`    // progress: "putting uv into the builder"
-	Run    string `json:"run"`
-	Fail   string `json:"fail,omitempty"` // what failed, when it does: "make the environment"
+	// Bring are a program's names and patterns of paths on this machine, the likeliest
+	// first. One that builders can run is copied to {tools} where Unless fails; when
+	// that succeeds then, nothing is run.
+	Bring []string `json:"bring,omitempty"`
+	Say   string   `json:"say,omitempty"` // progress: "putting uv into the builder"
+	Run   string   `json:"run"`
+	Fail  string   `json:"fail,omitempty"` // what failed, when it does: "make the environment"
 }
 
 // A Probe finds a program on this machine.
