@@ -80,7 +80,7 @@ func Words(v any) []string {
 // Names of groups and extras for tests, best first; and the ones that hold
 // tests among other things, taken when there is no better.
 var (
-	testNames = []string{"tests", "test", "testing", "pytest"}
+	testNames = []string{"tests", "test", "testing", "pytest", "unit", "unit-tests"}
 	devNames  = []string{"dev", "develop", "development", "dev-test", "ci", "all-dev"}
 )
 
