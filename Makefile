@@ -5,7 +5,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GO      := CGO_ENABLED=0 go
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build demo unit test test-properties test-suites test-faults soak lint bench bench-schedule bench-peers bench-reality dist clean
+.PHONY: build demo unit test test-properties test-suites test-faults soak lint bench bench-first bench-schedule bench-peers bench-reality dist clean
 
 build: ## bin/shardyard, static: the same file is the agent inside workers
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/shardyard ./cmd/shardyard
@@ -44,6 +44,9 @@ lint:
 
 bench: build ## plain pytest beside shardyard, cold and warm
 	bench/run
+
+bench-first: build ## the first run of a project, and the one after an edit, beside `uv sync && uv run pytest`
+	bench/first
 
 bench-cost: build ## processor time of coordinator and agents for each test
 	bench/cost
