@@ -47,7 +47,7 @@ func EnvironmentKey(e Environment) string {
 type Prepared struct {
 	Scope       Scope    // who may use it
 	Environment string   // its key, "" for none
-	Tree        string   // id of the source tree
+	Tree        string   // id of the source tree, or of what prepare reads of it
 	Dir         string   // the project's directory below the tree's root
 	Place       string   // where the tree is mounted: an editable install writes this path down
 	Commands    []string // of prepare, in order

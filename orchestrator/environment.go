@@ -50,30 +50,39 @@ func (i *installer) environment(ctx context.Context) (layer engine.Layer, err er
 	}
 	layer, i.envKey, err = i.layer(ctx, layerStep{
 		name: "environment", role: engine.Builder,
-		key: func(s cache.Scope) (string, cache.Parts) {
+		keys: func(s cache.Scope) []layerKey {
 			made.Scope = s
-			return cache.EnvironmentKey(made), made.Parts()
+			return []layerKey{{cache.EnvironmentKey(made), made.Parts()}}
 		},
 		build: func(ctx context.Context, b *builder) error { return b.setup(ctx, i.req.Setup, files) },
 	})
 	return layer, err
 }
 
-// prepared returns the layer in which the project itself is installed.
+// prepared returns the layer in which the project itself is installed: one of this
+// tree, or of another one in which the same is read to install it.
 func (i *installer) prepared(ctx context.Context, env engine.Layer, tree engine.Tree) (layer engine.Layer, err error) {
 	if i.req.Prepare.empty() {
 		return env, nil
 	}
 	made := cache.Prepared{
-		Environment: i.envKey, Tree: i.src.ID, Dir: i.src.Sub, Place: i.info.Name + "/" + i.treeName(), Commands: i.req.Prepare.Commands, Ensure: i.req.Prepare.Ensure,
+		Environment: i.envKey, Dir: i.src.Sub, Place: i.info.Name + "/" + i.treeName(), Commands: i.req.Prepare.Commands, Ensure: i.req.Prepare.Ensure,
+	}
+	print, err := footprintOf(ctx, i.src, i.req.Session.Toolchain.Reads, i.req.Prepare.Commands)
+	if err != nil {
+		return "", err
 	}
 	layer, i.preparedKey, err = i.layer(ctx, layerStep{
 		name: "prepare", role: engine.Preparer, from: env, tree: tree,
-		key: func(s cache.Scope) (string, cache.Parts) {
-			made.Scope = s
-			return cache.PreparedKey(made), made.Parts()
+		keys: func(s cache.Scope) (keys []layerKey) {
+			for _, made.Tree = range print.trees(i.src.ID) {
+				made.Scope = s
+				keys = append(keys, layerKey{cache.PreparedKey(made), made.Parts()})
+			}
+			return keys
 		},
 		build: func(ctx context.Context, b *builder) error { return b.prepare(ctx, i.req.Prepare) },
+		holds: print.holds,
 	})
 	return layer, err
 }
@@ -82,29 +91,38 @@ func (i *installer) prepared(ctx context.Context, env engine.Layer, tree engine.
 // else built, under a lock, and sealed under its key in the run's own scope.
 type layerStep struct {
 	name  string
-	key   func(cache.Scope) (string, cache.Parts)
+	keys  func(cache.Scope) []layerKey // the widest first: the last one always holds
 	role  engine.Role
 	from  engine.Layer
 	tree  engine.Tree
 	build func(context.Context, *builder) error
+	// holds reports whether a layer may have its widest key, by what was written into
+	// the tree. Nil where there is only one.
+	holds func(worker.Changed) bool
+}
+
+// A layerKey is a key, and what it is made of.
+type layerKey struct {
+	name  string
+	parts cache.Parts
 }
 
 // layer returns a layer, and the key under which it is kept.
 func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer, key string, err error) {
-	var keys []string
-	var parts cache.Parts // of the last key
+	var keys, own []layerKey
 	for _, scope := range i.req.Scope.Reads() {
-		key, parts = s.key(scope)
-		keys = append(keys, key)
+		own = s.keys(scope)
+		keys = append(keys, own...)
 	}
+	under := own[len(own)-1]
 	step := i.rec.step(s.name)
 	before := i.facts.parts(ctx, i.info.Name, s.name)
 	defer func() {
-		if err == nil && !maps.Equal(before, parts) {
-			err = i.facts.setParts(ctx, i.info.Name, s.name, parts)
+		if err == nil && !maps.Equal(before, under.parts) {
+			err = i.facts.setParts(ctx, i.info.Name, s.name, under.parts)
 		}
 		if !step.cached {
-			step.detail = parts.Why(before)
+			step.detail = under.parts.Why(before)
 		}
 		took := i.rec.elapsed() - step.began
 		if step.cached {
@@ -117,41 +135,43 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 		}
 		step.end(err)
 	}()
-	find := func() (layer engine.Layer, key string, ok bool, err error) {
-		for _, key = range keys {
-			if layer, ok, err = i.engine.Find(ctx, key); err != nil || ok {
+	find := func() (layer engine.Layer, ok bool, err error) {
+		for _, k := range keys {
+			if layer, ok, err = i.engine.Find(ctx, k.name); err != nil || ok {
+				under = k
 				break
 			}
 		}
-		return layer, key, ok, err
+		return layer, ok, err
 	}
-	layer, key, found, err := find()
+	layer, found, err := find()
 	if err != nil || found {
 		step.cached = found
-		return layer, key, err
+		return layer, under.name, err
 	}
 	waits := i.rec.elapsed()
-	unlock, err := i.engine.Lock(ctx, key, func() { step.does("waiting for another run's install") })
+	unlock, err := i.engine.Lock(ctx, own[0].name, func() { step.does("waiting for another run's install") })
 	if err != nil {
-		return "", key, err
+		return "", under.name, err
 	}
 	step.waited = i.rec.elapsed() - waits
 	defer unlock()
-	if layer, key, found, err = find(); err != nil || found {
+	if layer, found, err = find(); err != nil || found {
 		step.cached = found
-		return layer, key, err
+		return layer, under.name, err
 	}
-	layer, err = i.build(ctx, s, key, step)
-	return layer, key, err
+	layer, under, err = i.build(ctx, s, own, step)
+	return layer, under.name, err
 }
 
-// build builds a layer and seals it under a key.
-func (i *installer) build(ctx context.Context, s layerStep, key string, step *step) (layer engine.Layer, err error) {
+// build builds a layer and seals it under the widest of the keys that holds.
+func (i *installer) build(ctx context.Context, s layerStep, keys []layerKey, step *step) (layer engine.Layer, under layerKey, err error) {
+	under = keys[len(keys)-1]
 	defer i.reach(ctx)()
 	step.does("starting a " + string(s.role))
 	p, err := begin(ctx, i.engine, i.spec(s), 0)
 	if err != nil {
-		return "", err
+		return "", under, err
 	}
 	defer func() { err = errors.Join(err, p.end(ctx)) }()
 	tools := i.req.Session.Toolchain
@@ -163,13 +183,23 @@ func (i *installer) build(ctx context.Context, s layerStep, key string, step *st
 		step.say("builders get " + strings.Join(why, "; "))
 	}
 	if err := s.build(ctx, b); err != nil {
-		return "", fmt.Errorf("%s failed, nothing of it is kept: %w", s.name, err)
+		return "", under, fmt.Errorf("%s failed, nothing of it is kept: %w", s.name, err)
+	}
+	if len(keys) > 1 {
+		wrote, err := p.client.Changes(ctx, worker.Changes{Dir: p.layout.Source, Keep: []string{"*"}})
+		if err != nil {
+			return "", under, fmt.Errorf("ask what %s wrote: %w", s.name, err)
+		}
+		if s.holds(wrote) {
+			under = keys[0]
+		}
 	}
 	if err := p.client.Quit(ctx); err != nil {
-		return "", fmt.Errorf("end %s: %w", s.role, err)
+		return "", under, fmt.Errorf("end %s: %w", s.role, err)
 	}
 	step.does("sealing it")
-	return p.inst.Seal(ctx, key)
+	layer, err = p.inst.Seal(ctx, under.name)
+	return layer, under, err
 }
 
 // spec returns the place in which a layer is built.

@@ -17,6 +17,9 @@ const drainTime = 2 * time.Second
 
 // exec starts a command in a process group of its own.
 func (a *agent) exec(ctx context.Context, e Exec) {
+	if a.opened.IsZero() {
+		a.opened = Moment()
+	}
 	agent := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	a.mu.Lock()

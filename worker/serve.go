@@ -93,7 +93,7 @@ type agent struct {
 	mute       time.Duration
 	greeted    bool
 	files      map[int64]*incoming
-	opened     time.Time      // of the session: when its tests began to write
+	opened     time.Time      // when the session's tests, or before there is one commands, began to write
 	wg         sync.WaitGroup // of commands, transfers, the session, and a conclusion
 	pieces     sync.Mutex     // held while those of one report are sent
 

@@ -159,7 +159,7 @@ func (s *Source) Read(ctx context.Context, names []string) (map[string][]byte, e
 				continue
 			}
 			matched = true
-			if found[rel], err = s.content(ctx, f); err != nil {
+			if found[rel], err = s.Content(ctx, f); err != nil {
 				return nil, fmt.Errorf("read key file %s: %w", rel, err)
 			}
 		}
@@ -190,8 +190,8 @@ func (s *Source) relative(p string) (string, bool) {
 	return strings.CutPrefix(p, s.Sub+"/")
 }
 
-// content reads a file, through links that stay inside the tree.
-func (s *Source) content(ctx context.Context, f *File) ([]byte, error) {
+// Content returns what is in a file of s.Files, through links that stay inside the tree.
+func (s *Source) Content(ctx context.Context, f *File) ([]byte, error) {
 	for hops := 0; f.Mode&fs.ModeSymlink != 0; hops++ {
 		target := path.Join(path.Dir(f.Path), string(f.body.(link)))
 		i := sort.Search(len(s.Files), func(i int) bool { return s.Files[i].Path >= target })
@@ -232,16 +232,27 @@ func (s *Source) finish(ctx context.Context, r *repository, o Options) error {
 // pack the same objects in the same way twice.
 func (s *Source) identify() {
 	sort.Slice(s.Files, func(i, j int) bool { return s.Files[i].Path < s.Files[j].Path })
+	s.ID = s.Digest(func(*File) bool { return true })
+}
+
+// Digest is the tree id of a tree in which only some files have content: of the
+// others, path and mode count.
+func (s *Source) Digest(content func(*File) bool) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "shardyard tree 1\n")
-	for _, f := range s.Files {
+	for i := range s.Files {
+		f := &s.Files[i]
 		if s.version != "" && strings.HasPrefix(f.Path, ".git/") {
 			continue
 		}
-		fmt.Fprintf(h, "%o %x %d %s\n", uint32(f.Mode), f.Hash, len(f.Path), f.Path)
+		hash := f.Hash
+		if !content(f) {
+			hash = [sha256.Size]byte{}
+		}
+		fmt.Fprintf(h, "%o %x %d %s\n", uint32(f.Mode), hash, len(f.Path), f.Path)
 	}
 	if s.version != "" {
 		fmt.Fprintf(h, "git %s\n", s.version)
 	}
-	s.ID = hex.EncodeToString(h.Sum(nil))
+	return hex.EncodeToString(h.Sum(nil))
 }

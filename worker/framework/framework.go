@@ -172,6 +172,30 @@ type Toolchain struct {
 	// there is none.
 	Env     map[string]string `json:"env,omitempty"`
 	Builder map[string]string `json:"builder,omitempty"`
+	// Reads is nil if nothing is known of what prepare reads: then it is all.
+	Reads *Reads `json:"reads,omitempty"`
+}
+
+// Reads is what commands that install a project in place read of its sources. What it
+// names is content; of other files of Named they see no more than that they are there.
+type Reads struct {
+	// Commands are regular expressions: each command must match one of them.
+	Commands []string `json:"commands"`
+	// Build are patterns of the files that say how to build. A file that is named in
+	// one is read.
+	Build []string `json:"build"`
+	// Locks are patterns of further files that say what is installed.
+	Locks []string `json:"locks,omitempty"`
+	// Named are patterns of files that are not read, unless a file of Build names them.
+	Named []string `json:"named"`
+	// Any is a regular expression: a command, or a file of Build or Locks, that it
+	// matches may have any file read.
+	Any string `json:"any"`
+	// Compiled are patterns of sources; where there is one, any file may be read.
+	Compiled []string `json:"compiled,omitempty"`
+	// Stale are patterns of files that are made from sources which are not read: where
+	// commands leave one, they have read them.
+	Stale []string `json:"stale,omitempty"`
 }
 
 // A Command is a shell command, and what it is for.

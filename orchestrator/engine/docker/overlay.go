@@ -26,7 +26,7 @@ func (overlay) place(ctx context.Context, e *Engine, i *instance, layer image) e
 		return err
 	}
 	lower := []string{tree}
-	if upper := layer.Labels[labelUpper]; upper != "" && layer.Labels[labelTree] == string(spec.Tree) {
+	if upper := layer.Labels[labelUpper]; upper != "" {
 		prepared, err := e.folderOf(ctx, upper)
 		if err != nil {
 			return err

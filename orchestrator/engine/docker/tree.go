@@ -85,12 +85,16 @@ func (e *Engine) readVolume(ctx context.Context, name string, read func(io.Reade
 
 // placeTree gives an instance its own writable copy of the tree.
 func (e *Engine) placeTree(ctx context.Context, i *instance, layer image) error {
-	if layer.Labels[labelTree] == string(i.b.Spec.Tree) && layer.Labels[labelUpper] == "" {
+	within := layer.Labels[labelTree] != "" && layer.Labels[labelUpper] == ""
+	if within && layer.Labels[labelTree] == string(i.b.Spec.Tree) {
 		return nil // it is in the layer already
 	}
 	way, err := e.placing(ctx)
 	if err != nil {
 		return err
+	}
+	if within { // one like it: an overlay would hide what was prepared in it
+		way = imageLayer{}
 	}
 	if err := way.place(ctx, e, i, layer); err != nil {
 		return fmt.Errorf("give it the tree: %w", err)

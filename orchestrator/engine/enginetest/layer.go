@@ -152,6 +152,10 @@ func testPrepared(s *suite) {
 		two.remove()
 		s.nothingLeft(run)
 	}
+	// It goes with another tree of the same files, whose content is seen.
+	edited := s.load(s.key("edited"), tree{"pkg/code.py": "edit"})
+	third := s.start(engine.Spec{Run: s.key("third"), Role: engine.Worker, Layer: prepared, Tree: edited})
+	third.expect("deps\nbuilt\nedit", `cat "$ENV_DIR/deps" pkg/ext.so "$(cat "$ENV_DIR/editable.pth")/pkg/code.py"`)
 	// The layer beneath is not changed by the one above.
 	other := s.start(engine.Spec{Role: engine.Worker, Layer: setup, Tree: id})
 	other.expect("no\n", `test -e "$ENV_DIR/editable.pth" || test -e pkg/ext.so || echo no`)

@@ -102,12 +102,12 @@ func (e *Engine) seal(ctx context.Context, p *place, key string, withTree bool) 
 		}
 	}()
 	s := sealed{Key: key, Project: e.project, Slot: p.slot}
-	if err := mirror(ctx, p.env(), filepath.Join(work, "env"), time.Time{}); err != nil {
+	if err := mirror(ctx, p.env(), "", filepath.Join(work, "env"), time.Time{}); err != nil {
 		return err
 	}
 	if withTree {
 		s.Tree, s.TreeName = p.key.tree, p.key.treeName
-		if err := mirror(ctx, p.source(), filepath.Join(work, "src"), time.Time{}); err != nil {
+		if err := mirror(ctx, p.source(), "", filepath.Join(work, "src"), time.Time{}); err != nil {
 			return err
 		}
 	}

@@ -22,15 +22,17 @@ const tempPrefix = ".new-"
 // touched since clean, as the inode's own time of change tells; that one cannot
 // be set. With a zero clean everything is copied.
 //
+// Regular files and links that are in over too are taken from there; "" for none.
+//
 // It follows no symbolic link, and leaves sockets, pipes and devices out.
-func mirror(ctx context.Context, from, to string, clean time.Time) error {
-	if err := mirrorDir(ctx, from, to, clean); err != nil {
+func mirror(ctx context.Context, from, over, to string, clean time.Time) error {
+	if err := mirrorDir(ctx, from, over, to, clean); err != nil {
 		return fmt.Errorf("copy %s to %s: %w", from, to, err)
 	}
 	return nil
 }
 
-func mirrorDir(ctx context.Context, from, to string, clean time.Time) error {
+func mirrorDir(ctx context.Context, from, over, to string, clean time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -61,7 +63,11 @@ func mirrorDir(ctx context.Context, from, to string, clean time.Time) error {
 		}
 	}
 	for _, entry := range wanted {
-		if err := mirrorEntry(ctx, filepath.Join(from, entry.Name()), filepath.Join(to, entry.Name()), clean); err != nil {
+		above := ""
+		if over != "" {
+			above = filepath.Join(over, entry.Name())
+		}
+		if err := mirrorEntry(ctx, filepath.Join(from, entry.Name()), above, filepath.Join(to, entry.Name()), clean); err != nil {
 			return err
 		}
 	}
@@ -71,14 +77,19 @@ func mirrorDir(ctx context.Context, from, to string, clean time.Time) error {
 	return os.Chtimes(to, info.ModTime(), info.ModTime())
 }
 
-func mirrorEntry(ctx context.Context, from, to string, clean time.Time) error {
+func mirrorEntry(ctx context.Context, from, over, to string, clean time.Time) error {
 	want, err := os.Lstat(from)
 	if err != nil {
 		return err
 	}
+	if over != "" && !want.IsDir() {
+		if info, err := os.Lstat(over); err == nil && !info.IsDir() {
+			from, want = over, info
+		}
+	}
 	switch {
 	case want.IsDir():
-		return mirrorDir(ctx, from, to, clean)
+		return mirrorDir(ctx, from, over, to, clean)
 	case want.Mode()&fs.ModeSymlink != 0:
 		target, err := os.Readlink(from)
 		if err != nil {

@@ -39,7 +39,7 @@ func TestMirrorRestores(t *testing.T) {
 	if err := os.Symlink("kept", filepath.Join(from, "link")); err != nil {
 		t.Fatal(err)
 	}
-	if err := mirror(t.Context(), from, to, time.Time{}); err != nil {
+	if err := mirror(t.Context(), from, "", to, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	kept, err := os.Stat(filepath.Join(to, "kept"))
@@ -78,7 +78,7 @@ func TestMirrorRestores(t *testing.T) {
 			t.Fatal(change)
 		}
 	}
-	if err := mirror(t.Context(), from, to, clean); err != nil {
+	if err := mirror(t.Context(), from, "", to, clean); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(t, hidden) + read(t, filepath.Join(to, "dir/file")) + read(t, filepath.Join(to, "link")); got != "aaaafkept" {

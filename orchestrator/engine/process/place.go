@@ -123,7 +123,7 @@ func (e *Engine) leaveLocked(p *place) error {
 // fill takes a slot and brings it to the state that the place's key says.
 func (e *Engine) fill(ctx context.Context, p *place) error {
 	var from sealed
-	var envDir string
+	var parts origin
 	if p.key.layer != "" {
 		release, err := e.share(ctx, "layer", string(p.key.layer))
 		if err != nil {
@@ -133,24 +133,36 @@ func (e *Engine) fill(ctx context.Context, p *place) error {
 		if from, err = e.layer(p.key.layer); err != nil {
 			return fmt.Errorf("use environment %s: %w", p.key.layer, err)
 		}
-		envDir = filepath.Join(e.layerDir(string(p.key.layer)), "env")
+		parts.env = filepath.Join(e.layerDir(string(p.key.layer)), "env")
 	}
-	var treeDir string
 	if p.key.tree != "" {
 		release, err := e.share(ctx, "tree", string(p.key.tree))
 		if err != nil {
 			return fmt.Errorf("use tree %s: %w", p.key.tree, err)
 		}
 		p.holds = append(p.holds, release)
-		treeDir = e.treeDir(p.key.tree)
-		if from.Tree == p.key.tree && from.TreeName == p.key.treeName {
-			treeDir = filepath.Join(e.layerDir(string(p.key.layer)), "src")
+		parts.tree = e.treeDir(p.key.tree)
+		if from.Tree != "" && from.TreeName == p.key.treeName {
+			prepared := filepath.Join(e.layerDir(string(p.key.layer)), "src")
+			if from.Tree == p.key.tree {
+				parts.tree = prepared
+			} else {
+				parts.tree, parts.over = prepared, parts.tree
+			}
 		}
 	}
 	if err := e.takeSlot(p, from.Slot); err != nil {
 		return err
 	}
-	return e.restore(ctx, p, envDir, treeDir, from.Slot)
+	return e.restore(ctx, p, parts, from.Slot)
+}
+
+// An origin is the directories that a slot's are copies of; "" for an empty one.
+type origin struct {
+	env, tree string
+	// over has the same files as tree, which was prepared with other content of some:
+	// those of over are taken.
+	over string
 }
 
 // takeSlot locks a slot: the preferred one, where the layer was made, when it
@@ -181,9 +193,9 @@ func (e *Engine) takeSlot(p *place, preferred string) error {
 }
 
 // restore makes the slot's environment and tree pristine copies.
-func (e *Engine) restore(ctx context.Context, p *place, envDir, treeDir, madeAt string) error {
+func (e *Engine) restore(ctx context.Context, p *place, parts origin, madeAt string) error {
 	want := content{Layer: p.key.layer, Tree: p.key.tree, TreeName: p.key.treeName}
-	clean := p.cleanSince(want)
+	has, since := p.content()
 	if err := p.setContent(nil); err != nil {
 		return err
 	}
@@ -202,14 +214,22 @@ func (e *Engine) restore(ctx context.Context, p *place, envDir, treeDir, madeAt 
 		}
 	}
 	moved := madeAt != "" && madeAt != p.slot
-	for dir, from := range map[string]string{p.env(): envDir, p.source(): treeDir} {
-		if from == "" {
+	for _, part := range []struct {
+		to, from, over string
+		same           bool
+	}{{p.env(), parts.env, "", has.Layer == want.Layer}, {p.source(), parts.tree, parts.over, has == want}} {
+		dir := part.to
+		if part.from == "" {
 			if err := errors.Join(removeAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := mirror(ctx, from, dir, clean); err != nil {
+		var clean time.Time
+		if part.same {
+			clean = since
+		}
+		if err := mirror(ctx, part.from, part.over, dir, clean); err != nil {
 			return err
 		}
 		if !moved {
@@ -227,22 +247,19 @@ func (e *Engine) restore(ctx context.Context, p *place, envDir, treeDir, madeAt 
 	return p.setContent(&want)
 }
 
-// cleanSince is when the slot held exactly this, or zero.
-func (p *place) cleanSince(want content) time.Time {
+// content returns what the slot was when it was last whole, and when that was; zero if
+// it is not known.
+func (p *place) content() (has content, since time.Time) {
 	path := filepath.Join(p.slot, contentFile)
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		return time.Time{}
+		return has, since
 	}
 	info, err := os.Lstat(path)
-	if err != nil {
-		return time.Time{}
+	if err != nil || json.Unmarshal(raw, &has) != nil {
+		return content{}, since
 	}
-	var has content
-	if json.Unmarshal(raw, &has) != nil || has != want {
-		return time.Time{}
-	}
-	return worker.ChangeTime(info)
+	return has, worker.ChangeTime(info)
 }
 
 // setContent records the content of the slot; nil if it is not known to be whole.

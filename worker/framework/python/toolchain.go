@@ -30,6 +30,7 @@ func Toolchain(version string) framework.Toolchain {
 			"PIP_CACHE_DIR": "{cache}/pip", "UV_CACHE_DIR": "{cache}/uv", "POETRY_CACHE_DIR": "{cache}/poetry",
 			"PIP_CERT": "{ca}",
 		},
+		Reads: reads(),
 	}
 }
 
