@@ -3,7 +3,6 @@ package cache
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Parts are what a key is made of: a name that a reader knows ("file
@@ -81,13 +80,9 @@ func (p Parts) Why(before Parts) string {
 	if before == nil {
 		return "the first for this suite"
 	}
-	const most = 3
 	changes := p.Since(before)
-	switch {
-	case len(changes) == 0:
+	if len(changes) == 0 {
 		return "what was kept is gone: cleared, or not used for long"
-	case len(changes) > most:
-		return fmt.Sprintf("%s, and %d more", strings.Join(changes[:most], ", "), len(changes)-most)
 	}
-	return strings.Join(changes, ", ")
+	return Some(changes)
 }

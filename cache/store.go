@@ -49,6 +49,16 @@ type Store interface {
 	ClearAll(ctx context.Context) error
 }
 
+// A Verifier is a Store that has written down what a thing was when it was kept.
+type Verifier interface {
+	// Verify reads all of a thing that Usage listed, and says what is not as it was:
+	// nothing if all is. known is false if nothing was written down.
+	Verify(ctx context.Context, thing Kept) (damage []string, known bool, err error)
+	// SetAside has a thing be found no more. It goes with time, and says where it is
+	// until then.
+	SetAside(ctx context.Context, thing Kept) (where string, err error)
+}
+
 // Kept is something that outlives runs.
 type Kept struct {
 	Name string

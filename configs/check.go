@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -32,6 +33,11 @@ func (r *reader) check(c *Config, root *yaml.Node) {
 	r.checkEnv(&c.Builder.Env, "builder.env", fail)
 	r.checkLimits(&c.Limits, "limits", fail)
 	r.checkArtifacts(&c.Artifacts, "artifacts", fail)
+	for name, dir := range c.Cache.Dirs {
+		if !variableName.MatchString(name) || !filepath.IsLocal(dir) || dir == "." || strings.ContainsAny(dir, "{}") {
+			fail("cache.dirs."+name, "cache.dirs: %s: %s must be the name of a variable, and a directory below the cache: write for example CCACHE_DIR: ccache", name, dir)
+		}
+	}
 	if c.User != "" && !isUser(c.User) {
 		fail("user", "user %q: write root, a name that the image has, or uid[:gid] in numbers", c.User)
 	}

@@ -37,6 +37,10 @@ type Config struct {
 	Builder    Builder  `yaml:"builder"`
 	Limits     Limits   `yaml:"limits"`
 	Source     Source   `yaml:"source"`
+	// Cache bounds what is kept for this project between runs.
+	Cache Cache `yaml:"cache"`
+	// Trust can only narrow what the user of the machine trusts.
+	Trust Trust `yaml:"trust"`
 	// Artifacts are files that tests write and the user wants.
 	Artifacts Artifacts `yaml:"artifacts"`
 	// Network is "" for the engine's default, "none", "bridge", "private", or the
@@ -138,11 +142,39 @@ type Source struct {
 	Git *bool `yaml:"git"`
 }
 
+// Cache bounds what is kept between runs. It is applied after each run.
+type Cache struct {
+	MaxSize Size     `yaml:"max_size"` // of all together; 0: no limit
+	MaxAge  Duration `yaml:"max_age"`  // since a thing was used last; 0: no limit
+	// Refresh is how old an environment may be whose requirements nothing pins.
+	Refresh Interval `yaml:"refresh"`
+	// Dirs are variables of builders, each with a directory below the package cache.
+	Dirs map[string]string `yaml:"dirs"`
+}
+
+// Held are the keys of Cache that bound what is kept.
+type Held struct {
+	MaxSize Size     `yaml:"max_size"`
+	MaxAge  Duration `yaml:"max_age"`
+}
+
+// Held returns what bounds what is kept.
+func (c Cache) Held() Held { return Held{c.MaxSize, c.MaxAge} }
+
+// Trust says which branches a CI system tests in the trusted scope.
+type Trust struct {
+	// Branches are patterns of names. Nil says nothing; an empty list trusts none.
+	Branches []string `yaml:"branches"`
+}
+
 // Size is a number of bytes.
 type Size int64
 
 // Duration is a time.Duration that is written like one.
 type Duration time.Duration
+
+// Interval is a Duration after which something is done again; 0 is "never".
+type Interval time.Duration
 
 // Reserved is a key whose meaning comes later: using it is an error.
 type Reserved struct{}
@@ -154,6 +186,7 @@ const (
 	DefaultTest      = 5 * time.Minute
 	DefaultOutput    = 1 << 20
 	DefaultArtifacts = 1 << 30
+	DefaultRefresh   = 7 * 24 * time.Hour
 )
 
 // Default returns the configuration of an empty file. A suite that names no
@@ -167,6 +200,7 @@ func Default(frameworks []framework.Description) *Config {
 		Limits: Limits{
 			PIDs: DefaultPIDs, Test: Duration(DefaultTest), Run: Duration(DefaultRun), Output: DefaultOutput, Artifacts: DefaultArtifacts,
 		},
+		Cache:   Cache{Refresh: Interval(DefaultRefresh)},
 		origins: map[string]Origin{},
 	}
 }

@@ -117,6 +117,8 @@ limits:
   artifacts: 1GiB                        # default
 source:
   git: true                              # detected: the version comes from git
+cache:
+  refresh: 7d                            # default
 `},
 		"the file's": {"setup: [make deps]\nprepare: []\nkey: [Makefile]\nsource: {git: false}\nenv: {set: {A: 'x\"y'}}\nsuites: {u: {workers: 2}}", `version: 1                               # default
 image: auto                              # default
@@ -147,6 +149,8 @@ limits:
   artifacts: 1GiB                        # default
 source:
   git: false                             # shardyard.yaml:4
+cache:
+  refresh: 7d                            # default
 `},
 	} {
 		c := parsed(t, test.text)
@@ -230,7 +234,7 @@ func TestSizesAndDurations(t *testing.T) {
 			t.Errorf("ParseDuration(%q) = %s, %v", text, d, err)
 		}
 	}
-	if d, err := ParseDuration("7d"); err != nil || d.String() != "168h" {
+	if d, err := ParseDuration("7d"); err != nil || d.String() != "7d" {
 		t.Errorf("a week is %s, %v", d, err)
 	}
 	for _, text := range []string{"", "7", "-7d", "1.5d", "d", "99999999999999d", "1h2d"} {

@@ -49,6 +49,20 @@ const maxFile = 1 << 20
 // Load reads a file over the defaults. Mistakes in the file are Errors, all of them.
 // A suite must name one of the given frameworks, and may have that one's keys.
 func Load(path string, frameworks []framework.Description) (*Config, error) {
+	data, err := content(path)
+	if err != nil {
+		return nil, err
+	}
+	c, err := Parse(path, data, frameworks)
+	if err != nil {
+		return nil, err
+	}
+	c.File = path
+	return c, nil
+}
+
+// content reads a file that may be a configuration.
+func content(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read config: %w", err)
@@ -61,19 +75,14 @@ func Load(path string, frameworks []framework.Description) (*Config, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("read config %s: larger than 1 MiB", path)
 	}
-	c, err := Parse(path, data, frameworks)
-	if err != nil {
-		return nil, err
-	}
-	c.File = path
-	return c, nil
+	return data, nil
 }
 
 // Parse is Load for a file's content. name is how errors call the file.
 func Parse(name string, data []byte, frameworks []framework.Description) (*Config, error) {
 	r := &reader{file: name, frameworks: frameworks}
 	c := Default(frameworks)
-	r.document(c, data)
+	r.document(data, func(root *yaml.Node) { r.config(c, root) })
 	if len(r.errs) > 0 {
 		r.errs.sort()
 		return nil, r.errs
@@ -82,8 +91,8 @@ func Parse(name string, data []byte, frameworks []framework.Description) (*Confi
 	return c, nil
 }
 
-// document parses the file's one document into c.
-func (r *reader) document(c *Config, data []byte) {
+// document parses the file's one document, and hands its root to read.
+func (r *reader) document(data []byte, read func(root *yaml.Node)) {
 	r.origins, r.places = map[string]Origin{}, map[string]string{}
 	var documents []yaml.Node
 	if err := yaml.Load(data, &documents, yaml.WithAllDocuments(), yaml.WithUniqueKeys(false)); err != nil {
@@ -107,7 +116,7 @@ func (r *reader) document(c *Config, data []byte) {
 	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
 		return
 	}
-	r.config(c, root)
+	read(root)
 }
 
 // syntax turns the parser's errors into ours.

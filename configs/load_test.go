@@ -39,6 +39,8 @@ env: { set: { TZ: UTC, DEBUG: yes, EMPTY: "" }, pass: [HOME] }
 builder: { ca: none, env: { pass: [PIP_INDEX_URL] } }
 limits: { memory: 1.5g, pids: 100, run: 1h30m, output: 1MiB }
 source: { include: [build/gen], git: true }
+cache: { max_size: 20g, max_age: 7d, refresh: never, dirs: { CCACHE_DIR: ccache } }
+trust: { branches: [main] }
 network: none
 user: 1000
 cap_add: [NET_ADMIN]
@@ -63,6 +65,8 @@ services: {}
 		Builder: Builder{CA: "none", Env: Env{Pass: []string{"PIP_INDEX_URL"}}},
 		Limits:  Limits{Memory: 3 << 29, PIDs: 100, Test: Duration(DefaultTest), Run: Duration(90 * time.Minute), Output: 1 << 20, Artifacts: DefaultArtifacts},
 		Source:  Source{Include: []string{"build/gen"}, Git: &yes},
+		Cache:   Cache{MaxSize: 20 << 30, MaxAge: Duration(7 * 24 * time.Hour), Dirs: map[string]string{"CCACHE_DIR": "ccache"}},
+		Trust:   Trust{Branches: []string{"main"}},
 		Network: "none", User: "1000", CapAdd: []string{"NET_ADMIN"},
 	}
 	if diff := cmp.Diff(want, c, cmpopts.IgnoreUnexported(Config{})); diff != "" {

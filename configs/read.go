@@ -149,6 +149,8 @@ func (r *reader) value(v reflect.Value, n *yaml.Node, path, oneOf string) {
 		parse(r, p, n, path, ParseSize)
 	case *Duration:
 		parse(r, p, n, path, ParseDuration)
+	case *Interval:
+		parse(r, p, n, path, ParseInterval)
 	case *Workers:
 		parse(r, p, n, path, ParseWorkers)
 	case *map[string]string:

@@ -76,7 +76,9 @@ func (m *schemaMaker) value(t reflect.Type, path, oneOf string) schema {
 			{"type": "string", "pattern": `^[0-9]+(\.[0-9]+)? *([kKmMgGtT]([iI]?[bB])?|[bB])?$`}, {"type": "number", "minimum": 0},
 		}}
 	case reflect.TypeFor[Duration]():
-		return schema{"anyOf": []schema{{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+$`}, {"const": 0}}}
+		return schema{"anyOf": []schema{{"type": "string", "pattern": durationPattern}, {"const": 0}}}
+	case reflect.TypeFor[Interval]():
+		return schema{"anyOf": []schema{{"const": "never"}, {"type": "string", "pattern": durationPattern}}}
 	case reflect.TypeFor[Artifacts]():
 		return schema{"anyOf": []schema{{"type": "array", "items": words("")}, m.structure(t, path)}}
 	case reflect.TypeFor[map[string]string]():
@@ -101,6 +103,8 @@ func (m *schemaMaker) value(t reflect.Type, path, oneOf string) schema {
 	}
 	return schema{"type": "integer", "minimum": 0}
 }
+
+const durationPattern = `^(([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+|[0-9]+d)$`
 
 // words returns the schema of a text. Text that YAML takes for a number or a
 // truth value is read as it is written.
@@ -174,6 +178,13 @@ var meanings = map[string]string{
 	"source":              "Changes what belongs to the source tree.",
 	"source.include":      "Files that git ignores and tests need: patterns, ! excludes again.",
 	"source.git":          "Whether the tree carries what git needs to say a version. Without it: when the build asks for one.",
+	"cache":               "What is kept for this project between runs: how much, how long, and until when it is trusted to be current.",
+	"cache.refresh":       "How old an environment may be whose requirements nothing pins: 7d, 12h, never. Then it is built anew.",
+	"cache.max_size":      "Bytes of all together: 20g; 0 for no limit.",
+	"cache.max_age":       "How long a thing may be unused: 7d, 12h; 0 for no limit.",
+	"cache.dirs":          "Variables that name a tool's own cache, and a directory for each below the package cache: CCACHE_DIR: ccache.",
+	"trust":               "Which branches CI tests in the trusted scope. It narrows what the machine's own settings trust.",
+	"trust.branches":      "Patterns of names of branches: main, release/*. refs/tags/v* for tags.",
 	"network":             "The workers' network: private (the run's own), a name, none or bridge.",
 	"user":                "The workers' user: root, a name, or uid[:gid].",
 	"profile":             "strict: workers have a read-only root and no network.",

@@ -95,7 +95,8 @@ func TestSchemaAgrees(t *testing.T) {
 		"version: 1\nsuites: {'a b': {}}":                                                 false,
 		"version: 1\nsuites: {unit: {framework: none}}":                                   false,
 		"version: 1\nuser: 1000":                                                          true,
-		"version: 1\nservices: {db: {}}":                                                  false,
+		"version: 1\ncache: {max_size: 20g, max_age: 7d}":                                 true, "version: 1\ncache: {max_age: 7 days}": false, "version: 1\ncache: {refresh: never, dirs: {A: a}}": true, "version: 1\ncache: {refresh: often}": false,
+		"version: 1\nservices: {db: {}}": false,
 	} {
 		_, refused := Parse("f", []byte(text), known)
 		if (refused == nil) != valid {

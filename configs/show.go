@@ -47,6 +47,10 @@ func (c *Config) Show(w io.Writer) error {
 		p.value("source", "git", strconv.FormatBool(*c.Source.Git))
 	}
 	p.shut()
+	p.cache("", &c.Cache)
+	p.open("trust")
+	p.list("trust", "branches", c.Trust.Branches)
+	p.shut()
 	if c.Network != "" {
 		p.value("", "network", scalar(c.Network))
 	}
@@ -185,6 +189,22 @@ func (p *printer) artifacts(path string, a *Artifacts) {
 	p.list(at, "keep", a.Keep)
 	if a.Place != nil {
 		p.value(at, "place", strconv.FormatBool(*a.Place))
+	}
+	p.shut()
+}
+
+func (p *printer) cache(path string, c *Cache) {
+	at := join(path, "cache")
+	p.open("cache")
+	if c.MaxSize != 0 {
+		p.value(at, "max_size", c.MaxSize.String())
+	}
+	if c.MaxAge != 0 {
+		p.value(at, "max_age", c.MaxAge.String())
+	}
+	p.value(at, "refresh", c.Refresh.String())
+	if len(c.Dirs) > 0 {
+		p.variables(at, "dirs", c.Dirs)
 	}
 	p.shut()
 }

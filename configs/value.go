@@ -55,8 +55,31 @@ func ParseDuration(s string) (Duration, error) {
 	return 0, fmt.Errorf("%q is not a duration: write for example 90s, 5m or 1h30m", s)
 }
 
-// String writes the duration without zero parts: "5m".
+// ParseInterval reads a duration above 0, or "never".
+func ParseInterval(s string) (Interval, error) {
+	if s == "never" {
+		return 0, nil
+	}
+	d, err := ParseDuration(s)
+	if err != nil || d == 0 {
+		return 0, fmt.Errorf("%q is not an interval: write for example 7d or 12h, or never", s)
+	}
+	return Interval(d), nil
+}
+
+// String writes the interval as a Duration is written, or "never".
+func (i Interval) String() string {
+	if i == 0 {
+		return "never"
+	}
+	return Duration(i).String()
+}
+
+// String writes the duration without zero parts: "5m", "7d".
 func (d Duration) String() string {
+	if days := time.Duration(d) / (24 * time.Hour); days > 0 && time.Duration(d)%(24*time.Hour) == 0 {
+		return strconv.Itoa(int(days)) + "d"
+	}
 	s := time.Duration(d).String()
 	if t, ok := strings.CutSuffix(s, "m0s"); ok {
 		s = t + "m"

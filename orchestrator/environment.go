@@ -32,6 +32,8 @@ type installer struct {
 	asked map[framework.Remote]bool // hosts that were looked for
 	// The keys of the layers; "" for one that is not made.
 	envKey, preparedKey string
+	// loose says what of the environment nothing pins; "" for nothing.
+	loose string
 }
 
 // environment returns the layer in which the suite's dependencies are
@@ -48,8 +50,10 @@ func (i *installer) environment(ctx context.Context) (layer engine.Layer, err er
 		Base: i.base.ID, Platform: i.info.Platform, Commands: i.req.Setup.Commands, Ensure: i.req.Setup.Ensure, Files: files,
 		Settings: i.req.Builder.Settings,
 	}
+	pinned, why := framework.Pins(files, slices.Concat(i.req.Setup.Commands, i.req.Prepare.Commands), slices.Concat(i.req.Setup.Ensure, i.req.Prepare.Ensure))
+	i.loose = why
 	layer, i.envKey, err = i.layer(ctx, layerStep{
-		name: "environment", role: engine.Builder,
+		name: "environment", role: engine.Builder, ages: i.req.Refresh.ages(pinned, why), anew: i.req.Refresh.Anew,
 		keys: func(s cache.Scope) []layerKey {
 			made.Scope = s
 			return []layerKey{{cache.EnvironmentKey(made), made.Parts()}}
@@ -90,8 +94,12 @@ func (i *installer) prepared(ctx context.Context, env engine.Layer, tree engine.
 // A layerStep is a layer that is found by its key in a scope that the run reads, or
 // else built, under a lock, and sealed under its key in the run's own scope.
 type layerStep struct {
-	name  string
-	keys  func(cache.Scope) []layerKey // the widest first: the last one always holds
+	name string
+	keys func(cache.Scope) []layerKey // the widest first: the last one always holds
+	// ages says how old the layer may be; it is sealed in generations if that is bounded,
+	// or if it is built anew, though there is one.
+	ages  age
+	anew  bool
 	role  engine.Role
 	from  engine.Layer
 	tree  engine.Tree
@@ -110,6 +118,7 @@ type layerKey struct {
 // layer returns a layer, and the key under which it is kept.
 func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer, key string, err error) {
 	var keys, own []layerKey
+	var outdated string // why what there is will not do
 	for _, scope := range i.req.Scope.Reads() {
 		own = s.keys(scope)
 		keys = append(keys, own...)
@@ -122,7 +131,7 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 			err = i.facts.setParts(ctx, i.info.Name, s.name, under.parts)
 		}
 		if !step.cached {
-			step.detail = under.parts.Why(before)
+			step.detail = cmp.Or(outdated, under.parts.Why(before))
 		}
 		took := i.rec.elapsed() - step.began
 		if step.cached {
@@ -137,8 +146,25 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 	}()
 	find := func() (layer engine.Layer, ok bool, err error) {
 		for _, k := range keys {
-			if layer, ok, err = i.engine.Find(ctx, k.name); err != nil || ok {
-				under = k
+			name, old, err := i.current(ctx, s, k.name)
+			outdated = cmp.Or(outdated, old)
+			if err != nil {
+				return "", false, err
+			}
+			if name == "" {
+				continue
+			}
+			var damaged *engine.DamagedError
+			if layer, ok, err = i.engine.Find(ctx, name); errors.As(err, &damaged) {
+				i.rec.note(report.Warning, "%s; it is built anew", damaged.Error())
+				outdated = "what was kept was damaged"
+				continue
+			}
+			if err != nil {
+				return "", false, err
+			}
+			if ok {
+				under = layerKey{name, k.parts}
 				break
 			}
 		}
@@ -160,8 +186,33 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 		step.cached = found
 		return layer, under.name, err
 	}
+	if s.ages.most > 0 || s.anew {
+		own = []layerKey{{cache.Generation(own[0].name, i.rec.now()), own[0].parts}}
+	}
 	layer, under, err = i.build(ctx, s, own, step)
 	return layer, under.name, err
+}
+
+// current returns the key of the generation that will do; "" for none, and then why what
+// there is will not.
+func (i *installer) current(ctx context.Context, s layerStep, base string) (key, outdated string, err error) {
+	if s.name != "environment" {
+		return base, "", nil
+	}
+	all, err := i.engine.Keys(ctx, base)
+	if err != nil {
+		return "", "", err
+	}
+	key, built, ok := cache.Newest(base, all)
+	switch {
+	case !ok:
+		return "", "", nil
+	case s.anew && built.UnixMilli() < i.rec.began.UnixMilli():
+		return "", "--refresh asks for a new one", nil
+	case s.ages.most > 0 && i.rec.now().Sub(built) > s.ages.most:
+		return "", fmt.Sprintf("it was older than %s, and nothing pins %s", report.Age(s.ages.most), s.ages.why), nil
+	}
+	return key, "", nil
 }
 
 // build builds a layer and seals it under the widest of the keys that holds.
@@ -194,11 +245,15 @@ func (i *installer) build(ctx context.Context, s layerStep, keys []layerKey, ste
 			under = keys[0]
 		}
 	}
+	about := cache.About{Built: i.rec.now().UTC().Truncate(time.Second)}
+	if about.Packages, err = b.packages(ctx); err != nil {
+		return "", under, err
+	}
 	if err := p.client.Quit(ctx); err != nil {
 		return "", under, fmt.Errorf("end %s: %w", s.role, err)
 	}
 	step.does("sealing it")
-	layer, err = p.inst.Seal(ctx, under.name)
+	layer, err = p.inst.Seal(ctx, under.name, about)
 	return layer, under, err
 }
 
@@ -357,20 +412,41 @@ const notesFile = "SHARDYARD_NOTES"
 
 // notes shows the lines that commands wrote for the user.
 func (b *builder) notes(ctx context.Context) error {
-	var out bytes.Buffer
-	b.ids++
-	_, err := b.client.Exec(ctx, worker.Exec{ID: b.ids, Argv: []string{"cat", b.env[notesFile]}, Dir: "/", Env: b.env}, func(o worker.Output) {
-		if o.Stream == "stdout" {
-			out.Write(o.Data)
-		}
-	})
+	out, err := b.output(ctx, "cat", b.env[notesFile])
 	if err != nil {
 		return fmt.Errorf("read what commands note: %w", err)
 	}
-	for line := range strings.Lines(out.String()) {
+	for line := range strings.Lines(out) {
 		b.note(report.Warning, "%s", strings.TrimSpace(line))
 	}
 	return nil
+}
+
+// packages lists what is installed, as far as the toolchain can tell.
+func (b *builder) packages(ctx context.Context) ([]cache.Package, error) {
+	if b.tools.List == "" {
+		return nil, nil
+	}
+	out, err := b.output(ctx, "sh", "-c", b.fill.Replace(b.tools.List))
+	if err != nil {
+		return nil, fmt.Errorf("list what is installed: %w", err)
+	}
+	return cache.ParsePackages(out), nil
+}
+
+// maxOutput bounds what is taken of a command's output.
+const maxOutput = 1 << 20
+
+// output returns what a command prints, whatever comes of it.
+func (b *builder) output(ctx context.Context, argv ...string) (string, error) {
+	var out bytes.Buffer
+	b.ids++
+	_, err := b.client.Exec(ctx, worker.Exec{ID: b.ids, Argv: argv, Dir: "/", Env: b.env}, func(o worker.Output) {
+		if o.Stream == "stdout" && out.Len() < maxOutput {
+			out.Write(o.Data)
+		}
+	})
+	return out.String(), err
 }
 
 // shell runs one command line. Its output is shown as progress, and its end

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/worker"
@@ -31,6 +32,7 @@ type fakeEngine struct {
 	cpus          int
 	memory        int64
 	layers        map[string]engine.Layer
+	abouts        map[engine.Layer]cache.About
 	python        string
 	// refuse says why a place cannot be started; nil refuses none.
 	refuse func(name string) error
@@ -63,6 +65,23 @@ func (e *fakeEngine) Find(_ context.Context, key string) (engine.Layer, bool, er
 	defer e.mu.Unlock()
 	l, ok := e.layers[key]
 	return l, ok, nil
+}
+
+func (e *fakeEngine) Keys(_ context.Context, prefix string) (keys []string, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for key := range e.layers {
+		if strings.HasPrefix(key, prefix) {
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
+}
+
+func (e *fakeEngine) About(_ context.Context, layer engine.Layer) (cache.About, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.abouts[layer], nil
 }
 
 func (e *fakeEngine) Lock(_ context.Context, _ string, notify func()) (func(), error) {
@@ -164,13 +183,17 @@ func (p *fakePlace) Wait(ctx context.Context) (engine.Exit, error) {
 	}
 }
 
-func (p *fakePlace) Seal(_ context.Context, key string) (engine.Layer, error) {
+func (p *fakePlace) Seal(_ context.Context, key string, about cache.About) (engine.Layer, error) {
 	p.engine.mu.Lock()
 	defer p.engine.mu.Unlock()
 	if p.engine.layers == nil {
 		p.engine.layers = map[string]engine.Layer{}
 	}
 	p.engine.layers[key] = engine.Layer("layer-" + p.name)
+	if p.engine.abouts == nil {
+		p.engine.abouts = map[engine.Layer]cache.About{}
+	}
+	p.engine.abouts[p.engine.layers[key]] = about
 	return p.engine.layers[key], nil
 }
 

@@ -53,6 +53,8 @@ type Request struct {
 	// Remotes are hosts that Setup and Prepare need to reach besides package indexes.
 	Remotes []framework.Remote
 
+	Refresh Refresh
+
 	Session framework.Suite   // how the suite is run
 	Env     map[string]string // what the user has tests see
 
@@ -78,6 +80,32 @@ type Request struct {
 
 	Compiled  Compiled
 	Artifacts Artifacts
+}
+
+// Refresh is when an environment is built anew that is there.
+type Refresh struct {
+	Anew bool // in any case
+	// Most is how old one may be of which something is not pinned; 0 for any age.
+	Most time.Duration
+	// Doubtful has Most hold too where nobody knows whether all is pinned.
+	Doubtful bool
+}
+
+// An age is how old a layer may be; most 0 for any age. why is what nothing pins.
+type age struct {
+	most time.Duration
+	why  string
+}
+
+// ages returns how old an environment may be.
+func (r Refresh) ages(p framework.Pinned, why string) age {
+	switch {
+	case p == framework.Loose:
+		return age{r.Most, why}
+	case p == framework.Unknown && r.Doubtful:
+		return age{r.Most, "what its commands install, as far as is known"}
+	}
+	return age{}
 }
 
 // split returns what stays together: as the user asks, and at least whole files if
@@ -134,6 +162,8 @@ type BuilderSettings struct {
 	// Why names the places that the settings come from: shown when something is
 	// built.
 	Why []string
+	// Caches are variables that place the caches of installers, below {cache}.
+	Caches map[string]string
 	// Settings are those that change what is installed and are no secrets:
 	// part of the environment's key.
 	Settings map[string]string

@@ -89,8 +89,27 @@ func install(ctx context.Context, g *ground, req *Request, deps Deps, rec *recor
 	if err != nil {
 		return nil, err
 	}
-	rec.emit(report.Installed{Environment: i.envKey, Prepared: i.preparedKey})
+	if err := i.tell(ctx, layer); err != nil {
+		return nil, err
+	}
 	return &site{ground: g, tree: tree, layer: layer, envKey: i.envKey, built: i.built}, nil
+}
+
+// tell records what is installed.
+func (i *installer) tell(ctx context.Context, layer engine.Layer) error {
+	installed := report.Installed{Environment: i.envKey, Prepared: i.preparedKey, Loose: i.loose}
+	if layer != "" {
+		about, err := i.engine.About(ctx, layer)
+		if err != nil {
+			return err
+		}
+		installed.BuiltAt = about.Built
+		for _, p := range about.Packages {
+			installed.Packages = append(installed.Packages, report.Package(p))
+		}
+	}
+	i.rec.emit(installed)
+	return nil
 }
 
 // sweep removes what dead runs left behind. An error is a warning: it does not stop

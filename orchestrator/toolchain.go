@@ -40,7 +40,7 @@ func (s BuilderSettings) environ(tools framework.Toolchain, base engine.Base, l 
 	l.CA = cmp.Or(l.CA, s.CA) // where the engine puts no bundle inside, this machine's own file is read
 	f := fill(tools, base, l)
 	env := map[string]string{}
-	for _, values := range []map[string]string{tools.Builder, tools.Env} {
+	for _, values := range []map[string]string{s.Caches, tools.Builder, tools.Env} {
 		for name, value := range values {
 			absent := l.Cache == "" && strings.Contains(value, "{cache}") || l.CA == "" && strings.Contains(value, "{ca}")
 			if !absent {

@@ -19,11 +19,12 @@ import (
 
 func TestEnvironmentOfBuilders(t *testing.T) {
 	tools, base := python.Toolchain(""), engine.Base{Program: "/usr/bin/python3"}
-	s := BuilderSettings{Set: map[string]string{"UV_LINK_MODE": "hardlink", "PIP_INDEX_URL": "https://x/{cache}"}, CA: "/here/ca.pem"}
+	s := BuilderSettings{Set: map[string]string{"UV_LINK_MODE": "hardlink", "PIP_INDEX_URL": "https://x/{cache}"}, CA: "/here/ca.pem",
+		Caches: map[string]string{"GOMODCACHE": "{cache}/go/mod", "PIP_CACHE_DIR": "{cache}/other"}}
 	env := s.environ(tools, base, engine.Layout{Env: "/env", Cache: "/cache", CA: "/ca.pem", Home: "/home", Path: "/usr/bin"})
 	for name, want := range map[string]string{
 		"VIRTUAL_ENV": "/env", "UV_PROJECT_ENVIRONMENT": "/env", "UV_PYTHON": "/env/bin/python", "UV_PYTHON_DOWNLOADS": "never",
-		"UV_CACHE_DIR": "/cache/uv", "PIP_CACHE_DIR": "/cache/pip", "SSL_CERT_FILE": "/ca.pem", "PIP_CERT": "/ca.pem", "REQUESTS_CA_BUNDLE": "/ca.pem",
+		"UV_CACHE_DIR": "/cache/uv", "PIP_CACHE_DIR": "/cache/pip", "GOMODCACHE": "/cache/go/mod", "SSL_CERT_FILE": "/ca.pem", "PIP_CERT": "/ca.pem", "REQUESTS_CA_BUNDLE": "/ca.pem",
 		"UV_LINK_MODE": "hardlink", "PIP_INDEX_URL": "https://x/{cache}", "PATH": "/env/bin:/env/.tools:/usr/bin", "HOME": "/home",
 	} {
 		if env[name] != want {

@@ -12,12 +12,14 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
 	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/history"
+	"github.com/shardyard/shardyard/orchestrator/source"
 )
 
 func newCacheCommand() *cobra.Command {
@@ -33,7 +35,7 @@ bytecode of its sources here. They expire by themselves. Results (.shardyard) an
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCacheListCommand(), newCacheUsageCommand(), newCacheExplainCommand(), newCachePruneCommand(), newCacheClearCommand())
+	cmd.AddCommand(newCacheListCommand(), newCacheUsageCommand(), newCacheExplainCommand(), newCacheVerifyCommand(), newCachePruneCommand(), newCacheClearCommand())
 	return cmd
 }
 
@@ -57,9 +59,7 @@ type keeper struct {
 	close func() error
 }
 
-// keepers opens the engines that the flags name, and the stores that belong to no
-// engine. With auto it skips an engine that does not answer; why lists those,
-// with the reasons.
+// keepers opens what keeps things for the project that the flags name.
 func (f *cacheFlags) keepers(ctx context.Context) (all []keeper, at owned, why string, err error) {
 	logger, err := f.logger()
 	if err != nil {
@@ -68,25 +68,33 @@ func (f *cacheFlags) keepers(ctx context.Context) (all []keeper, at owned, why s
 	if at, err = f.owner(ctx, f.dir); err != nil {
 		return nil, at, "", err
 	}
-	kinds, err := engines.Select(f.engine)
+	all, why, err = keepers(ctx, f.engine, at.id, logger)
+	return all, at, why, err
+}
+
+// keepers opens the engines that a name stands for, and the stores that belong to no
+// engine. With auto it skips an engine that does not answer; why lists those, with
+// the reasons.
+func keepers(ctx context.Context, name string, id source.Project, logger hclog.Logger) (all []keeper, why string, err error) {
+	kinds, err := engines.Select(name)
 	if err != nil {
-		return nil, at, "", usage(err)
+		return nil, "", usage(err)
 	}
 	var passed []string
 	for _, k := range kinds {
-		e, err := k.Open(ctx, engineOptions(at.id, engine.BuilderOptions{}, logger))
+		e, err := k.Open(ctx, engineOptions(id, engine.BuilderOptions{}, logger))
 		switch {
 		case err == nil:
 			all = append(all, keeper{k.Name, e, e.Close})
 		case len(kinds) == 1:
-			return nil, at, "", infraError{err}
+			return nil, "", infraError{err}
 		default:
 			passed = append(passed, fmt.Sprintf("%s: %v", k.Name, err))
 		}
 	}
-	bytecode := orchestrator.CompiledStore(compiledDir(at.id), time.Now)
+	bytecode := orchestrator.CompiledStore(compiledDir(id), time.Now)
 	all = append(all, keeper{"", bytecode, func() error { return nil }})
-	return all, at, strings.Join(passed, "\n"), nil
+	return all, strings.Join(passed, "\n"), nil
 }
 
 func closeAll(all []keeper) error {

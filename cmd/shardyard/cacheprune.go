@@ -160,14 +160,8 @@ func prune(ctx context.Context, out io.Writer, all []keeper, limits cache.Limits
 	surplus := limits.Surplus(things, time.Now())
 	dropped := surplus
 	if !dry {
-		dropped = nil
-		for _, k := range all {
-			mine := slices.DeleteFunc(slices.Clone(surplus), func(u cache.Kept) bool { return engines[u] != k.name })
-			gone, err := k.store.Drop(ctx, mine)
-			dropped = append(dropped, gone...)
-			if err != nil {
-				return infraError{err}
-			}
+		if dropped, err = drop(ctx, all, surplus, engines); err != nil {
+			return err
 		}
 	}
 	if len(dropped) > 0 {
@@ -185,4 +179,17 @@ func prune(ctx context.Context, out io.Writer, all []keeper, limits cache.Limits
 	}
 	_, err = fmt.Fprintln(out, text)
 	return infra(err)
+}
+
+// drop has each keeper drop its own of some things, and returns those that are gone.
+func drop(ctx context.Context, all []keeper, things []cache.Kept, engines map[cache.Kept]string) (dropped []cache.Kept, err error) {
+	for _, k := range all {
+		mine := slices.DeleteFunc(slices.Clone(things), func(u cache.Kept) bool { return engines[u] != k.name })
+		gone, err := k.store.Drop(ctx, mine)
+		dropped = append(dropped, gone...)
+		if err != nil {
+			return dropped, infraError{err}
+		}
+	}
+	return dropped, nil
 }

@@ -110,7 +110,7 @@ func (w walker) unset(keys []string, v reflect.Value) bool {
 		return v.IsZero() || v.Kind() != reflect.Pointer && v.Len() == 0
 	}
 	_, size := v.Interface().(configs.Size)
-	return size && v.IsZero() || keys[0] == "suites" && v.IsZero()
+	return v.IsZero() && (size || keys[0] == "suites" || keys[0] == "cache")
 }
 
 func (w walker) setting(keys []string, value any) {

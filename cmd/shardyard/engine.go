@@ -10,6 +10,7 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/shardyard/shardyard/configs"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/engine/docker"
 	"github.com/shardyard/shardyard/orchestrator/engine/process"
@@ -39,6 +40,9 @@ func engineNames() string {
 // stateDir holds the history and locks, cacheDir what can be made again.
 func stateDir() string { return filepath.Join(xdg.StateHome, "shardyard") }
 func cacheDir() string { return filepath.Join(xdg.CacheHome, "shardyard") }
+
+// machineFile is the user's own file of settings, for all projects.
+func machineFile() string { return filepath.Join(xdg.ConfigHome, "shardyard", configs.MachineFile) }
 
 // compiledDir returns where a project's bytecode is kept, whatever the engine.
 func compiledDir(id source.Project) string { return filepath.Join(cacheDir(), "compiled", id.Hash()) }

@@ -75,7 +75,7 @@ func (f *runFlags) exec(ctx context.Context, suite string, c orchestrator.Comman
 	if err != nil {
 		return err
 	}
-	req, err := f.request(p, suite)
+	req, err := f.request(ctx, p, suite)
 	if err != nil {
 		return err
 	}

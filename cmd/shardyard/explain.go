@@ -56,7 +56,10 @@ the image.`,
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), steps)
 			}
-			return infra(explain(cmd.OutOrStdout(), cmp.Or(rep.Run, run.ID()), steps))
+			if err := explain(cmd.OutOrStdout(), cmp.Or(rep.Run, run.ID()), steps); err != nil {
+				return infra(err)
+			}
+			return infra(describe(cmd.OutOrStdout(), rep.Installed))
 		},
 	}
 	directoryFlag(cmd, &dir)
@@ -83,4 +86,20 @@ func explain(out io.Writer, run string, steps []report.Step) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, what, cmp.Or(s.Detail, "nothing changed"))
 	}
 	return w.Flush()
+}
+
+// describe says what is installed, in a line.
+func describe(out io.Writer, i *report.Installed) error {
+	if i == nil || i.BuiltAt.IsZero() {
+		return nil
+	}
+	text := "built " + i.BuiltAt.Local().Format(time.DateTime)
+	if n := len(i.Packages); n > 0 {
+		text += ", " + report.Count(n, "package", "packages") + " (installed in run.json)"
+	}
+	if i.Loose != "" {
+		text += "; nothing pins " + report.Clean(i.Loose)
+	}
+	_, err := fmt.Fprintln(out, text)
+	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -24,7 +25,7 @@ import (
 const allSources = "*"
 
 // request turns config and flags into a run.
-func (f *runFlags) request(p *project, suite string) (orchestrator.Request, error) {
+func (f *runFlags) request(ctx context.Context, p *project, suite string) (orchestrator.Request, error) {
 	s, err := p.config.Suite(suite)
 	if err != nil {
 		return orchestrator.Request{}, err
@@ -44,6 +45,7 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		Setup:   orchestrator.Step{Commands: p.config.Setup, Key: p.config.Key},
 		Prepare: orchestrator.Step{Commands: p.config.Prepare},
 		Env:     env,
+		Refresh: orchestrator.Refresh{Anew: f.refresh, Most: time.Duration(p.config.Cache.Refresh), Doubtful: p.config.Origin("cache.refresh") != ""},
 		Workers: int(s.Workers), Target: f.target,
 		Retries: s.Retries, FailOnFlaky: f.failOn == "flaky", CI: os.Getenv("CI") != "",
 		TestTimeout: time.Duration(s.Limits.Test), RunTimeout: time.Duration(s.Limits.Run), OutputLimit: int64(s.Limits.Output),
@@ -64,9 +66,10 @@ func (f *runFlags) request(p *project, suite string) (orchestrator.Request, erro
 		req.Source.Include = slices.Concat(req.Source.Include, how.Include)
 	}
 	req.Prepare.Commands = slices.Concat(req.Prepare.Commands, how.Prepare)
-	if req.Scope, err = f.scope(p); err != nil {
+	if req.Scope, err = f.scope(ctx, p); err != nil {
 		return req, err
 	}
+	p.untrusted = req.Scope == cache.Untrusted
 	if req.Scope == cache.Trusted && f.keepsBytecode(p.config.Profile) {
 		req.Compiled.Dir = compiledDir(p.id)
 	}

@@ -36,7 +36,7 @@ type proof struct {
 var without = map[string]string{
 	"run": "--config absent.yaml", "plan": "--config absent.yaml", "exec": "--config absent.yaml -- true",
 	"simulate": "--durations times.json -w 2", "combine": "parts --out out", "init": "--stdout",
-	"history show": "x", "history import": "times.json", "cache list": "--engine process", "cache clear": "--engine process", "cache du": "--engine process", "cache prune": "--engine process --max-age 1h",
+	"history show": "x", "history import": "times.json", "cache list": "--engine process", "cache clear": "--engine process", "cache du": "--engine process", "cache verify": "--engine process", "cache prune": "--engine process --max-age 1h",
 	"doctor": "--engine process",
 }
 
@@ -45,14 +45,14 @@ var without = map[string]string{
 var proofs = slices.Concat(
 	common("run", "", "directory config log-level engine"),
 	wrong("run", "workers target split-by schedule collection retries fail-on cov-fail-under test-timeout run-timeout"),
-	requests("run", "image rev color markers keyword cov bytecode untrusted full-collection artifacts artifacts-in-place"),
+	requests("run", "image rev color markers keyword cov bytecode untrusted refresh full-collection artifacts artifacts-in-place"),
 	common("rerun", "", "directory log-level"),
 	wrong("rerun", "workers target"),
 	common("plan", "", "directory config log-level engine"),
 	wrong("plan", "workers target split-by"),
-	requests("plan", "image rev color markers keyword cov bytecode untrusted"),
+	requests("plan", "image rev color markers keyword cov bytecode untrusted refresh"),
 	common("exec", " -- true", "directory config log-level engine"),
-	requests("exec", "image rev cov untrusted"),
+	requests("exec", "image rev cov untrusted refresh"),
 	common("simulate", "", "directory config log-level"),
 	wrong("simulate", "noise unknown failing slow-host fixture-cost per-test batch-cost start-cost stagger workers policies"),
 	common("history show", " x", "directory config log-level suite"),
@@ -67,6 +67,8 @@ var proofs = slices.Concat(
 	common("cache clear", "", "engine"),
 	common("cache du", " --engine=process", "directory config log-level"),
 	common("cache du", "", "engine"),
+	common("cache verify", " --engine=process", "directory config log-level"),
+	common("cache verify", "", "engine"),
 	common("cache prune", " --engine=process --max-age=1h", "directory config log-level"),
 	common("cache prune", " --max-age=1h", "engine"),
 	common("doctor", "", "log-level engine"),
@@ -143,6 +145,8 @@ var proofs = slices.Concat(
 		{cmd: "cache list", flag: "json", with: "--engine process --json", want: `^\[`},
 		{cmd: "cache list", flag: "all-projects", with: "--engine process --all-projects", without: "--engine process", want: `PROJECT|on this machine`},
 		{cmd: "cache du", flag: "json", with: "--engine process --json", want: `^\[`},
+		{cmd: "cache verify", flag: "json", with: "--engine process --json", want: `^\[`},
+		{cmd: "cache verify", flag: "all-projects", with: "--engine process --all-projects", without: "--engine process", want: "on this machine"},
 		{cmd: "cache prune", flag: "max-size", with: "--engine process --max-size much", want: "--max-size: \"much\""},
 		{cmd: "cache prune", flag: "max-age", with: "--engine process --max-age long", want: "--max-age: \"long\""},
 		{cmd: "cache prune", flag: "dry-run", with: "--engine process --max-age 1h --dry-run", without: "--engine process --max-age 1h", want: "would remove"},
@@ -210,7 +214,7 @@ func requests(cmd, flags string) (list []proof) {
 	values := map[string]string{
 		"image": "--image other:1", "rev": "--rev HEAD~1", "color": "--color always", "markers": "-m slow", "keyword": "-k one",
 		"cov": "--cov=shop", "bytecode": "--bytecode=false", "full-collection": "--full-collection",
-		"untrusted": "--untrusted", "artifacts": "--artifacts=shots/", "artifacts-in-place": "--artifacts-in-place",
+		"untrusted": "--untrusted", "refresh": "--refresh", "artifacts": "--artifacts=shots/", "artifacts-in-place": "--artifacts-in-place",
 	}
 	for flag := range strings.FieldsSeq(flags) {
 		list = append(list, proof{cmd: cmd, flag: flag, with: values[flag]})
@@ -388,7 +392,7 @@ func requested(t *testing.T, name, args string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := f.request(p, "")
+	req, err := f.request(t.Context(), p, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,6 +74,7 @@ type runFlags struct {
 	collection  string
 	bytecode    bool
 	untrusted   bool
+	refresh     bool
 	artifacts   []string
 	inPlace     bool
 	progress    string
@@ -92,6 +93,7 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.cov, "cov", nil, "measure coverage, of this `PACKAGE` or directory where one is given")
 	flags.Lookup("cov").NoOptDefVal = allSources
+	flags.BoolVar(&f.refresh, "refresh", false, "build the environment anew, though there is one: what nothing pins is found as it is now")
 	flags.BoolVar(&f.untrusted, "untrusted", false, "the code may be anybody's: what it leaves is kept from trusted runs; unless said, for a fork's pull request in CI")
 	f.changed, f.flags = flags.Changed, flags
 }

@@ -80,7 +80,7 @@ func (f *planFlags) plan(ctx context.Context, suite string, in io.Reader, out, e
 	if err != nil {
 		return err
 	}
-	req, err := f.request(p, suite)
+	req, err := f.request(ctx, p, suite)
 	if err != nil {
 		return err
 	}

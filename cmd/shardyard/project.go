@@ -25,8 +25,10 @@ type project struct {
 	dir       string
 	id        source.Project
 	config    *configs.Config
+	machine   *configs.Machine
 	detection *framework.Detected
 	said      []string
+	untrusted bool // the code under test may be anybody's
 }
 
 // loadProject finds the project that dir is in: the directory of the nearest
@@ -56,6 +58,9 @@ func loadProject(ctx context.Context, dir, file string) (*project, error) {
 		if p.dir, err = filepath.Abs(filepath.Dir(file)); err != nil {
 			return nil, err
 		}
+	}
+	if p.machine, err = configs.LoadMachine(machineFile()); err != nil {
+		return nil, err
 	}
 	if p.detection, err = configs.Detect(p.dir, descriptions()); err != nil {
 		return nil, err
@@ -251,10 +256,21 @@ func (f *placeFlags) open(ctx context.Context, p *project, req *orchestrator.Req
 		return nil, "", err
 	}
 	req.Builder = settings(reach)
+	req.Builder.Caches = p.caches()
 	building := builder(reach)
 	building.Scope = req.Scope
 	e, why, err = openEngine(ctx, f.engine, p.id, building, logger)
 	return e, why, broken(err)
+}
+
+// caches returns the variables that place installers' caches: as the project's files
+// show, and then as the config says.
+func (p *project) caches() map[string]string {
+	set := framework.Caches(p.dir)
+	for name, dir := range p.config.Cache.Dirs {
+		set[name] = "{cache}/" + dir
+	}
+	return set
 }
 
 // settings returns the builders' settings, as data of a run.

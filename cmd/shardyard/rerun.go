@@ -194,8 +194,8 @@ func repeat(cmd *cobra.Command, run *runs.Run) (f *runFlags, suite string, err e
 	return f, began.Suite, err
 }
 
-// fleeting are the flags that say how a run is shown.
-var fleeting = []string{"directory", "progress", "ci", "color", "log-level", "full-collection"}
+// fleeting are the flags that say how a run is shown, or that hold once.
+var fleeting = []string{"directory", "refresh", "progress", "ci", "color", "log-level", "full-collection"}
 
 // invocation are the flags of a command that make the run what it is, and what
 // follows --.

@@ -89,6 +89,7 @@ func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer)
 		return err
 	}
 	defer job.Close()
+	began := time.Now()
 	var reports []*report.Report
 	for _, name := range names {
 		f.close(reports, out)
@@ -102,6 +103,7 @@ func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer)
 		}
 	}
 	tell(ctx, job, errOut, reports...)
+	p.hold(ctx, began, reports, log, logger)
 	f.close(reports, out)
 	if err != nil {
 		return err
@@ -129,7 +131,7 @@ func warn(errOut io.Writer, err error) {
 
 // suite returns one run.
 func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Writer, logger hclog.Logger) (rep *report.Report, err error) {
-	req, err := f.request(p, name)
+	req, err := f.request(ctx, p, name)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func TestToolchainOfASuite(t *testing.T) {
 			}
 			f := runFlags{}
 			f.changed = func(string) bool { return false }
-			req, err := f.request(p, "s")
+			req, err := f.request(t.Context(), p, "s")
 			if err != nil || req.Session.Toolchain.Name != test.want || req.Session.Framework != "command" {
 				t.Errorf("%s with toolchain %q, %v; want %q", req.Session.Framework, req.Session.Toolchain.Name, err, test.want)
 			}

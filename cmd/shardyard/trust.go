@@ -1,17 +1,21 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
 
 	"github.com/shardyard/shardyard/cache"
+	"github.com/shardyard/shardyard/orchestrator/source"
 )
 
 // scope returns whom the code under test is trusted like. What the user says comes
-// first, and then what CI knows: never the config, which is a part of that code.
-func (f *runFlags) scope(p *project) (cache.Scope, error) {
+// first, and then what CI knows. The config is a part of that code: it can take trust
+// away, and never give it.
+func (f *runFlags) scope(ctx context.Context, p *project) (cache.Scope, error) {
 	if f.changed("untrusted") {
 		if f.untrusted {
 			return cache.Untrusted, nil
@@ -19,11 +23,47 @@ func (f *runFlags) scope(p *project) (cache.Scope, error) {
 		return cache.Trusted, nil
 	}
 	fork, err := forkOf(os.Getenv)
-	if err != nil || fork == "" {
+	if err != nil {
 		return cache.Trusted, err
 	}
-	p.say("the code is that of a pull request from %s: what it leaves is kept from trusted runs (--untrusted=false trusts it)", fork)
+	if fork != "" {
+		p.say("the code is that of a pull request from %s: what it leaves is kept from trusted runs (--untrusted=false trusts it)", fork)
+		return cache.Untrusted, nil
+	}
+	why, err := f.distrust(ctx, p)
+	if err != nil || why == "" {
+		return cache.Trusted, err
+	}
+	p.say("%s: what the run leaves is kept from trusted runs (--untrusted=false trusts it)", why)
 	return cache.Untrusted, nil
+}
+
+// distrust returns why what CI tests is not of a trusted branch; "" if it is, or nobody
+// says which are.
+func (f *runFlags) distrust(ctx context.Context, p *project) (why string, err error) {
+	lists := p.trustings(os.Getenv)
+	if len(lists) == 0 {
+		return "", nil
+	}
+	ref, err := referenceOf(os.Getenv)
+	if err != nil {
+		return "", fmt.Errorf("which branch CI tests, GITHUB_EVENT_PATH tells: %w; write --untrusted, or --untrusted=false", err)
+	}
+	if !ref.ci {
+		return "", nil
+	}
+	if why := strange(ref, lists); why != "" || ref.commit == "" {
+		return why, nil
+	}
+	switch commit, err := source.Commit(ctx, p.dir, cmp.Or(f.rev, "HEAD")); {
+	case err != nil && ctx.Err() != nil:
+		return "", err
+	case err != nil:
+		return fmt.Sprintf("whether the sources are those of %s, git does not say (%v)", ref.name, err), nil
+	case commit != ref.commit:
+		return fmt.Sprintf("the sources are commit %.10s, and CI says %.10s of %s", commit, ref.commit, ref.name), nil
+	}
+	return "", nil
 }
 
 // forkOf returns the repository that the pull request comes from that CI runs, if it

@@ -14,6 +14,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/worker/framework"
 )
 
@@ -82,6 +83,10 @@ type Layer string
 type Layers interface {
 	// Find looks a sealed layer up by its key, and marks it as used now.
 	Find(ctx context.Context, key string) (Layer, bool, error)
+	// Keys lists the keys of sealed layers that begin with a prefix.
+	Keys(ctx context.Context, prefix string) ([]string, error)
+	// About returns what was said of a layer when it was sealed.
+	About(ctx context.Context, layer Layer) (cache.About, error)
 	// Lock keeps others, of this machine, from building the same key at the
 	// same time. It waits; notify is called when it has to.
 	Lock(ctx context.Context, key string, notify func()) (unlock func(), err error)
@@ -178,9 +183,9 @@ type Instance interface {
 	Host() string
 	// Wait blocks until the agent's process has ended, and returns how it ended.
 	Wait(ctx context.Context) (Exit, error)
-	// Seal keeps the written files as a layer with this key. It is for Builder and
-	// Preparer only, after the agent has quit.
-	Seal(ctx context.Context, key string) (Layer, error)
+	// Seal keeps the written files as a layer with this key, and what is said about
+	// it. It is for Builder and Preparer only, after the agent has quit.
+	Seal(ctx context.Context, key string, about cache.About) (Layer, error)
 	// Remove ends the instance if it runs, and removes everything made for it. It
 	// may be called more than once.
 	Remove(ctx context.Context) error

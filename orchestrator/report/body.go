@@ -76,9 +76,19 @@ type (
 	}
 	// Installed says under which keys the layers are kept that the workers
 	// start from; "" for a layer that is not made.
+	// What is installed is in Packages, where the toolchain can list it; Loose says
+	// what of it nothing pins.
 	Installed struct {
-		Environment string `json:"environment,omitempty"`
-		Prepared    string `json:"prepared,omitempty"`
+		Environment string    `json:"environment,omitempty"`
+		Prepared    string    `json:"prepared,omitempty"`
+		BuiltAt     time.Time `json:"built_at,omitzero"`
+		Loose       string    `json:"loose,omitempty"`
+		Packages    []Package `json:"packages,omitempty"`
+	}
+	// Package is one that is installed, and its version.
+	Package struct {
+		Name    string `json:"name"`
+		Version string `json:"version"`
 	}
 	// Staffed has the number of workers that the run asks for.
 	Staffed struct {

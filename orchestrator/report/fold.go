@@ -48,6 +48,10 @@ func (s *State) Report() *Report {
 		Framework: cmp.Or(s.runs.Framework, s.run.Framework), Runtime: s.runs.Runtime, StartedAt: s.run.StartedAt, FailOn: slices.Clone(s.run.FailOn),
 		Totals: s.Totals(), Faults: slices.Clone(s.faults), Advice: slices.Clone(s.advice), Artifacts: slices.Clone(s.gathered.Artifacts), Notes: slices.Clone(s.notes), Steps: slices.Clone(s.steps),
 	}
+	if s.installed.Environment != "" {
+		i := s.installed
+		r.Installed = &i
+	}
 	r.Coverage, r.Concluded, r.Stopped = clone(s.coverage), clone(s.concluded), clone(s.stopped)
 	for _, n := range s.Workers() {
 		w := *s.workers[n]

@@ -31,6 +31,14 @@ func Span(d time.Duration) string {
 	return Clock(d)
 }
 
+// Age is how old something is, or may be: "7 days", and else as Span.
+func Age(d time.Duration) string {
+	if days := int(d / (24 * time.Hour)); days > 0 && d%(24*time.Hour) == 0 {
+		return Count(days, "day", "days")
+	}
+	return Span(d)
+}
+
 // Number is n in groups of three: "1 284".
 func Number(n int) string {
 	s := strconv.Itoa(n)

@@ -54,6 +54,8 @@ type Report struct {
 	Plan *Plan `json:"plan,omitempty"`
 	// Curve is what other numbers of workers would have given, by this run's times.
 	Curve []Point `json:"curve,omitempty"`
+	// Installed is nil when nothing was installed.
+	Installed *Installed `json:"installed,omitempty"`
 	// Steals are in the order in which they happened.
 	Steals []Steal `json:"steals,omitempty"`
 

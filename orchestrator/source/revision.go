@@ -57,16 +57,26 @@ func (r *repository) revision(ctx context.Context, dir string, o Options) (_ *So
 
 // resolve returns the commit that a revision names.
 func (r *repository) resolve(ctx context.Context, rev string) (string, error) {
-	out, err := r.output(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
+	commit, err := Commit(ctx, string(r.git), rev)
 	switch {
 	case err == nil:
-		return strings.TrimSpace(string(out)), nil
+		return commit, nil
 	case ctx.Err() != nil:
 		return "", err
 	case r.shallow:
 		return "", &RevisionError{rev, "names no commit here; the clone is shallow: git fetch --unshallow"}
 	}
 	return "", &RevisionError{rev, "names no commit of this repository: git fetch may bring it"}
+}
+
+// Commit returns the commit that a revision names in the repository that a directory
+// is in.
+func Commit(ctx context.Context, dir, rev string) (string, error) {
+	out, err := git(dir).output(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
+	if err != nil {
+		return "", fmt.Errorf("find commit %s: %w", rev, err)
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 // tree returns where a commit is checked out.

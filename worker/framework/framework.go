@@ -133,7 +133,7 @@ const (
 
 // A Toolchain describes the programs that an environment is made with, as data.
 // The zero Toolchain needs nothing. In the values of Make, Install, Installed,
-// Own, Path, Env and Builder, {program} stands for the toolchain's program, {env}
+// List, Own, Path, Env and Builder, {program} stands for the toolchain's program, {env}
 // for the environment, {cache} for the shared cache, {ca} for a bundle of
 // certificates, and {tools} for a directory of the builder's own programs, sealed
 // with the environment.
@@ -162,6 +162,9 @@ type Toolchain struct {
 	// where it is not there; Advice is what a user types to get it.
 	Query  []string `json:"query,omitempty"`
 	Advice string   `json:"advice,omitempty"`
+	// List prints what is installed, a line each: its name and its version. "" where
+	// that cannot be told.
+	List string `json:"list,omitempty"`
 	// Own is the program of the environment: "{env}/bin/python".
 	Own string `json:"own,omitempty"`
 	// Path are directories that come first on PATH where there is an

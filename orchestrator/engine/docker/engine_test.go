@@ -158,7 +158,7 @@ func (s *site) seal(key string) engine.Layer {
 	if err := s.client.Quit(s.t.Context()); err != nil {
 		s.t.Fatal(err)
 	}
-	layer, err := s.Seal(s.t.Context(), key)
+	layer, err := s.Seal(s.t.Context(), key, cache.About{})
 	if err != nil {
 		s.t.Fatal(err)
 	}

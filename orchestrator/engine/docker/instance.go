@@ -11,6 +11,7 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 )
 
@@ -93,7 +94,7 @@ func (i *instance) look(ctx context.Context) (engine.Exit, error) {
 
 // Seal commits the container. What a preparer wrote into the tree is in a
 // volume, or in the container's own layer together with the tree.
-func (i *instance) Seal(ctx context.Context, key string) (engine.Layer, error) {
+func (i *instance) Seal(ctx context.Context, key string, about cache.About) (engine.Layer, error) {
 	kind := map[engine.Role]string{engine.Builder: kindSealed, engine.Preparer: kindPrepared}[i.b.Spec.Role]
 	if kind == "" {
 		return "", fmt.Errorf("seal %s: a %s cannot be sealed", i.b.Name, i.b.Spec.Role)
@@ -104,7 +105,14 @@ func (i *instance) Seal(ctx context.Context, key string) (engine.Layer, error) {
 	case exit.Code != 0:
 		return "", fmt.Errorf("seal %s: its agent ended with status %d, and what it made may be incomplete; its stderr: %s", i.b.Name, exit.Code, i.Stderr())
 	}
-	layer, err := i.e.commit(ctx, i.id, layerName(key), i.sealLabels(kind))
+	labels, err := i.sealLabels(kind, about)
+	if err == nil && kind == kindSealed {
+		labels[labelDigest], err = i.e.digest(ctx, i.id)
+	}
+	if err != nil {
+		return "", fmt.Errorf("seal %s: %w", i.b.Name, err)
+	}
+	layer, err := i.e.commit(ctx, i.id, layerName(key), labels)
 	if err != nil {
 		return "", fmt.Errorf("seal %s: %w", i.b.Name, err)
 	}

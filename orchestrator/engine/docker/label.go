@@ -25,6 +25,10 @@ const (
 	labelUpper = "dev.shardyard.upper"
 	// labelEnv lists variables of a builder that its layer must not pass on.
 	labelEnv = "dev.shardyard.env"
+	// labelAbout is what is said of a layer, as JSON.
+	labelAbout = "dev.shardyard.about"
+	// labelDigest is the digest of a sealed environment's manifest.
+	labelDigest = "dev.shardyard.digest"
 	// labelHere is the LockDir that knows the state of a kept volume.
 	labelHere = "dev.shardyard.here"
 	// labelFill tells a volume from one that had its name before.

@@ -185,7 +185,7 @@ func (s *sweeper) expireImages(ctx context.Context) error {
 			continue
 		}
 		kind, name := i.Labels[labelRole], names(i)[0]
-		if name == i.ID {
+		if name == i.ID || aside(name) {
 			kind = kindReplaced
 		}
 		kept[kind] = append(kept[kind], s.keepsake(name, created(i), i.Labels))

@@ -171,7 +171,10 @@ func (e *Engine) void(ctx context.Context) (string, error) {
 func (e *Engine) ensureImport(ctx context.Context, name, kind string, write func(*tar.Writer) error) error {
 	_, err := e.once.images.do(ctx, name, func() (image, error) {
 		found, err := e.inspect(ctx, name)
-		if err == nil || !cerrdefs.IsNotFound(err) {
+		if err == nil {
+			return found, e.setMark(name, mark{})
+		}
+		if !cerrdefs.IsNotFound(err) {
 			return found, err
 		}
 		if err := e.importImage(ctx, name, e.kept(kind), write); err != nil {

@@ -2,7 +2,10 @@ package enginetest
 
 import (
 	"path/filepath"
+	"slices"
+	"time"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/worker/framework"
 )
@@ -62,6 +65,9 @@ func testRoles(s *suite) {
 	s.nothingLeft(s.run)
 }
 
+// sealedAt is when layers say that they were built.
+var sealedAt = time.Unix(1_700_000_000, 0)
+
 // What a builder installs is sealed, found again, and there for others.
 func testEnvironment(s *suite) {
 	key := s.key("env")
@@ -74,6 +80,15 @@ func testEnvironment(s *suite) {
 	found, ok, err := s.cfg.Engine(s.T).Find(s.Context(), key)
 	if err != nil || !ok || found != layer {
 		s.Fatalf("found %q, %v, %v; sealed as %q", found, ok, err, layer)
+	}
+	about, err := s.cfg.Engine(s.T).About(s.Context(), layer)
+	if err != nil || !about.Built.Equal(sealedAt) || len(about.Packages) != 1 {
+		s.Errorf("it says of itself %+v, %v", about, err)
+	}
+	for _, prefix := range []string{key, key[:len(key)-1]} {
+		if keys, err := s.engine.Keys(s.Context(), prefix); err != nil || !slices.Equal(keys, []string{key}) {
+			s.Errorf("keys that begin with %s: %q, %v", prefix, keys, err)
+		}
 	}
 	id := s.load(s.key("tree"), tree{"a.txt": "a"})
 	for _, role := range []engine.Role{engine.Preparer, engine.Worker, engine.Finisher} {
@@ -111,13 +126,13 @@ func testSealRefused(s *suite) {
 	key := s.key("env")
 	w := s.start(engine.Spec{Role: engine.Worker, Tree: s.load(s.key("tree"), tree{"a": ""})})
 	w.quit()
-	if _, err := w.instance.Seal(s.Context(), key); err == nil {
+	if _, err := w.instance.Seal(s.Context(), key, cache.About{}); err == nil {
 		s.Error("a worker was sealed")
 	}
 	b := s.start(engine.Spec{Role: engine.Builder})
 	s.cfg.Kill(s.T, b.spec, b.hello)
 	b.wait()
-	if _, err := b.instance.Seal(s.Context(), key); err == nil {
+	if _, err := b.instance.Seal(s.Context(), key, cache.About{}); err == nil {
 		s.Error("a builder was sealed whose agent had been killed")
 	}
 	s.notFound(key)

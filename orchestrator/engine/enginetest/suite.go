@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/worker"
 	"github.com/shardyard/shardyard/worker/framework"
@@ -141,7 +142,7 @@ func (p *site) quit() {
 func (p *site) seal(key string) engine.Layer {
 	p.s.Helper()
 	p.quit()
-	layer, err := p.instance.Seal(p.s.Context(), key)
+	layer, err := p.instance.Seal(p.s.Context(), key, cache.About{Built: sealedAt, Packages: []cache.Package{{Name: "a", Version: "1"}}})
 	if err != nil {
 		p.s.Fatal(err)
 	}

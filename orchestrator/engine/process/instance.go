@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/worker"
 )
@@ -241,14 +242,14 @@ func (i *instance) Stderr() string { return i.stderr.String() }
 
 // Seal implements engine.Instance. The place is free afterwards, and as it is
 // what the layer holds: workers that start next find it ready.
-func (i *instance) Seal(ctx context.Context, key string) (engine.Layer, error) {
-	if err := i.seal(ctx, key); err != nil {
+func (i *instance) Seal(ctx context.Context, key string, about cache.About) (engine.Layer, error) {
+	if err := i.seal(ctx, key, about); err != nil {
 		return "", fmt.Errorf("seal %s as %s: %w", i.spec.Name, key, err)
 	}
 	return engine.Layer(key), nil
 }
 
-func (i *instance) seal(ctx context.Context, key string) error {
+func (i *instance) seal(ctx context.Context, key string, about cache.About) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	switch {
@@ -269,7 +270,7 @@ func (i *instance) seal(ctx context.Context, key string) error {
 		return err
 	}
 	prepared := i.spec.Role == engine.Preparer && i.spec.Tree != ""
-	if err := i.engine.seal(ctx, i.place, key, prepared); err != nil {
+	if err := i.engine.seal(ctx, i.place, key, about, prepared); err != nil {
 		return err
 	}
 	holds := content{Layer: engine.Layer(key), TreeName: i.place.key.treeName}

@@ -113,7 +113,7 @@ func seal(t *testing.T, i engine.Instance, c *worker.Client, key string) engine.
 	if err := c.Quit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	layer, err := i.Seal(t.Context(), key)
+	layer, err := i.Seal(t.Context(), key, cache.About{})
 	if err != nil {
 		t.Fatal(err)
 	}

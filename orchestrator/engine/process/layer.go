@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 )
 
@@ -25,6 +27,7 @@ type sealed struct {
 	// Tree and TreeName are those of src.
 	Tree     engine.Tree `json:"tree,omitempty"`
 	TreeName string      `json:"tree_name,omitempty"`
+	About    cache.About `json:"about"`
 }
 
 const sealFile = "layer.json"
@@ -44,7 +47,46 @@ func (e *Engine) Find(ctx context.Context, key string) (engine.Layer, bool, erro
 		}
 		return "", false, fmt.Errorf("find environment %s: %w", key, err)
 	}
+	damage, _, err := e.inspect(ctx, key, false)
+	if err != nil {
+		return "", false, fmt.Errorf("find environment %s: %w", key, err)
+	}
+	if len(damage) > 0 {
+		where, err := e.setAside(key)
+		if err != nil {
+			return "", false, fmt.Errorf("set environment %s aside, which is damaged (%s): %w", key, cache.Some(damage), err)
+		}
+		return "", false, &engine.DamagedError{Key: key, Damage: damage, Where: where}
+	}
 	return engine.Layer(key), true, nil
+}
+
+// Keys implements engine.Layers.
+func (e *Engine) Keys(_ context.Context, prefix string) (keys []string, err error) {
+	entries, err := os.ReadDir(e.layers)
+	if err != nil {
+		return nil, fmt.Errorf("list environments: %w", err)
+	}
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), prefix) {
+			keys = append(keys, entry.Name())
+		}
+	}
+	return keys, nil
+}
+
+// About implements engine.Layers.
+func (e *Engine) About(ctx context.Context, layer engine.Layer) (cache.About, error) {
+	release, err := e.share(ctx, "layer", string(layer))
+	if err != nil {
+		return cache.About{}, fmt.Errorf("read environment %s: %w", layer, err)
+	}
+	defer release()
+	s, err := readSeal(e.layerDir(string(layer)))
+	if err != nil {
+		return cache.About{}, fmt.Errorf("read environment %s: %w", layer, err)
+	}
+	return s.About, nil
 }
 
 // layer reads what a layer says of itself, and marks it as used.
@@ -79,7 +121,7 @@ func (e *Engine) owns(dir string) bool {
 
 // seal copies a place into a layer. The layer appears whole or not at all;
 // when another of the same key is there already, that one is kept.
-func (e *Engine) seal(ctx context.Context, p *place, key string, withTree bool) (err error) {
+func (e *Engine) seal(ctx context.Context, p *place, key string, about cache.About, withTree bool) (err error) {
 	if _, found, err := e.Find(ctx, key); found || err != nil {
 		return err
 	}
@@ -89,8 +131,11 @@ func (e *Engine) seal(ctx context.Context, p *place, key string, withTree bool) 
 	}
 	defer unlock()
 	dir := e.layerDir(key)
-	if _, err := os.Stat(dir); err == nil {
+	if _, err := readSeal(dir); err == nil {
 		return nil
+	}
+	if err := removeAll(dir); err != nil { // what is left of one that was being removed
+		return err
 	}
 	work, err := os.MkdirTemp(e.dir("layers"), tempPrefix)
 	if err != nil {
@@ -101,7 +146,7 @@ func (e *Engine) seal(ctx context.Context, p *place, key string, withTree bool) 
 			err = errors.Join(err, removeAll(work))
 		}
 	}()
-	s := sealed{Key: key, Project: e.project, Slot: p.slot}
+	s := sealed{Key: key, Project: e.project, Slot: p.slot, About: about}
 	if err := mirror(ctx, p.env(), "", filepath.Join(work, "env"), time.Time{}); err != nil {
 		return err
 	}
@@ -110,6 +155,10 @@ func (e *Engine) seal(ctx context.Context, p *place, key string, withTree bool) 
 		if err := mirror(ctx, p.source(), "", filepath.Join(work, "src"), time.Time{}); err != nil {
 			return err
 		}
+	}
+	// A prepared layer is made anew with each change of the sources: its contents are not read.
+	if err := writeManifest(ctx, work, !withTree); err != nil {
+		return err
 	}
 	content, err := json.Marshal(s)
 	if err != nil {

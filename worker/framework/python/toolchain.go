@@ -17,6 +17,7 @@ func Toolchain(version string) framework.Toolchain {
 		},
 		Installed: `{env}/bin/python -c 'import importlib.metadata as m; m.version("{package}")' 2>/dev/null`,
 		Install:   "uv pip install {package}",
+		List:      `{env}/bin/python -c 'import importlib.metadata as m; [print(d.metadata["Name"], d.version) for d in m.distributions()]'`,
 		Query:     []string{"-c", "import importlib.metadata as m; print(m.version('{package}'))"},
 		Advice:    "{program} -m pip install {package}",
 		Own:       "{env}/bin/python",
