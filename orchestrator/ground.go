@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -108,7 +109,7 @@ func snapshot(ctx context.Context, req *Request, rec *recorder) (src *source.Sou
 	}
 	step.detail = src.String()
 	rec.emit(report.Sourced{
-		Tree: src.ID, Commit: src.Commit, Dirty: src.Dirty, Root: src.Sub, Branch: src.Branch, Subject: src.Subject, Author: src.Author,
+		Tree: src.ID, Commit: src.Commit, Dirty: src.Dirty, Root: src.Sub, Branch: cmp.Or(src.Branch, req.Branch), Subject: src.Subject, Author: src.Author,
 	})
 	for _, n := range src.Notes {
 		rec.note(report.Warning, "%s", n)

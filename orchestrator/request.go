@@ -40,6 +40,8 @@ type Request struct {
 	Invocation []string
 
 	Source source.Options
+	// Branch is what is tested, where git does not say it; "" is unknown.
+	Branch string
 
 	// Scope is whom the code under test is trusted like. A run that is not trusted
 	// needs an engine that keeps it apart, and teaches the history nothing.

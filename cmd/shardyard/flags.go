@@ -17,6 +17,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/plan"
+	"github.com/shardyard/shardyard/orchestrator/report/ci"
 	"github.com/shardyard/shardyard/orchestrator/source"
 	"github.com/shardyard/shardyard/worker/framework"
 )
@@ -64,6 +65,7 @@ func (f *runFlags) request(ctx context.Context, p *project, suite string) (orche
 	req.Session = how
 	if f.rev == "" { // a commit's tree is the commit's
 		req.Source.Include = slices.Concat(req.Source.Include, how.Include)
+		req.Branch = ci.Branch(os.Getenv)
 	}
 	req.Prepare.Commands = slices.Concat(req.Prepare.Commands, how.Prepare)
 	if req.Scope, err = f.scope(ctx, p); err != nil {

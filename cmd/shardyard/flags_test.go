@@ -89,6 +89,9 @@ var proofs = slices.Concat(
 
 		{cmd: "rerun", flag: "progress", with: "--progress fancy", want: "fancy"},
 		{cmd: "rerun", flag: "color", with: "--color always", want: "\x1b"},
+		{cmd: "run", flag: "trace", with: "--engine process --trace no/run.json", want: "no directory no"},
+		{cmd: "rerun", flag: "trace", with: "--trace no/run.json", want: "no directory no"},
+		{cmd: "report", flag: "trace", with: "--trace no/run.json", want: "no directory no"},
 		{cmd: "rerun", flag: "ci", with: "--ci elsewhere", want: "elsewhere"},
 		{cmd: "run", flag: "ci", with: "--ci elsewhere", want: "elsewhere"},
 		{cmd: "combine", flag: "ci", with: "parts --out out --ci elsewhere", want: "elsewhere"},

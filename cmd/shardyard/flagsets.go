@@ -79,6 +79,7 @@ type runFlags struct {
 	inPlace     bool
 	progress    string
 	ci          string
+	trace       string
 
 	changed func(string) bool
 	flags   *pflag.FlagSet
@@ -131,6 +132,7 @@ func (f *runFlags) testFlags(cmd *cobra.Command) {
 	flags.BoolVar(&f.inPlace, "artifacts-in-place", false, "place them in the checkout too, never over a tracked file")
 	flags.StringVar(&f.progress, "progress", "auto", "auto, tty, plain, quiet or json")
 	flags.StringVar(&f.ci, "ci", "auto", ciUsage)
+	flags.StringVar(&f.trace, "trace", "", traceUsage)
 }
 
 // ciUsage is the help text of --ci.

@@ -21,7 +21,7 @@ func newReportCommand() *cobra.Command {
 	var dir string
 	var colors palette
 	var asJSON, list, open bool
-	var html string
+	var html, traced string
 	var lists reportLists
 	cmd := &cobra.Command{
 		Use:   "report [RUN]",
@@ -57,7 +57,7 @@ Exit status: the run's own with --exit-code, else 0.`,
 	}
 	var code bool
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := colors.check(); err != nil {
+		if err := errors.Join(colors.check(), traceFile(traced).check()); err != nil {
 			return err
 		}
 		dir, err := existing(dir)
@@ -83,6 +83,8 @@ Exit status: the run's own with --exit-code, else 0.`,
 			return infraError{err}
 		}
 		switch {
+		case traced != "":
+			err = traceFile(traced).write(rep)
 		case html != "" || open:
 			err = infra(writePage(cmd, &pageMaker{run: run, rep: rep, project: store.Project()}, html, open))
 		case lists.any():
@@ -101,6 +103,7 @@ Exit status: the run's own with --exit-code, else 0.`,
 	colors.register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print run.json")
 	cmd.Flags().StringVar(&html, "html", "", "write the run's page to this file")
+	cmd.Flags().StringVar(&traced, "trace", "", traceUsage)
 	cmd.Flags().BoolVar(&open, "open", false, "show the run's page in the browser; without --html it is written into the run's directory")
 	cmd.Flags().BoolVar(&list, "list", false, "list the runs, newest first")
 	cmd.Flags().BoolVar(&code, "exit-code", false, "exit as the run did")

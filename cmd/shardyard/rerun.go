@@ -154,7 +154,7 @@ func (f *rerunFlags) register(cmd *cobra.Command) {
 	f.palette.register(cmd)
 	var all cobra.Command
 	f.shown.registerAll(&all)
-	for _, name := range []string{"workers", "target", "progress", "ci"} {
+	for _, name := range []string{"workers", "target", "progress", "ci", "trace"} {
 		cmd.Flags().AddFlag(all.Flags().Lookup(name))
 	}
 }
@@ -195,7 +195,7 @@ func repeat(cmd *cobra.Command, run *runs.Run) (f *runFlags, suite string, err e
 }
 
 // fleeting are the flags that say how a run is shown, or that hold once.
-var fleeting = []string{"directory", "refresh", "progress", "ci", "color", "log-level", "full-collection"}
+var fleeting = []string{"directory", "refresh", "progress", "ci", "trace", "color", "log-level", "full-collection"}
 
 // invocation are the flags of a command that make the run what it is, and what
 // follows --.

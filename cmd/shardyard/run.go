@@ -17,6 +17,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/report/ci"
 	"github.com/shardyard/shardyard/orchestrator/report/console"
+	"github.com/shardyard/shardyard/orchestrator/report/telemetry"
 	"github.com/shardyard/shardyard/orchestrator/runs"
 )
 
@@ -30,7 +31,9 @@ the whole project where the config names none. What follows -- goes to the suite
 those of the last 50 runs, and of the last two weeks, are kept.
 
 Exit status: 0 green, 1 tests failed, 2 usage or config, 3 infrastructure, not-run tests or incomplete coverage,
-4 nothing to test, 5 a gate failed (coverage under its limit, flaky when asked), 130 or 143 interrupted.`,
+4 nothing to test, 5 a gate failed (coverage under its limit, flaky when asked), 130 or 143 interrupted.
+
+Where OTEL_EXPORTER_OTLP_ENDPOINT is set, a trace and the measures of the run are sent there behind its end.`,
 		Example: `  shardyard run -w 4
   shardyard run unit --cov=mypackage
   shardyard run -w auto --retries 1 --fail-on flaky
@@ -72,6 +75,9 @@ func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer)
 	if err != nil {
 		return err
 	}
+	if err := traceFile(f.trace).check(); err != nil {
+		return err
+	}
 	p, err := loadProject(ctx, f.dir, f.config)
 	if err != nil {
 		return err
@@ -90,6 +96,9 @@ func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer)
 	}
 	defer job.Close()
 	began := time.Now()
+	collector, err := telemetry.Open(ctx, os.Getenv, version)
+	warn(errOut, err)
+	defer collector.Close()
 	var reports []*report.Report
 	for _, name := range names {
 		f.close(reports, out)
@@ -105,10 +114,13 @@ func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer)
 	tell(ctx, job, errOut, reports...)
 	p.hold(ctx, began, reports, log, logger)
 	f.close(reports, out)
-	if err != nil {
-		return err
+	traced := traceFile(f.trace).write(reports...)
+	warn(errOut, collector.Send(ctx, reports...))
+	if code := report.Worst(reports...); err == nil && code != report.ExitGreen {
+		warn(errOut, traced)
+		return exit(code)
 	}
-	return exit(report.Worst(reports...))
+	return errors.Join(err, traced)
 }
 
 // tell reports the runs to the CI system. An error there does not fail a run.

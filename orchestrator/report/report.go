@@ -316,6 +316,15 @@ type Attempt struct {
 // Total is setup, call and teardown.
 func (a Attempt) Total() time.Duration { return (a.Setup + a.Call + a.Teardown).Std() }
 
+// Began returns when the attempt began, since the start of the run: by its worker's
+// clock, or, where that is not known, so long before its end was heard of as it took.
+func (a Attempt) Began() time.Duration {
+	if a.Started > 0 {
+		return a.Started.Std()
+	}
+	return max(a.At.Std()-a.Total(), 0)
+}
+
 // WorkerName returns what people call a worker: "worker-3".
 func WorkerName(n int) string { return fmt.Sprintf("worker-%d", n) }
 

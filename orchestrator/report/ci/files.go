@@ -52,31 +52,16 @@ func (j *Job) Write(dir string, r *report.Report) error {
 // is of a single test.
 func WriteMetrics(w io.Writer, r *report.Report) error {
 	all := prometheus.NewRegistry()
-	labels := prometheus.Labels{"project": filepath.Base(r.Project), "suite": r.Suite}
-	gauge := func(name, help string, value float64, more ...string) {
-		with := prometheus.Labels{}
-		for i := 0; i+1 < len(more); i += 2 {
-			with[more[i]] = more[i+1]
+	for _, m := range r.Measures() {
+		labels := prometheus.Labels(r.Labels())
+		if m.Verdict != "" {
+			labels["verdict"] = m.Verdict.Word()
 		}
-		for k, v := range labels {
-			with[k] = v
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: m.Metric(), Help: m.Help, ConstLabels: labels})
+		g.Set(m.Value)
+		if err := all.Register(g); err != nil {
+			return fmt.Errorf("measure run %s: %w", r.Run, err)
 		}
-		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: with})
-		g.Set(value)
-		all.MustRegister(g)
-	}
-	gauge("shardyard_run_duration_seconds", "Wall clock of the run.", r.Times.Duration.Std().Seconds())
-	if r.Times.Predicted > 0 {
-		gauge("shardyard_run_predicted_seconds", "Wall clock that was predicted.", r.Times.Predicted.Std().Seconds())
-	}
-	for _, v := range []struct {
-		verdict string
-		n       int
-	}{{"passed", r.Totals.Passed}, {"failed", r.Totals.Failed}, {"skipped", r.Totals.Skipped}, {"flaky", r.Totals.Flaky}, {"not_run", r.Totals.NotRun}} {
-		gauge("shardyard_run_tests", "Tests by their verdict.", float64(v.n), "verdict", v.verdict)
-	}
-	if r.Coverage != nil {
-		gauge("shardyard_run_coverage_ratio", "Part of the code that tests reach.", r.Coverage.Percent/100)
 	}
 	families, err := all.Gather()
 	for _, f := range families {

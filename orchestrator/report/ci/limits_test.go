@@ -85,7 +85,7 @@ func TestLimits(t *testing.T) {
 			}
 		}
 		metrics, err := os.ReadFile(filepath.Join(dir, "ci", "metrics.txt"))
-		if err != nil || !strings.Contains(string(metrics), `shardyard_run_tests{project="shop",suite="unit",verdict="failed"} 300`) {
+		if err != nil || !strings.Contains(string(metrics), `shardyard_run_tests{branch="",project="shop",suite="unit",verdict="failed"} 300`) {
 			t.Errorf("%v\n%s", err, metrics)
 		}
 		switch system {

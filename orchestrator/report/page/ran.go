@@ -74,11 +74,7 @@ func survey(r *report.Report) *run {
 			if l == nil || a.Run != "" {
 				continue
 			}
-			b := block{test: i, attempt: a, took: float64(a.Total().Microseconds()) / 1000, kind: kindOf(t, a)}
-			b.at = max(millis(a.At)-b.took, 0)
-			if a.Started > 0 {
-				b.at = millis(a.Started)
-			}
+			b := block{test: i, attempt: a, at: millis(report.Duration(a.Began())), took: float64(a.Total().Microseconds()) / 1000, kind: kindOf(t, a)}
 			l.blocks = append(l.blocks, b)
 			l.busy += b.took
 			l.last = max(l.last, b.at+b.took)
