@@ -148,3 +148,37 @@ func mode(r result) string {
 	}
 	return "not opened"
 }
+
+// TestSuspicion has tests of which a lazy session must say that their outcome
+// proves nothing, and others.
+func TestSuspicion(t *testing.T) {
+	for release := range releases {
+		t.Run(release, func(t *testing.T) {
+			t.Parallel()
+			p := load(t, "shortlist", release)
+			all := inOrder(discovered(p.session(t, newFeed(), worker.Full, 0)))
+			slices.SortFunc(all, func(a, b worker.Ref) int { return strings.Compare(a.File, b.File) })
+			for _, c := range []struct {
+				args []string
+				want []bool
+			}{
+				{nil, []bool{false, false, true, true, true, true, true}},
+				{[]string{"--keep"}, []bool{true, true, true, true, true, true, true}},
+			} {
+				r := load(t, "shortlist", release).session(t, given(slices.Clone(all)), worker.Lazy, 0, c.args...)
+				if r.err != nil {
+					t.Fatal(r.err)
+				}
+				var got []bool
+				for _, e := range r.events {
+					if e.Finished != nil {
+						got = append(got, e.Finished.Tentative)
+					}
+				}
+				if !slices.Equal(got, c.want) {
+					t.Errorf("%q: tentative %v, want %v", c.args, got, c.want)
+				}
+			}
+		})
+	}
+}

@@ -20,12 +20,20 @@ class Collection:
         self._distribution = distribution  # what --dist says
         self._groups = self._values = None
         self._owner = {}  # node id of a collector -> its file, or None
-        self._reports = []  # (file or None, serialised report)
+        self._reports = []  # (file or None, serialised report), of what did not pass
+        self._passed = []  # the others, serialised, where somebody listens
         self._deselected = 0
         self.lacks = []  # what failures say is not there
         self._broken = {}  # file, or folder, that could not be collected
         self._items = {}
+        self._listened = False
         self._start = time.perf_counter()
+
+    def listen(self, config):
+        """Looks whether a plugin or a conftest file hears of what was collected:
+        then the replay tells it of everything, not of errors and skips alone."""
+        listeners = config.hook.pytest_collectreport.get_hookimpls()
+        self._listened = any(not (each.function.__module__ or "").startswith(("_pytest.", "_shardyard.")) for each in listeners)
 
     def collecting(self, collector):
         """A collector starts: should the process end now, this is where."""
@@ -36,6 +44,8 @@ class Collection:
         if not report.passed:
             data = cut.shortened(self._wire.serialise(report), cut.COLLECTED)
             self._reports.append((self._owner.get(report.nodeid), data))
+        elif self._listened:
+            self._passed.append(self._wire.serialise(report))
         if report.failed:
             self._broken[self._owner.get(report.nodeid) or identity.utf8(report.nodeid)] = True
 
@@ -45,6 +55,8 @@ class Collection:
     def publish(self, session):
         """Says what the suite holds. Returns the sentence that ends the run
         when, as in pytest itself, errors mean that no test runs."""
+        for data in self._passed:
+            self._wire.reported("", "collected", data, now=False)
         self._index(session.items)
         self._group(session.config, session.items)
         reports = self._reports_by_file()

@@ -45,8 +45,8 @@ class End:
         self._terminal = terminal
         for name in HOOKS:
             for implementation in getattr(config.hook, name).get_hookimpls():
-                owner = _owner(implementation, config)
-                if owner is None or id(implementation) in self._known:
+                owner = owner_of(implementation, config)
+                if not owner or id(implementation) in self._known:
                     continue
                 self._known.add(id(implementation))
                 if (name, owner) not in self.saw:
@@ -133,14 +133,14 @@ class Tee:
         return getattr(self._file, name)
 
 
-def _owner(implementation, config):
-    """Whose an implementation is: a file of the project, or a plugin; None when
+def owner_of(implementation, config):
+    """Whose an implementation is: a file of the project, or a plugin; "" when
     nobody need know."""
     module = getattr(implementation.function, "__module__", None) or ""
     if module.split(".")[0] in HARMLESS:
-        return None
+        return ""
     code = getattr(inspect.unwrap(implementation.function), "__code__", None)
     root = str(config.rootpath) + "/"
     if code is not None and code.co_filename.startswith(root) and "/site-packages/" not in code.co_filename:
         return code.co_filename[len(root) :]
-    return module.split(".")[0] or implementation.plugin_name
+    return module.split(".")[0] or implementation.plugin_name or ""

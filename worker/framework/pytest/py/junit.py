@@ -39,10 +39,31 @@ def attributes(config, nodeid):
     return {}
 
 
-def properties(config):
-    """What record_testsuite_property set, in order."""
-    xml = _log(config)
-    return [[str(name), str(value)] for name, value in xml.global_properties] if xml is not None else []
+class Properties:
+    """What record_testsuite_property set. What a test itself did is its own; what
+    fixtures did is the session's, which every worker has."""
+
+    def __init__(self):
+        self._seen = 0
+        self._others = []
+
+    def of(self, config, called):
+        """What was set since the last report, if this one is of a call: in order."""
+        fresh = self._fresh(config)
+        if called:
+            return fresh
+        self._others += fresh
+        return []
+
+    def others(self, config):
+        """What was no test's own."""
+        return self._others + self._fresh(config)
+
+    def _fresh(self, config):
+        xml = _log(config)
+        found = xml.global_properties[self._seen :] if xml is not None else []
+        self._seen += len(found)
+        return [[str(name), str(value)] for name, value in found]
 
 
 def _log(config):

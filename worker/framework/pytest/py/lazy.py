@@ -130,14 +130,15 @@ class LazyCollection(Collection):
         """Collects one file, as a part of the suite."""
         session, hook = self._session, self._session.config.hook
         start = time.perf_counter()
-        self.suspicion.opening(file)
         items = []
         before, session.items = session.items, items
         with catch_warnings(session.config, hook, "collect"), self._path.of(file):
-            for node in self._files.pop(file):
-                items.extend(session.genitems(node))
-            hook.pytest_collection_modifyitems(session=session, config=session.config, items=items)
-            hook.pytest_collection_finish(session=session)
+            with self.suspicion.opening(file):
+                for node in self._files.pop(file):
+                    items.extend(session.genitems(node))
+            with self.suspicion.listing(hook.pytest_collection_modifyitems, hook.pytest_collection_finish):
+                hook.pytest_collection_modifyitems(session=session, config=session.config, items=items)
+                hook.pytest_collection_finish(session=session)
         items = session.items
         self._index(items)
         self._group(session.config, items)  # of this file only: the full collection decides

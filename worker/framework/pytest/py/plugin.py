@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from . import gathered, junit, lazy, reports, verdict, xdist
+from . import gathered, junit, lazy, loops, reports, verdict, xdist
 from .collection import Collection
 from .ends import End
 from .lacks import lack_of
@@ -30,6 +30,8 @@ class Plugin:
         self._collection = None
         self._loop = None
         self._stop = ""
+        self._notes = []
+        self._properties = junit.Properties()
         self._scratch = order["scratch"]
         self._logs = None
         self._names = gathered.Names()
@@ -49,7 +51,7 @@ class Plugin:
         """What is to be said when pytest has returned, or left with an error."""
         if error is not None:
             self._end.failed(error)
-        notes = [self._end.note()] if self._end.note() else []
+        notes = self._notes + ([self._end.note()] if self._end.note() else [])
         said = dict(
             self._wire.counts(), code=code, stop=self._stop, unexplained=self._unexplained(code), closing=self._end.heard, notes=notes
         )
@@ -109,6 +111,7 @@ class Plugin:
     def _started(self, session):
         self._session = session
         self._gathering = gathered.Gathering(session.config, session, self._names)
+        self._settings.configured(session.config)
         self._wire.reported("", "settings", dict(self._settings.describe(session.config), measured=self._measured or self._settings.measures()))
         if self._lazy and not self._reason:
             self._reason = "; ".join(self._settings.full) or lazy.objection(session) or ""
@@ -116,6 +119,7 @@ class Plugin:
             self._collection = lazy.LazyCollection(self._wire, session, self._settings.distribution)
         else:
             self._collection = Collection(self._wire, self._settings.distribution)
+            self._collection.listen(session.config)
 
     # Collection
 
@@ -150,9 +154,14 @@ class Plugin:
         if stop:
             raise session.Interrupted(stop)
         self._tell_gathered(self._gathering.collected(whole=self._collection.mode == "full"))
+        self._notes += loops.prepare(session)
+        session.config.pluginmanager.register(First(self), "shardyard-first")
         self._loop = Loop(session, self._wire, self._collection, self._gathering)
         try:
             self._loop.run()
+        except session.Failed as failed:  # session.shouldfail: no test is to follow
+            self._stop = str(failed)
+            raise
         finally:
             # What hangs from here on hangs in no test.
             self._wire.send({"finishing": True})
@@ -188,6 +197,9 @@ class Plugin:
             attributes = junit.attributes(self._wire.config, report.nodeid)
             if attributes:
                 self._attempt().log("xml", {"attributes": attributes}, now=False)
+        properties = self._properties.of(self._wire.config, report.when == "call")
+        if properties:
+            self._attempt().log("suite", {"properties": properties}, now=False)
         # The agent must know of it before the teardown, which may end the
         # process, and of what else failed in time for what follows.
         asks = called and self._loop.next.state is None and not verdict.is_subtest(report)
@@ -196,6 +208,12 @@ class Plugin:
             # Here, so that the way to the agent and back is no part of what
             # pytest measures for the teardown.
             self._loop.next.resolve()
+
+    def seen(self, report):
+        """The report before any other hook has it: hooks of the project edit it, and
+        the replay calls these again."""
+        if self._attempt():
+            self._attempt().seen(report)
 
     def pytest_runtest_logfinish(self, nodeid, location):
         if self._attempt():
@@ -218,7 +236,7 @@ class Plugin:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session):
         self._end.watch(session.config, self._terminal)
-        properties = junit.properties(session.config)
+        properties = self._properties.others(session.config)
         if properties:
             self._wire.reported("", "suite", {"properties": properties})
         if self._gathering is not None:
@@ -246,3 +264,16 @@ class Plugin:
             self._end.hear("internal error of pytest: %s\n" % what)
             return
         self._wire.send({"failed": {"what": "session", "error": "internal error of pytest: %s (%s:%d)" % (what, entry.path, entry.lineno + 1)}})
+
+
+class First:
+    """Registered when all conftest files are, so that it comes before their
+    wrappers, which come before everything else."""
+
+    def __init__(self, plugin):
+        self._plugin = plugin
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report):
+        self._plugin.seen(report)
+        yield

@@ -63,7 +63,8 @@ def main():
         leave(0)
     partial = replay.copy_written()
     with open(os.path.join(request["dir"], "out", "replay.json"), "w", encoding="ascii") as f:
-        json.dump({"exit": code, "tests": replay.counts(), "error": replay.error, "junitxml": replay.junitxml, "partial": partial, "whole": replay.is_whole()}, f)
+        whole, forgiven = replay.is_whole(), replay.forgives(code)
+        json.dump({"exit": code, "tests": replay.counts(), "error": replay.error, "junitxml": replay.junitxml, "partial": partial, "whole": whole, "forgiven": forgiven}, f)
     leave(0)
 
 

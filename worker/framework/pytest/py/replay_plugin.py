@@ -101,6 +101,7 @@ class Replay:
         self._names = gathered.Names()
         self._gathered = None
         self._last = []  # what sessions gathered behind their last test
+        self._failed = self._tests = 0  # when the hooks of the end are called
         self._end = End()
 
     def copy_written(self):
@@ -115,6 +116,11 @@ class Replay:
         """Whether the hooks of the end had all that the sessions gathered, and each
         came to its end."""
         return self.replayed and not self._end.excused and self._gathered.is_whole()
+
+    def forgives(self, code):
+        """Whether a status of 0 is what hooks of the end have made of it: some
+        test failed, or there was none."""
+        return code == 0 and self.replayed and bool(self._failed or not self._tests)
 
     def ends_as(self, session, code):
         """Whether the hooks of the end have made of the share what they made of it
@@ -192,6 +198,7 @@ class Replay:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session):
+        self._failed, self._tests = session.testsfailed, session.testscollected
         if self._records is not None:
             if self._share is None:
                 self._tell()
@@ -281,6 +288,11 @@ class Replay:
         if self._once.first(record["worker"], "collect", data):
             self._config.hook.pytest_collectreport(report=report_of(self._config, data))
 
+    def _on_collected(self, record, data):
+        """What was collected as it should: every worker that collects all says so."""
+        if self._once.first(record["worker"], "collected", data):
+            self._config.hook.pytest_collectreport(report=report_of(self._config, data))
+
     def _on_logstart(self, record, data):
         self._config.hook.pytest_runtest_logstart(nodeid=data["nodeid"], location=tuple(data["location"]))
 
@@ -346,7 +358,7 @@ class Replay:
 
     def _on_suite(self, record, data):
         for name, value in data["properties"]:
-            if self._once.first(record["worker"], "suite", [name, value]):
+            if record["test"] or self._once.first(record["worker"], "suite", [name, value]):
                 self._xml.add_global_property(name, value)
 
     def _on_gathered(self, record, data):

@@ -42,17 +42,22 @@ class Wire:
         send = self.send if now else self._hold
         send(head, cut.fitting(data, text))
 
-    def serialise(self, report, seconds=0.0):
-        """The report as data. seconds is how long it took, where its own duration
-        cannot be a time: pytest and plugins add durations up."""
+    def serialise(self, report):
+        """The report as data."""
         data = self.config.hook.pytest_report_to_serializable(config=self.config, report=report)
-        for name, known, most in (("duration", seconds, 1e9), ("start", 0.0, 1e12), ("stop", 0.0, 1e12)):
-            if name in data and not verdict.is_time(data[name], most):
-                data[name] = known
         if subtests is not None and report.failed and verdict.is_subtest(report):
             # Those of unittest do not fail the test that they are of.
             data[COUNTED] = bool(self.config.stash[subtests.failed_subtests_key].get(getattr(report, "id", report.nodeid)))
         return attributes.pack(report, data)
+
+    @staticmethod
+    def timed(data, seconds=0.0):
+        """The data of a report with seconds, how long it took, where its own duration
+        cannot be a time: pytest and plugins add durations up."""
+        for name, known, most in (("duration", seconds, 1e9), ("start", 0.0, 1e12), ("stop", 0.0, 1e12)):
+            if name in data and not verdict.is_time(data[name], most):
+                data[name] = known
+        return data
 
     def counts(self):
         return dict(self._counts)

@@ -60,6 +60,12 @@ class Settings:
             option.usepdb = option.trace = False
             self._note("--pdb and --trace are left out: a worker has no terminal")
 
+    def configured(self, config):
+        """What a conftest file has set while pytest was configured."""
+        if config.option.maxfail:
+            self._data["maxfail"] = config.option.maxfail
+            config.option.maxfail = 0
+
     def _refuse(self, config):
         import pytest
 

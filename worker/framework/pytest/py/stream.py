@@ -219,6 +219,7 @@ class Attempt:
         self._token = leased.token
         self._verdict = verdict.Verdict(leased.item, wire.config.invocation_params.dir)
         self._teardown = None  # the last report of a teardown
+        self._first = None, None  # a report, and its data before hooks edited it
         self._closed = False
         # Both before anything else runs: a hook of the protocol can end the
         # process before pytest logs the start.
@@ -239,11 +240,19 @@ class Attempt:
         if start != told:
             self.log("logstart", start)
 
+    def seen(self, report):
+        data = self._wire.serialise(report)
+        self._first = report, {name: type(value)(value) if type(value) in (list, dict) else value for name, value in data.items()}
+
     def report(self, report, now):
         seconds = self._verdict.add(report)
-        if getattr(report, "when", None) == "teardown":
+        when = getattr(report, "when", None)
+        if when == "setup" and self._suspicion is not None:
+            self._suspicion.set_up()
+        if when == "teardown":
             self._teardown = report
-        self.log("report", self._wire.serialise(report, seconds), now, called=getattr(report, "when", None) == "call")
+        first, data = self._first
+        self.log("report", self._wire.timed(data if first is report else self._wire.serialise(report), seconds), now, called=when == "call")
 
     def lacks(self, lack):
         """Something failed because of what is not there."""
@@ -264,7 +273,7 @@ class Attempt:
         if self._teardown is not None:
             report = verdict.merge(self._teardown, report)
         self._teardown = report
-        self.log("amend", self._wire.serialise(report))
+        self.log("amend", self._wire.timed(self._wire.serialise(report)))
         self._finished(now=True)
 
     def _finished(self, now):

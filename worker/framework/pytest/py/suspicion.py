@@ -1,37 +1,103 @@
 """What makes the outcome of a test suspect on a worker that has not collected
 everything, whatever it is."""
 
+import contextlib
 import os
+import re
 import sys
+import time
+
+from .variables import Variables
+
+LIST = ("items", "testscollected")  # what a session says of its tests
+_WORDS = re.compile(r"\w+")
 
 
 class Suspicion:
-    """Looks at what the files of a session are collected under, and at who
-    reads the list of tests."""
+    """Looks at what the files of a session are collected under, and at who reads
+    the list of tests, or keeps something of it."""
 
-    def __init__(self, session):
+    # An argument's default is where tools that freeze time do not look.
+    def __init__(self, session, clock=time.time):
+        self._session = session
+        self._root = os.path.join(str(session.config.rootpath), "")
         self._start = _surroundings()
-        self._files = set()  # that were collected under something else
+        self._began = clock()
+        self._variables = Variables(vars(module) for _, module in self._own(sys.modules))
+        self._late = set()  # names of modules that were imported under something else
+        self._files = set()  # that were collected so
+        self._kept = False  # what a hook, or a fixture that stays, has of a short list
         self._watched = self.read = False
-        _watch_items(session, self)
+        _watch_list(session, self)
 
+    @contextlib.contextmanager
     def opening(self, file):
-        """The file is about to be collected."""
-        if _surroundings() != self._start:
+        """The file is collected. Tests before it may have written what it imports,
+        or changed a variable that this names."""
+        imported = frozenset(sys.modules)
+        suspect = _surroundings() != self._start
+        changed = self._variables.changed() | self._late
+        yield
+        fresh = dict(self._own(sys.modules.keys() - imported))
+        self._variables.add(map(vars, fresh.values()))
+        late = {path for path in fresh if suspect or self._is_suspect(path, changed)}
+        self._late.update(fresh[path].__name__.rpartition(".")[2] for path in late)
+        if suspect or late or self._is_suspect(self._root + file, changed):
             self._files.add(file)
+
+    @contextlib.contextmanager
+    def listing(self, *hooks):
+        """Hooks see the tests of one file; what those of the project keep of it is
+        of a short list."""
+        functions = [getattr(each.function, "__func__", each.function) for hook in hooks for each in hook.get_hookimpls()]
+        spaces = [function.__globals__ for function in functions if self._is_own(getattr(getattr(function, "__code__", None), "co_filename", None))]
+        if spaces:
+            config = self._session.config
+            spaces += [vars(config), config.stash._storage, vars(self._session)]
+        held = Variables(spaces)
+        yield
+        self._kept = self._kept or not held.changed().issubset(LIST)
 
     def begins(self):
         """A test starts. While it runs, nobody but the project reads the list."""
         self._watched, self.read = True, False
 
+    def set_up(self):
+        """Its fixtures are there. Those of wider scope keep what they have read."""
+        self._kept = self._kept or self.read
+
     def ends(self, file):
         """The test has ended. Whether its outcome is suspect."""
         self._watched = False
-        return self.read or file in self._files
+        return self.read or self._kept or file in self._files
 
-    def look(self):
-        """Somebody reads the list of tests."""
-        self.read = self.read or self._watched
+    def look(self, frame):
+        """Somebody reads the list of tests; pytest itself, to show how far it is."""
+        if self._watched and not str(frame.f_globals.get("__name__")).startswith("_pytest."):
+            self.read = True
+
+    def _own(self, names):
+        """The modules of these names that are the project's, with their files."""
+        for name in list(names):
+            module = sys.modules.get(name)
+            path = vars(module).get("__file__") if type(module) is type(sys) else None
+            if self._is_own(path):
+                yield path, module
+
+    def _is_own(self, path):
+        return isinstance(path, str) and path.startswith(self._root) and "site-packages" not in path
+
+    def _is_suspect(self, path, changed):
+        """Whether a file that was imported is a new one, or names what has changed."""
+        try:
+            if os.stat(path).st_mtime > self._began:
+                return True
+            if not changed:
+                return False
+            with open(path, encoding="utf-8", errors="replace") as f:
+                return not changed.isdisjoint(_WORDS.findall(f.read()))
+        except OSError:
+            return False
 
 
 def _surroundings():
@@ -44,15 +110,18 @@ def _surroundings():
     return variables, directory, set(map(str, sys.path))
 
 
-def _watch_items(session, suspicion):
-    """Has the session's attribute `items` tell when it is read."""
+def _watch_list(session, suspicion):
+    """Has the session tell when one reads what it says of its tests."""
     kind = type(session)
 
-    def read(self):
-        suspicion.look()
-        return self.__dict__["items"]
+    def watched(name):
+        def read(self):
+            suspicion.look(sys._getframe(1))
+            return self.__dict__[name]
 
-    def write(self, items):
-        self.__dict__["items"] = items
+        def write(self, value):
+            self.__dict__[name] = value
 
-    session.__class__ = type(kind.__name__, (kind,), {"__module__": kind.__module__, "items": property(read, write)})
+        return property(read, write)
+
+    session.__class__ = type(kind.__name__, (kind,), {"__module__": kind.__module__, **{name: watched(name) for name in LIST}})

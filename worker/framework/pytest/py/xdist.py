@@ -18,23 +18,27 @@ def announce():
     worker = os.environ.get("SHARDYARD_WORKER", "")
     if not worker.isdigit() or importlib.util.find_spec("xdist") is None:
         return None
-    os.environ["PYTEST_XDIST_WORKER"] = "gw%d" % (int(worker) - 1)
+    Fixtures.worker, Fixtures.run = "gw%d" % (int(worker) - 1), os.environ.get("SHARDYARD_RUN", "")
+    os.environ["PYTEST_XDIST_WORKER"] = Fixtures.worker
     os.environ["PYTEST_XDIST_WORKER_COUNT"] = os.environ.get("SHARDYARD_WORKERS", "1")
-    os.environ["PYTEST_XDIST_TESTRUNUID"] = os.environ.get("SHARDYARD_RUN", "")
+    os.environ["PYTEST_XDIST_TESTRUNUID"] = Fixtures.run
     return Fixtures
 
 
 class Fixtures:
-    """Registered last: of two fixtures of the same name, that one holds."""
+    """Registered last: of two fixtures of the same name, that one holds. Tests
+    empty os.environ: that has the values no more."""
+
+    worker = run = ""
 
     @staticmethod
     @pytest.fixture(scope="session")
     def worker_id():
         """The id of this worker."""
-        return os.environ["PYTEST_XDIST_WORKER"]
+        return Fixtures.worker
 
     @staticmethod
     @pytest.fixture(scope="session")
     def testrun_uid():
         """The id of the run, the same on every worker."""
-        return os.environ["PYTEST_XDIST_TESTRUNUID"]
+        return Fixtures.run
