@@ -156,7 +156,10 @@ func (c *conclusion) collect(ctx context.Context) error {
 	if len(excused) > 0 {
 		c.note(report.Info, "hooks at the end of a session found fault with the tests that ran on %s, and find none with those of all workers", strings.Join(excused, ", "))
 	}
-	c.emit(report.Concluded{Code: f.done.Code, Files: f.done.Files, Error: f.done.Error, Excused: excused})
+	c.emit(report.Concluded{Code: f.done.Code, Files: f.done.Files, Error: f.done.Error, Excused: excused, Forgiven: f.done.Forgiven})
+	if f.done.Forgiven {
+		c.note(report.Warning, "hooks at the end of a session set its status to 0, whatever became of the tests: where they do so in every worker too, it is this run's")
+	}
 	if cover := d.Coverage; cover != nil {
 		c.emit(c.covered(*cover))
 	}

@@ -455,6 +455,9 @@ type Concluded struct {
 	// reports does: it ends the same way when it is concluded by itself, and
 	// with all reports nothing is wrong.
 	Excused []string `json:"excused,omitempty"`
+	// Forgiven is true if tests failed, or there were none, and Code is 0 all the
+	// same: hooks of the project have set it so at the end.
+	Forgiven bool `json:"forgiven,omitempty"`
 }
 
 // Failed reports that the agent could not do what was asked: machinery broke.

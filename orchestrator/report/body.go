@@ -350,12 +350,14 @@ type (
 	// Concluded is the framework's own end of the run. Code is its exit
 	// status when it saw all reports; Error is set if it could not conclude.
 	// Excused are workers whose sessions ended as they did because they saw a
-	// share of the tests only.
+	// share of the tests only. Forgiven: tests failed, or there were none, and
+	// hooks of the project have set Code to 0 all the same.
 	Concluded struct {
-		Code    int      `json:"code"`
-		Files   []string `json:"files,omitempty"`
-		Error   string   `json:"error,omitempty"`
-		Excused []string `json:"excused,omitempty"`
+		Code     int      `json:"code"`
+		Files    []string `json:"files,omitempty"`
+		Error    string   `json:"error,omitempty"`
+		Excused  []string `json:"excused,omitempty"`
+		Forgiven bool     `json:"forgiven,omitempty"`
 	}
 	// Stopped reports that no more tests are handed out, and why. Signal is
 	// "interrupt" or "terminated" when a person or a system asked.

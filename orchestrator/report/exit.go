@@ -80,7 +80,8 @@ func (f *findings) stops(r *Report) {
 
 func (f *findings) tests(r *Report) {
 	t := r.Totals
-	if t.Failed > 0 {
+	forgiven := r.Forgiven()
+	if t.Failed > 0 && !forgiven {
 		f.add(ExitFailed, ReasonFailed, "%s failed", Count(t.Failed, "test", "tests"))
 	}
 	if t.CollectErrors > 0 {
@@ -101,13 +102,38 @@ func (f *findings) tests(r *Report) {
 		f.add(ExitInfrastructure, ReasonNotRun, "no test was discovered: %s", s.Reason)
 	}
 	switch {
-	case !r.nothing():
+	case forgiven || !r.nothing():
 	case t.Deselected > 0:
 		f.add(ExitEmpty, ReasonNothing, "nothing to test: %s found, and the selection leaves all out: look at it, on the command line and in the project's configuration",
 			Count(t.Deselected, "test was", "tests were"))
 	default:
 		f.add(ExitEmpty, ReasonNothing, "nothing to test: no test was found where the arguments and the project's configuration say to look")
 	}
+}
+
+// Forgiven reports whether the project itself says of its failed tests, or of
+// having none, that this is no failure: hooks at the end of a session set its
+// status to 0, with all reports and in each worker that a failed test ran on. A
+// test that ended its process would have ended the framework's with it.
+func (r *Report) Forgiven() bool {
+	c := r.Concluded
+	if c == nil || c.Code != 0 || c.Error != "" || !c.Forgiven || r.Stopped != nil {
+		return false
+	}
+	content := map[int]bool{}
+	for _, w := range r.Workers {
+		content[w.Worker] = w.Code == 0 && w.Lost == "" && len(w.Died) == 0
+	}
+	for i := range r.Tests {
+		t := &r.Tests[i]
+		if t.Verdict != Fail {
+			continue
+		}
+		if last := t.Last(); last == nil || last.Cause != "" || last.Run != "" || !content[last.Worker] {
+			return false
+		}
+	}
+	return true
 }
 
 // maxUncollected is how many files that could not be collected a sentence names.

@@ -52,6 +52,19 @@ func TestExitCode(t *testing.T) {
 		{"nor is the framework with the whole", Report{
 			Totals: green, Concluded: &Concluded{Code: 1, Excused: []string{"worker-1"}}, Workers: []Worker{{Worker: 1, Code: 1, Unexplained: true, Closing: "1 unused"}},
 		}, 1, []string{"the session of worker-1 ended with status 1, which no test explains: 1 unused"}},
+		{"hooks forgive what failed", Report{
+			Totals: failed, Concluded: &Concluded{Forgiven: true}, Workers: []Worker{{Worker: 1}, {Worker: 2, Code: 1}},
+			Tests: []Test{{Verdict: Fail, Attempts: []Attempt{{Worker: 1}}}},
+		}, 0, nil},
+		{"hooks forgive it where all reports are, and not in its worker", Report{
+			Totals: failed, Concluded: &Concluded{Forgiven: true}, Workers: []Worker{{Worker: 1, Code: 1}},
+			Tests: []Test{{Verdict: Fail, Attempts: []Attempt{{Worker: 1}}}},
+		}, 1, []string{"1 test failed"}},
+		{"hooks forgive, and a test ended its process", Report{
+			Totals: failed, Concluded: &Concluded{Forgiven: true}, Workers: []Worker{{Worker: 1}},
+			Tests: []Test{{Verdict: Fail, Attempts: []Attempt{{Worker: 1, Cause: "signal"}}}},
+		}, 1, []string{"1 test failed"}},
+		{"hooks forgive that there is nothing", Report{Totals: Totals{Deselected: 9}, Concluded: &Concluded{Forgiven: true}}, 0, nil},
 		{"the framework ended the run before its time", Report{
 			Totals: Totals{Discovered: 3, NotRun: 3}, Stopped: &Stopped{Reason: "enough"}, Workers: []Worker{{Worker: 1, Code: 2, Unexplained: true}},
 		}, 3, []string{"3 tests not run: enough"}},

@@ -149,6 +149,7 @@ func (*Framework) Conclude(ctx context.Context, c worker.Conclude, emit func(wor
 		r, replayErr = f.replay(ctx)
 		summary.Tests, summary.Exit, summary.JUnitXML, summary.Partial = r.Tests, r.Exit, r.JUnit, r.Partial
 		if replayErr == nil && r.Exit == 0 && r.Whole {
+			done.Forgiven = r.Forgiven
 			done.Excused, replayErr = f.excused(ctx)
 		}
 	})

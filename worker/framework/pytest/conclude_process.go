@@ -27,6 +27,8 @@ type replayed struct {
 	JUnit   string         `json:"junitxml"`
 	Partial []string       `json:"partial"`
 	Whole   bool           `json:"whole"` // hooks of the end had all that the sessions gathered
+	// Forgiven: tests failed, or there were none, and hooks have set Exit to 0.
+	Forgiven bool `json:"forgiven"`
 }
 
 // A finish is one call of Conclude.
