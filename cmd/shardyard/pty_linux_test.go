@@ -178,7 +178,18 @@ func TestFollow(t *testing.T) {
 	if err != nil || len(ids) != 1 {
 		t.Fatal(ids, err)
 	}
-	out, err := exec.CommandContext(t.Context(), "shardyard", "report", "-C", project, ids[0]).CombinedOutput()
+	stopped := exec.CommandContext(t.Context(), "shardyard", "report", "-C", project, ids[0])
+	if err := stopped.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond)
+	if err := stopped.Process.Signal(os.Interrupt); err != nil { // who stops looking stops no run
+		t.Fatal(err)
+	}
+	if err := stopped.Wait(); err == nil || stopped.ProcessState.ExitCode() != 130 {
+		t.Errorf("a report that is interrupted: %v", err)
+	}
+	out, err := exec.CommandContext(t.Context(), "shardyard", "report", "-C", project).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "found 8 tests") || !strings.Contains(string(out), "\n100%  8 of 8") || !strings.Contains(string(out), "PASS  8 passed") {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -26,8 +26,9 @@ func newReportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report [RUN]",
 		Short: "Print the verdict and the failures of a run again",
-		Long: `Prints the failures and the closing lines of a run in .shardyard/runs: the latest, or the one with this id or the
-beginning of it. A run that was cut off is shown as far as its log goes; one that still goes on is followed to its end.
+		Long: `Prints the failures and the closing lines of a run in .shardyard/runs: the newest that still goes on, else the
+latest, or the one with this id or the beginning of it. A run that was cut off is shown as far as its log goes; one that still
+goes on is followed to its end, which Ctrl-C here does not change.
 When the run's wall clock had been predicted, a table says what made the difference, for each worker and in the mean of all;
 docs/run-json.md explains its columns.
 
@@ -68,11 +69,18 @@ Exit status: the run's own with --exit-code, else 0.`,
 		if list {
 			return listRuns(store, cmd.OutOrStdout())
 		}
-		run, err := findRun(store, args)
+		follows := !asJSON && !lists.any() && html == "" && traced == "" && !open
+		var run *runs.Run
+		if follows && len(args) == 0 {
+			run, err = store.Running()
+		}
+		if run == nil && err == nil {
+			run, err = findRun(store, args)
+		}
 		if err != nil {
 			return err
 		}
-		if !asJSON && !lists.any() && run.Alive() {
+		if follows && run.Alive() {
 			if err := follow(cmd.Context(), run, cmd.OutOrStdout(), colors.colored()); err != nil {
 				return err
 			}

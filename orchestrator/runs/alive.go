@@ -36,6 +36,20 @@ func (r *Run) Alive() bool {
 	return errors.Join(err, lock.Close()) == nil && !free
 }
 
+// Running returns the newest run that lives and has a log; nil when there is none.
+func (s Store) Running() (*Run, error) {
+	ids, err := s.List()
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if r := s.run(id); r.has(Log) && r.Alive() {
+			return r, nil
+		}
+	}
+	return nil, nil
+}
+
 // CutOff returns the runs that were cut off and of which nobody has made a
 // record since, newest first: they have a log, and do not live.
 func (s Store) CutOff() ([]*Run, error) {
