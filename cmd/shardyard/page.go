@@ -249,26 +249,28 @@ func markOf(m history.Mark) page.Mark {
 	return page.Mark{Verdict: v, Took: time.Duration(m.Took) * time.Microsecond}
 }
 
-// commands returns what makes the commands that run a test again; nil where the
-// framework cannot choose one.
+// commands returns what makes the commands that run a test again. Without shardyard, and
+// in a run of its own, a test runs where the framework can choose one.
 func (m *pageMaker) commands() func(test string) []page.Command {
 	chooser, ok := description(m.began.Framework).(framework.Chooser)
-	if !ok {
-		return nil
-	}
 	run := "shardyard run "
 	if m.began.Suite != "" {
 		run += m.began.Suite + " "
 	}
-	return func(test string) []page.Command {
+	return func(test string) (list []page.Command) {
+		if report.Clean(test) == test { // else what is shown is not what it is called
+			list = append(list, page.Command{For: "beside this run's verdicts", Line: "shardyard rerun " + m.rep.Run + " " + shell.Word(test)})
+		}
+		if !ok {
+			return list
+		}
 		argument, command := chooser.Choose(test)
 		for i, word := range command[1:] {
 			command[i+1] = shell.Quote(word)
 		}
-		return []page.Command{
-			{For: "in the same environment", Line: run + "-- " + shell.Quote(argument)},
-			{For: "in your checkout", Line: strings.Join(command, " ")},
-		}
+		return append(list,
+			page.Command{For: "in the same environment", Line: run + "-- " + shell.Quote(argument)},
+			page.Command{For: "in your checkout", Line: strings.Join(command, " ")})
 	}
 }
 

@@ -3,7 +3,6 @@ package page
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -45,9 +44,6 @@ type mark struct {
 // "error" for what failed.
 type textLine struct{ Text, Class string }
 
-// masked are the parts of a message that differ though the cause is one.
-var masked = regexp.MustCompile(`0x[0-9a-fA-F]+|\d+`)
-
 func (v *view) failures(d Data, lean lean) {
 	r := d.Report
 	var order []string
@@ -58,7 +54,7 @@ func (v *view) failures(d Data, lean lean) {
 		switch t.Verdict {
 		case report.Fail:
 			v.Failed++
-			key := masked.ReplaceAllString(firstLine(t.Why()), "0")
+			key := report.Alike(t.Why())
 			if groups[key] == nil {
 				order = append(order, key)
 			}
@@ -157,22 +153,18 @@ func (d Data) tested(t *report.Test) tested {
 	x.Path, x.Name = part(t.Test)
 	past := d.Past[t.Test]
 	past = past[max(0, len(past)-maxMarks+1):]
-	failed := 0
+	ran, failed := 0, 0
 	for _, m := range past {
+		if m.Verdict != report.Skip { // as the last lines of a run count
+			ran++
+		}
 		x.Strip = append(x.Strip, mark{Class: string(m.Verdict), Title: string(m.Verdict) + ", " + span(m.Took)})
 		if m.Verdict == report.Fail || m.Verdict == report.Flaky {
 			failed++
 		}
 	}
 	x.Strip = append(x.Strip, mark{Class: string(t.Verdict), Title: "this run: " + string(t.Verdict), Now: true})
-	switch n := len(past); {
-	case n == 0:
-		x.Said = "new"
-	case failed == 0:
-		x.Said = fmt.Sprintf("passed in the %s before", report.Count(n, "run", "runs"))
-	default:
-		x.Said = fmt.Sprintf("failed in %d of the %s before", failed, report.Count(n, "run", "runs"))
-	}
+	x.Said = (&report.Before{Runs: ran, Failed: failed}).String()
 	if last := t.Last(); last != nil {
 		x.Where = report.WorkerName(last.Worker) + " · " + span(last.Total())
 	}
