@@ -5,7 +5,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GO      := CGO_ENABLED=0 go
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build demo unit test test-properties test-suites test-faults soak lint bench bench-first bench-schedule bench-peers bench-reality dist clean
+.PHONY: build demo unit test test-properties test-suites test-faults test-cache soak lint bench bench-first bench-schedule bench-peers bench-reality dist clean
 
 build: ## bin/shardyard, static: the same file is the agent inside workers
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/shardyard ./cmd/shardyard
@@ -31,6 +31,10 @@ test-suites: build ## real suites, sharded and plain, compared test by test
 FAULTS_ROUNDS ?= 3
 test-faults: build ## every fault of docs/reliability.md, FAULTS_ROUNDS times at random moments, on both engines
 	SHARDYARD_BIN=$(CURDIR)/bin/shardyard FAULTS_ROUNDS=$(FAULTS_ROUNDS) scripts/test -timeout 6h -v -count 1 ./testsuites/injection
+
+HERD_RUNS ?= 16
+test-cache: build ## HERD_RUNS runs at once on one cold environment, and builders killed at ten moments, on both engines
+	SHARDYARD_BIN=$(CURDIR)/bin/shardyard HERD_RUNS=$(HERD_RUNS) go test -timeout 1h -v -count 1 ./testsuites/herd
 
 SOAK_MINUTES ?= 60
 soak: build ## two long runs side by side with a fault every 30 s, on the engine that FAULTS_ENGINE names (process)
