@@ -89,7 +89,7 @@ func (f *planFlags) plan(ctx context.Context, suite string, in io.Reader, out, e
 			return err
 		}
 	}
-	db := openHistory(ctx, p, logger)
+	db := openHistory(ctx, p.id, logger)
 	if db != nil {
 		defer func() { err = errors.Join(err, db.Close()) }()
 	}

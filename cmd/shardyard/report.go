@@ -4,14 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
 	"github.com/shardyard/shardyard/internal/shell"
-	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/report/console"
 	"github.com/shardyard/shardyard/orchestrator/runs"
@@ -126,9 +124,11 @@ func writePage(cmd *cobra.Command, m *pageMaker, to string, open bool) (err erro
 		to = m.run.Path(pageFile)
 	}
 	logger := hclog.New(&hclog.LoggerOptions{Output: cmd.ErrOrStderr(), Level: hclog.Warn})
-	if m.db, err = history.Open(cmd.Context(), filepath.Join(stateDir(), "history.db"), logger); err != nil {
-		logger.Warn("the page says nothing of earlier runs", "error", err)
-	} else {
+	at, err := (&projectFlags{}).owner(cmd.Context(), m.project)
+	if err != nil {
+		return err
+	}
+	if m.db = openHistory(cmd.Context(), at.id, logger); m.db != nil {
 		defer func() { err = errors.Join(err, m.db.Close()) }()
 	}
 	if err := m.write(cmd.Context(), to); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/runs"
+	"github.com/shardyard/shardyard/orchestrator/source"
 )
 
 // What is kept of a project's runs: the newest keepRuns, and all of keepFor.
@@ -85,15 +86,15 @@ func learn(ctx context.Context, store runs.Store, db *history.DB, logger hclog.L
 
 // openHistory opens the history, and gives the project what is known of it
 // under ids that it had before. Without one a run goes on, unbalanced.
-func openHistory(ctx context.Context, p *project, logger hclog.Logger) *history.DB {
+func openHistory(ctx context.Context, id source.Project, logger hclog.Logger) *history.DB {
 	db, err := history.Open(ctx, filepath.Join(stateDir(), "history.db"), logger.Named("history"))
 	if err == nil {
-		if err = db.Adopt(ctx, p.id.ID, p.id.Before...); err != nil {
+		if err = db.Adopt(ctx, id.ID, id.Before...); err != nil {
 			err = errors.Join(err, db.Close())
 		}
 	}
 	if err != nil {
-		logger.Warn("going on without history: the plan will not be balanced by time", "error", err)
+		logger.Warn("going on without history: no plan is balanced by time, and nothing is said of earlier runs", "error", err)
 		return nil
 	}
 	return db

@@ -174,7 +174,7 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 	if err := store.Sweep(); err != nil {
 		logger.Warn("going on with what earlier runs left behind", "error", err)
 	}
-	db := openHistory(ctx, p, logger)
+	db := openHistory(ctx, p.id, logger)
 	if db != nil {
 		defer func() { err = errors.Join(err, broken(db.Close())) }()
 		learn(ctx, store, db, logger)
