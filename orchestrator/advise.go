@@ -28,6 +28,17 @@ func advise(deps Deps, rec *recorder) {
 	}
 }
 
+// adviseOfBuild emits what to do about the things that a failed build says are not there.
+func adviseOfBuild(failed error, g *ground, deps Deps, rec *recorder) {
+	desk := deps.Desk
+	desk.Host, desk.Isolated = g.base.Host, g.info.Isolated
+	for _, l := range advice.OfBuild(failed.Error()) {
+		if a := advice.On(l, desk, nil); a.Do != "" {
+			rec.emit(report.Advised{Lack: l, What: a.What, Do: a.Do})
+		}
+	}
+}
+
 // LackSetting is the kind of what the project's CI system sets and this run did not.
 const LackSetting worker.LackKind = "setting"
 

@@ -79,6 +79,7 @@ func install(ctx context.Context, g *ground, req *Request, deps Deps, rec *recor
 	i := &installer{ground: g, req: req, rec: rec, facts: facts{deps.History, suiteKey(req)}}
 	env, err := i.environment(ctx)
 	if err != nil {
+		adviseOfBuild(err, g, deps, rec)
 		return nil, err
 	}
 	tree, err := g.engine.Load(ctx, g.src.ID, func(w io.Writer) error { return g.src.WriteTar(ctx, w) })
@@ -87,6 +88,7 @@ func install(ctx context.Context, g *ground, req *Request, deps Deps, rec *recor
 	}
 	layer, err := i.prepared(ctx, env, tree)
 	if err != nil {
+		adviseOfBuild(err, g, deps, rec)
 		return nil, err
 	}
 	if err := i.tell(ctx, layer); err != nil {

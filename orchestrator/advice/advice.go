@@ -2,8 +2,10 @@ package advice
 
 import (
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -213,6 +215,10 @@ func file(name string, d framework.Desk) framework.Advice {
 	default:
 		if by := madeBy(name, d.Dir); by.command != "" {
 			a.Do = fmt.Sprintf("%s makes it: add `%s` to prepare in %s", by.file, by.command, d.Config)
+		} else if by := translatedBy(name, d.Dir); by.command != "" {
+			a.Do = fmt.Sprintf("%s makes it: write `%s` to prepare in %s, before the project is installed", by.file, by.command, d.Config)
+		} else if packaged, ok := headers[name]; ok {
+			a.Do = install(packaged, d)
 		}
 	}
 	return a
@@ -243,4 +249,46 @@ func madeBy(name, project string) maker {
 		}
 	}
 	return maker{}
+}
+
+// translatedBy returns the command of a script that makes a file out of one of the
+// project with the same name and another extension, as Cython does.
+func translatedBy(name, project string) maker {
+	stem := strings.TrimSuffix(path.Clean(name), path.Ext(name))
+	for _, script := range scripts(project) {
+		for _, line := range script.lines() {
+			line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "- run:"))
+			for n, word := range strings.Fields(line) {
+				from := path.Clean(word)
+				if n == 0 || from == path.Clean(name) || path.Ext(from) == "" || strings.TrimSuffix(from, path.Ext(from)) != stem {
+					continue
+				}
+				if _, err := os.Stat(filepath.Join(project, filepath.FromSlash(from))); err == nil {
+					return maker{script.name, strings.TrimPrefix(line, "@")}
+				}
+			}
+		}
+	}
+	return maker{}
+}
+
+// notThere is how compilers say that a file is not there.
+var notThere = regexp.MustCompile(`fatal error: '?([^\s':]+)'?(?:: No such file or directory| file not found)`)
+
+// OfBuild returns what a failed build lacks, by what it printed.
+func OfBuild(printed string) (lacks []worker.Lack) {
+	for _, m := range notThere.FindAllStringSubmatch(printed, -1) {
+		l := worker.Lack{Kind: worker.LackFile, Name: m[1]}
+		if !slices.Contains(lacks, l) {
+			lacks = append(lacks, l)
+		}
+	}
+	return lacks
+}
+
+// headers names Debian's packages with the headers that builds ask for.
+var headers = map[string]string{
+	"libpq-fe.h": "libpq-dev", "ffi.h": "libffi-dev", "openssl/ssl.h": "libssl-dev", "openssl/opensslv.h": "libssl-dev", "zlib.h": "zlib1g-dev",
+	"libxml/xmlversion.h": "libxml2-dev libxslt1-dev", "libxslt/xslt.h": "libxslt1-dev", "mysql.h": "default-libmysqlclient-dev", "yaml.h": "libyaml-dev", "jpeglib.h": "libjpeg-dev",
+	"sqlite3.h": "libsqlite3-dev", "ldap.h": "libldap-dev", "lber.h": "libldap-dev", "sasl/sasl.h": "libsasl2-dev", "sasl.h": "libsasl2-dev", "gmp.h": "libgmp-dev", "curl/curl.h": "libcurl4-openssl-dev",
 }

@@ -15,7 +15,7 @@ import (
 func TestOn(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"data/big.bin": "x", ".github/workflows/ci.yml": "steps:\n- run: mkdir -p 'var/cache' && pytest\n", ".gitmodules": "[submodule \"x\"]\n\tpath = tests/data\n\turl = https://example.org\n", "Makefile": "test:\n\tmkdir out; pytest\n",
+		"data/big.bin": "x", ".github/workflows/ci.yml": "steps:\n- run: mkdir -p 'var/cache' && pytest\n", ".gitmodules": "[submodule \"x\"]\n\tpath = tests/data\n\turl = https://example.org\n", "Makefile": "test:\n\tmkdir out; pytest\nall:\n\tcython -3 pkg/_fast.pyx\n", "pkg/_fast.pyx": "",
 	} {
 		full := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
@@ -37,6 +37,9 @@ func TestOn(t *testing.T) {
 		desk framework.Desk
 		want string // is in the sentence; "" for no advice
 	}{
+		{worker.LackFile, "pkg/_fast.c", host, "no file pkg/_fast.c: Makefile makes it: write `cython -3 pkg/_fast.pyx` to prepare in shardyard.yaml, before the project is installed"},
+		{worker.LackFile, "pkg/_slow.c", host, ""},
+		{worker.LackFile, "libpq-fe.h", host, "no file libpq-fe.h: tests run this machine's programs: sudo apt-get install libpq-dev"},
 		{worker.LackProgram, "git", host, "no program git: tests run this machine's programs: sudo apt-get install git"},
 		{worker.LackProgram, "/usr/bin/msgfmt", image, "apt-get install -y --no-install-recommends gettext` to the front of setup in shardyard.yaml"},
 		{worker.LackProgram, "frobnicate", image, "install it by a command of setup"},
