@@ -108,13 +108,3 @@ func TestSavePacks(t *testing.T) {
 		t.Error("a file that cannot be written was written")
 	}
 }
-
-// TestInvent writes the trace that scripts/page/trace.mjs looks at, where TRACE names a
-// file.
-func TestInvent(t *testing.T) {
-	if to := os.Getenv("TRACE"); to != "" {
-		if err := Save(to, sample()); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
