@@ -67,21 +67,21 @@ func (i *installer) prepared(ctx context.Context, env engine.Layer, tree engine.
 	made := cache.Prepared{
 		Environment: i.envKey, Dir: i.src.Sub, Place: i.info.Name + "/" + i.treeName(), Commands: i.req.Prepare.Commands, Ensure: i.req.Prepare.Ensure,
 	}
-	print, err := footprintOf(ctx, i.src, i.req.Session.Toolchain.Reads, i.req.Prepare.Commands)
+	read, err := footprintOf(ctx, i.src, i.req.Session.Toolchain.Reads, i.req.Prepare.Commands)
 	if err != nil {
 		return "", err
 	}
 	layer, i.preparedKey, err = i.layer(ctx, layerStep{
 		name: "prepare", role: engine.Preparer, from: env, tree: tree,
 		keys: func(s cache.Scope) (keys []layerKey) {
-			for _, made.Tree = range print.trees(i.src.ID) {
+			for _, made.Tree = range read.trees(i.src.ID) {
 				made.Scope = s
 				keys = append(keys, layerKey{cache.PreparedKey(made), made.Parts()})
 			}
 			return keys
 		},
 		build: func(ctx context.Context, b *builder) error { return b.prepare(ctx, i.req.Prepare) },
-		holds: print.holds,
+		holds: read.holds,
 	})
 	return layer, err
 }

@@ -42,26 +42,26 @@ func TestFootprint(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		print, err := footprintOf(t.Context(), src, python.Toolchain("").Reads, commands)
+		read, err := footprintOf(t.Context(), src, python.Toolchain("").Reads, commands)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return print
+		return read
 	}
 	before := of(nil, editable...)
 	if before.id == "" {
 		t.Fatal("an editable install may read anything")
 	}
-	for file, read := range map[string]bool{
+	for file, counts := range map[string]bool{
 		"src/shop/cart.py": false, "tests/test_cart.py": false, "tests/data/cart.json": false, "tests/data/ext.c": false,
 		"src/shop/numbers.py": true, "src/shop/__init__.py": true, "src/shop/_version.py": true, "README.md": true, "pyproject.toml": true,
 		"tests/test_new.py": true, "src/shop/data.json": true,
 	} {
-		if after := of(map[string]string{file: project[file] + "\n# edited\n"}, editable...); (after.id != before.id) != read {
-			t.Errorf("after an edit of %s the project is installed again: %t", file, !read)
+		if after := of(map[string]string{file: project[file] + "\n# edited\n"}, editable...); (after.id != before.id) != counts {
+			t.Errorf("after an edit of %s the project is installed again: %t", file, !counts)
 		}
 	}
-	for what, print := range map[string]footprint{
+	for what, read := range map[string]footprint{
 		"a copy":               of(nil, "uv pip install ."),
 		"a copy beside it":     of(nil, "uv pip install -e . ./other"),
 		"one command of two":   of(nil, "uv sync && make generated"),
@@ -72,7 +72,7 @@ func TestFootprint(t *testing.T) {
 		"a directory locked":   of(map[string]string{"uv.lock": `source = { directory = "libs/a" }`}, editable...),
 		"a hook":               of(map[string]string{"pyproject.toml": "[tool.hatch.build.hooks.custom]"}, editable...),
 	} {
-		if print.id != "" {
+		if read.id != "" {
 			t.Errorf("%s: only part of the tree is said to be read", what)
 		}
 	}

@@ -55,7 +55,6 @@ func Open(ctx context.Context, env func(string) string, version string) (*Collec
 		return c, nil
 	}
 	ctx, c.cancel = context.WithTimeout(context.WithoutCancel(ctx), patience)
-	c.greeted = make(chan error, 1)
 	if spans != "" {
 		c.traces = otlptracehttp.NewClient(otlptracehttp.WithEndpointURL(spans))
 		c.to = append(c.to, spans)
@@ -66,6 +65,7 @@ func Open(ctx context.Context, env func(string) string, version string) (*Collec
 		}
 		c.to = append(c.to, measures)
 	}
+	c.greeted = make(chan error, 1)
 	go func() { c.greeted <- greet(ctx, c.to[0]) }()
 	return c, nil
 }
@@ -152,6 +152,6 @@ func (c *Collector) address() string {
 func (c *Collector) Close() {
 	c.cancel()
 	if c.greeted != nil {
-		<-c.greeted
+		<-c.greeted //nolint:errcheck // Send has said it
 	}
 }

@@ -176,7 +176,7 @@ func (d *drawing) workers(below context.Context) {
 			lane, known := lanes[a.Worker]
 			failed := report.VerdictOf(a.Outcome) == report.Fail
 			if known && a.Run == "" && (d.all || failed || a.Total() > slow) {
-				d.test(lane, t, a)
+				d.test(lane, t, a) //nolint:contextcheck // a lane's context is below the run's
 			}
 		}
 	}

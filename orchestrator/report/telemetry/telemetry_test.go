@@ -123,10 +123,10 @@ func sent(t *testing.T, set map[string]string, runs ...*report.Report) error {
 		t.Setenv(name, value)
 	}
 	c, err := Open(t.Context(), func(name string) string { return set[name] }, "1.2.3")
-	defer c.Close()
 	if err != nil {
 		return err
 	}
+	defer c.Close()
 	return c.Send(t.Context(), runs...)
 }
 
