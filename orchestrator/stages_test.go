@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -45,6 +46,10 @@ func (x *trial) withPython(t *testing.T) {
 }
 
 func TestLayersAreBuiltOnce(t *testing.T) {
+	// The resolver makes its channels when it is first used, which must not be in a bubble.
+	if _, err := net.LookupHost("host.invalid"); err == nil {
+		t.Skip("SKIPPED, needs a resolver that tells the truth: host.invalid has an address here")
+	}
 	progress := func(x *trial) string {
 		var b strings.Builder
 		for _, s := range x.steps {
