@@ -16,7 +16,7 @@ import (
 // prepared alike.
 type footprint struct {
 	id    string          // "" if it may read any file
-	files map[string]bool // those of the tree
+	files map[string]bool // those of the tree, true for what says how to build
 	stale worker.Patterns
 }
 
@@ -39,8 +39,9 @@ func footprintOf(ctx context.Context, src *source.Source, reads *framework.Reads
 	files := map[string]bool{}
 	for i := range src.Files {
 		f := &src.Files[i]
-		files[f.Path] = true
-		switch builds := r.build.Match(f.Path); {
+		builds := r.build.Match(f.Path)
+		files[f.Path] = builds
+		switch {
 		case builds || r.locks.Match(f.Path):
 			text, err := src.Content(ctx, f)
 			if err != nil {
@@ -62,7 +63,7 @@ func footprintOf(ctx context.Context, src *source.Source, reads *framework.Reads
 		words[w] = true
 	}
 	id := src.Digest(func(f *source.File) bool {
-		return r.build.Match(f.Path) || !r.named.Match(f.Path) || words[nameOf(f.Path)]
+		return files[f.Path] || words[nameOf(f.Path)] || !r.named.Match(f.Path)
 	})
 	return footprint{id, files, r.stale}, nil
 }
@@ -82,7 +83,7 @@ func (f footprint) holds(wrote worker.Changed) bool {
 		return false
 	}
 	for _, w := range wrote.Files {
-		if f.files[w.Path] || f.stale.Match(w.Path) {
+		if _, source := f.files[w.Path]; source || f.stale.Match(w.Path) {
 			return false
 		}
 	}

@@ -17,6 +17,16 @@ import (
 type Patterns struct {
 	lines   []string
 	matcher *patternmatcher.PatternMatcher
+	// names are the lines where each is of a name at any depth: they are asked in place
+	// of the matcher, whose regular expressions take several times as long.
+	names []nameRule
+}
+
+// A nameRule is a line that is of the name of a file or directory.
+type nameRule struct {
+	parts []string // of the name, between the *
+	below bool     // what is in such a directory is meant, and not what has the name
+	not   bool
 }
 
 // NewPatterns reads patterns. None of them may leave the directory.
@@ -40,6 +50,7 @@ func NewPatterns(lines []string) (Patterns, error) {
 	if err != nil {
 		return Patterns{}, fmt.Errorf("patterns %s: %w", strings.Join(lines, ", "), err)
 	}
+	p.names = nameRules(lines)
 	return p, nil
 }
 
@@ -68,10 +79,62 @@ func rule(line string) (string, error) {
 	return inner, nil
 }
 
+// nameRules returns lines as rules of names; nil where one of them is more than that.
+func nameRules(lines []string) []nameRule {
+	rules := make([]nameRule, len(lines))
+	for i, line := range lines {
+		r := &rules[i]
+		line, r.not = strings.CutPrefix(line, "!")
+		line, r.below = strings.CutSuffix(strings.TrimPrefix(line, "./"), "/")
+		if line == "." || strings.ContainsAny(line, `/?[]\^ `) || strings.Contains(line, "**") {
+			return nil
+		}
+		r.parts = strings.Split(line, "*")
+	}
+	return rules
+}
+
+// match reports whether the rule is of one of the elements of a path.
+func (r nameRule) match(name string) bool {
+	for more := true; more; {
+		var element string
+		if element, name, more = strings.Cut(name, "/"); r.below && !more {
+			return false
+		}
+		if r.fits(element) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r nameRule) fits(element string) bool {
+	last := len(r.parts) - 1
+	if last == 0 {
+		return element == r.parts[0]
+	}
+	element, ok := strings.CutPrefix(element, r.parts[0])
+	for _, part := range r.parts[1:last] {
+		if ok {
+			_, element, ok = strings.Cut(element, part)
+		}
+	}
+	return ok && strings.HasSuffix(element, r.parts[last])
+}
+
 // Match reports whether a path below the directory, with slashes, is chosen.
 func (p Patterns) Match(name string) bool {
 	if p.matcher == nil {
 		return false
+	}
+	if p.names != nil {
+		chosen := false
+		for _, r := range p.names {
+			if chosen == r.not && r.match(name) {
+				chosen = !r.not
+			}
+		}
+		return chosen
 	}
 	ok, err := p.matcher.MatchesOrParentMatches(name)
 	return ok && err == nil
