@@ -12,7 +12,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -129,29 +128,16 @@ func (m Manifest) Digest() string {
 // Differences says in words what is not as in the manifest any more, sorted:
 // "bin/tool changed", "a is gone", "b is new". Contents and times count where both know
 // them: contents, if they do, are better than times.
-func (m Manifest) Differences(now Manifest) (all []string) {
-	for name, was := range m {
-		switch is, ok := now[name]; {
-		case !ok:
-			all = append(all, name+" is gone")
-		case was.Mode != is.Mode || was.Size != is.Size || was.Link != is.Link, was.changed(is):
-			all = append(all, name+" changed")
-		}
-	}
-	for name := range now {
-		if _, ok := m[name]; !ok {
-			all = append(all, name+" is new")
-		}
-	}
-	slices.Sort(all)
-	return all
-}
+func (m Manifest) Differences(now Manifest) []string { return differences(m, now, Entry.same) }
 
-func (e Entry) changed(is Entry) bool {
-	if e.Sum != "" && is.Sum != "" {
-		return e.Sum != is.Sum
+func (e Entry) same(is Entry) bool {
+	switch {
+	case e.Mode != is.Mode || e.Size != is.Size || e.Link != is.Link:
+		return false
+	case e.Sum != "" && is.Sum != "":
+		return e.Sum == is.Sum
 	}
-	return e.Time != 0 && is.Time != 0 && e.Time != is.Time
+	return e.Time == 0 || is.Time == 0 || e.Time == is.Time
 }
 
 // Some names the first few of several things.

@@ -1,9 +1,6 @@
 package cache
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // Parts are what a key is made of: a name that a reader knows ("file
 // requirements.txt"), and the first 16 hexadecimal digits of a hash of its content,
@@ -56,22 +53,8 @@ func (p Parts) addList(name string, values []string) {
 
 // Since says what is another one than in the parts before, in words, sorted:
 // "file requirements.txt changed", "setup command 2 is new", "setup command 3 is gone".
-func (p Parts) Since(before Parts) (changes []string) {
-	for name, hash := range p {
-		switch was, ok := before[name]; {
-		case !ok:
-			changes = append(changes, name+" is new")
-		case was != hash:
-			changes = append(changes, name+" changed")
-		}
-	}
-	for name := range before {
-		if _, ok := p[name]; !ok {
-			changes = append(changes, name+" is gone")
-		}
-	}
-	slices.Sort(changes)
-	return changes
+func (p Parts) Since(before Parts) []string {
+	return differences(before, p, func(was, is string) bool { return was == is })
 }
 
 // Why says in a few words why there was nothing to find under a key. before are
