@@ -98,10 +98,6 @@ func forkOf(env func(string) string) (string, error) {
 // headOf returns the repository that a pull request of GitHub's comes from; "" where
 // it is gone.
 func headOf(eventFile string) (string, error) {
-	text, err := os.ReadFile(eventFile)
-	if err != nil {
-		return "", err
-	}
 	var event struct {
 		PullRequest struct {
 			Head struct {
@@ -111,10 +107,22 @@ func headOf(eventFile string) (string, error) {
 			} `json:"head"`
 		} `json:"pull_request"`
 	}
-	if err := json.Unmarshal(text, &event); err != nil {
-		return "", fmt.Errorf("read %s: %w", eventFile, err)
+	if err := readEvent(eventFile, &event); err != nil {
+		return "", err
 	}
 	return event.PullRequest.Head.Repo.FullName, nil
+}
+
+// readEvent reads the file in which GitHub says why a job runs.
+func readEvent(name string, into any) error {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	return nil
 }
 
 // trimGit returns the host and the path of a repository's address, however it is

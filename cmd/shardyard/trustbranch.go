@@ -2,9 +2,7 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -119,10 +117,6 @@ func gitHubReference(env func(string) string) (reference, error) {
 	case strings.HasPrefix(event, "pull_request"):
 		return reference{branch(env("GITHUB_HEAD_REF")), "", true}, nil
 	case event == "workflow_run":
-		text, err := os.ReadFile(env("GITHUB_EVENT_PATH"))
-		if err != nil {
-			return reference{}, err
-		}
 		var found struct {
 			Run struct {
 				Branch string `json:"head_branch"`
@@ -132,8 +126,8 @@ func gitHubReference(env func(string) string) (reference, error) {
 				} `json:"head_repository"`
 			} `json:"workflow_run"`
 		}
-		if err := json.Unmarshal(text, &found); err != nil {
-			return reference{}, fmt.Errorf("read %s: %w", env("GITHUB_EVENT_PATH"), err)
+		if err := readEvent(env("GITHUB_EVENT_PATH"), &found); err != nil {
+			return reference{}, err
 		}
 		if !strings.EqualFold(found.Run.From.Name, env("GITHUB_REPOSITORY")) {
 			return reference{ci: true}, nil // somebody else's branch, whatever its name
