@@ -47,8 +47,8 @@ func (x *trial) withPython(t *testing.T) {
 
 func TestLayersAreBuiltOnce(t *testing.T) {
 	// The resolver makes its channels when it is first used, which must not be in a bubble.
-	if _, err := net.LookupHost("host.invalid"); err == nil {
-		t.Skip("SKIPPED, needs a resolver that tells the truth: host.invalid has an address here")
+	if at, err := net.LookupHost("host.invalid"); err == nil {
+		t.Fatalf("this machine's resolver gives a name that cannot exist the addresses %v", at)
 	}
 	progress := func(x *trial) string {
 		var b strings.Builder
@@ -101,8 +101,11 @@ func TestLayersAreBuiltOnce(t *testing.T) {
 // that does not run there is.
 func TestAProgramOfThisMachineIsBrought(t *testing.T) {
 	self, err := os.Executable()
-	if err != nil || runtime.GOOS != "linux" {
-		t.Skip("only programs of Linux are brought")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("SKIPPED, needs Linux: its programs are what is brought to builders")
 	}
 	for unless, want := range map[string]string{`test -x "$(command -v ` + filepath.Base(self) + `)"`: "is there", "false": "installs it"} {
 		x := try(t, two(), func(x *trial) {

@@ -42,8 +42,11 @@ func TestNewestFirst(t *testing.T) {
 // A program is brought to builders if it is one for their processor, and no shim.
 func TestFindBinary(t *testing.T) {
 	self, err := os.Executable()
-	if err != nil || runtime.GOOS != "linux" {
-		t.Skip("it reads programs of Linux")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("SKIPPED, needs Linux: its programs are what is brought to builders")
 	}
 	dir, path := t.TempDir(), t.TempDir()
 	if err := errors.Join(os.WriteFile(filepath.Join(path, "uv"), []byte("#!/bin/sh\n"), 0o755), os.Symlink(self, filepath.Join(dir, "uv"))); err != nil {
