@@ -114,6 +114,9 @@ Exit status: the run's own with --exit-code, else 0.`,
 	cmd.Flags().BoolVar(&list, "list", false, "list the runs, newest first")
 	cmd.Flags().BoolVar(&code, "exit-code", false, "exit as the run did")
 	lists.register(cmd)
+	for _, other := range []string{"html", "open", "json", "list", "failed", "flaky", "slow", "metrics"} {
+		cmd.MarkFlagsMutuallyExclusive("trace", other) // it prints nothing
+	}
 	return cmd
 }
 
