@@ -43,6 +43,11 @@ func (h hint) shares(other hint) bool {
 	return len(union(h.groups, other.groups)) < len(h.groups)+len(other.groups) || len(union(h.extras, other.extras)) < len(h.extras)+len(other.extras)
 }
 
+// lacks reports whether another place has something besides.
+func (h hint) lacks(other hint) bool {
+	return len(other.packages)+len(other.files) > 0 || len(union(h.groups, other.groups)) > len(h.groups) || len(union(h.extras, other.extras)) > len(h.extras)
+}
+
 // union joins lists of names, each as it was first written.
 func union(lists ...[]string) (all []string) {
 	for _, name := range slices.Concat(lists...) {
@@ -67,7 +72,7 @@ func (p *Project) hint(f *pyproject) hint {
 		for _, look := range p.tools() {
 			more := p.known(f, look(f))
 			more.packages = slices.DeleteFunc(more.packages, func(line string) bool { return PackageName(line) == line && SameName(f.listed(h), line) })
-			if !more.empty() && (!whole || h.shares(more) && len(more.packages)+len(more.files) > 0) {
+			if !more.empty() && (!whole || h.shares(more) && h.lacks(more)) {
 				return h.with(more)
 			}
 		}

@@ -65,6 +65,17 @@ func (f *pyproject) static() bool {
 	return f.Project != nil && !f.dynamic("dependencies") && !f.dynamic("optional-dependencies")
 }
 
+// markedGroup returns the requirements of a group, for where a marker holds: a group
+// itself can have none.
+func (f *pyproject) markedGroup(name, marker string) (all []string) {
+	for _, line := range Words(f.Groups[name]) {
+		if plainRequirement(line) {
+			all = append(all, marked(line, marker))
+		}
+	}
+	return all
+}
+
 // Words returns the strings of a list.
 func Words(v any) []string {
 	list, _ := v.([]any)

@@ -14,10 +14,13 @@ type toolEnv struct {
 	deps     []string // as pip takes them: requirements, -r FILE, -c FILE, .[extra]
 	extras   []string
 	groups   []string
-	set      map[string]string
-	pass     []string // names and patterns of variables
-	call     call     // of pytest
-	tests    bool     // it calls pytest
+	// Markers of what is only for some Pythons.
+	depMarkers, groupMarkers map[string]string
+
+	set   map[string]string
+	pass  []string // names and patterns of variables
+	call  call     // of pytest
+	tests bool     // it calls pytest
 }
 
 var (
@@ -28,7 +31,14 @@ var (
 // hint returns what of the environment is to be installed and said. Lines that only
 // the tool understands are left out.
 func (e toolEnv) hint(p *Project) hint {
-	h := hint{evidence: e.evidence, extras: e.extras, groups: e.groups, pass: usable(e.pass)}
+	h := hint{evidence: e.evidence, extras: e.extras, pass: usable(e.pass)}
+	for _, group := range e.groups {
+		if marker := e.groupMarkers[group]; marker == "" {
+			h.groups = append(h.groups, group)
+		} else {
+			h.packages = append(h.packages, p.toml.markedGroup(group, marker)...)
+		}
+	}
 	for _, line := range e.deps {
 		line = strings.TrimSpace(line)
 		if m := fileOption.FindStringSubmatch(line); m != nil {
@@ -46,7 +56,7 @@ func (e toolEnv) hint(p *Project) hint {
 			continue
 		}
 		if plainRequirement(line) && !driver(line) {
-			h.packages = append(h.packages, line)
+			h.packages = append(h.packages, marked(line, e.depMarkers[line]))
 		}
 	}
 	slices.Sort(h.extras)

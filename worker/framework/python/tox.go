@@ -72,7 +72,7 @@ func toxINI(file, text, main string) (toolEnv, bool) {
 	}
 	env := func(name string) toolEnv { return toxSection(ini, file, name) }
 	if name, ok := bestEnv(names, func(name string) bool { return env(name).tests }); ok {
-		return env(name), true
+		return perPython(name, names, env), true
 	}
 	base := env("py")
 	return base, base.tests || len(base.deps)+len(base.extras)+len(base.groups) > 0
@@ -85,20 +85,26 @@ func isTestName(name string) bool {
 
 var strange = regexp.MustCompile(`^(pypy.*|.*cov.*|lint.*|.*main|.*master|.*nightly|.*upstream|.*lowest|.*oldest|min.*|.*dev|pre|docs?.*|.*t)$`)
 
+// aPython is a factor that names a Python.
+var aPython = regexp.MustCompile(`^(py|c?python)?3?\.?\d*$`)
+
 // bestEnv returns the environment to take: of those that call pytest the ones that
-// are for nothing special, and of these the last, since lists of versions end with
-// the newest.
+// are for nothing special, of these rather one that names a Python or tests than one
+// that may leave something out, and of these the last, since lists of versions end
+// with the newest.
 func bestEnv(names []string, tests func(string) bool) (best string, ok bool) {
 	score := -1
 	for _, name := range names {
 		if !tests(name) {
 			continue
 		}
-		s := 2
-		for _, factor := range strings.Split(name, "-") {
-			if strange.MatchString(factor) && !isTestName(factor) {
-				s = 0
-			}
+		factors := strings.Split(name, "-")
+		s := 1
+		if slices.ContainsFunc(factors, func(f string) bool { return isTestName(f) || aPython.MatchString(f) }) {
+			s = 2
+		}
+		if slices.ContainsFunc(factors, func(f string) bool { return strange.MatchString(f) && !isTestName(f) }) {
+			s = 0
 		}
 		if s >= score {
 			best, score, ok = name, s, true
@@ -234,12 +240,8 @@ func (r toxReader) values(lines []string, markers bool, depth int) (all []string
 				continue
 			case marker != "" && (!markers || !plainRequirement(m[2])):
 				continue
-			case marker != "" && strings.Contains(m[2], ";"):
-				m[2] += " and (" + marker + ")"
-			case marker != "":
-				m[2] += "; " + marker
 			}
-			line = m[2]
+			line = marked(m[2], marker)
 		}
 		all = append(all, line)
 	}
