@@ -37,6 +37,7 @@ func footprintOf(ctx context.Context, src *source.Source, reads *framework.Reads
 	}
 	var build strings.Builder
 	files := map[string]bool{}
+	unread := r.named
 	for i := range src.Files {
 		f := &src.Files[i]
 		builds := r.build.Match(f.Path)
@@ -55,15 +56,18 @@ func footprintOf(ctx context.Context, src *source.Source, reads *framework.Reads
 				build.WriteByte('\n')
 			}
 		case r.compiled.Match(f.Path):
-			return footprint{}, nil
+			unread = r.tests
 		}
+	}
+	if r.compiles.MatchString(build.String()) {
+		unread = r.tests
 	}
 	words := map[string]bool{}
 	for _, w := range word.FindAllString(build.String(), -1) {
 		words[w] = true
 	}
 	id := src.Digest(func(f *source.File) bool {
-		return files[f.Path] || words[nameOf(f.Path)] || !r.named.Match(f.Path)
+		return files[f.Path] || words[nameOf(f.Path)] || !unread.Match(f.Path)
 	})
 	return footprint{id, files, r.stale}, nil
 }
@@ -104,9 +108,9 @@ func nameOf(file string) string {
 
 // rules are a framework.Reads that can be asked.
 type rules struct {
-	commands                             []*regexp.Regexp
-	any                                  *regexp.Regexp
-	build, locks, named, compiled, stale worker.Patterns
+	commands                                    []*regexp.Regexp
+	any, compiles                               *regexp.Regexp
+	build, locks, named, compiled, tests, stale worker.Patterns
 }
 
 func readRules(reads *framework.Reads) (r rules, err error) {
@@ -120,10 +124,13 @@ func readRules(reads *framework.Reads) (r rules, err error) {
 	if r.any, err = regexp.Compile(reads.Any); err != nil {
 		return r, err
 	}
+	if r.compiles, err = regexp.Compile(reads.Compiles); err != nil {
+		return r, err
+	}
 	for _, p := range []struct {
 		to    *worker.Patterns
 		lines []string
-	}{{&r.build, reads.Build}, {&r.locks, reads.Locks}, {&r.named, reads.Named}, {&r.compiled, reads.Compiled}, {&r.stale, reads.Stale}} {
+	}{{&r.build, reads.Build}, {&r.locks, reads.Locks}, {&r.named, reads.Named}, {&r.compiled, reads.Compiled}, {&r.tests, reads.Tests}, {&r.stale, reads.Stale}} {
 		if *p.to, err = worker.NewPatterns(p.lines); err != nil {
 			return r, err
 		}

@@ -67,13 +67,28 @@ func TestFootprint(t *testing.T) {
 		"one command of two":   of(nil, "uv sync && make generated"),
 		"a command of its own": of(nil, append(editable, "make generated")...),
 		"not in place":         of(nil, "uv sync --frozen --no-editable"),
-		"C":                    of(map[string]string{"src/shop/fast.c": ""}, editable...),
-		"Cython":               of(map[string]string{"setup.py": "ext_modules=cythonize('src/shop/cart.py')"}, editable...),
 		"a directory locked":   of(map[string]string{"uv.lock": `source = { directory = "libs/a" }`}, editable...),
 		"a hook":               of(map[string]string{"pyproject.toml": "[tool.hatch.build.hooks.custom]"}, editable...),
 	} {
 		if read.id != "" {
 			t.Errorf("%s: only part of the tree is said to be read", what)
+		}
+	}
+	for what, compiles := range map[string]map[string]string{
+		"C":       {"src/shop/fast.c": "a"},
+		"Cython":  {"setup.py": "ext_modules=cythonize('src/shop/*.py'), cmdclass={}"},
+		"maturin": {"pyproject.toml": "[build-system]\nrequires = [\"maturin\"]\n"},
+	} {
+		before := of(compiles, editable...)
+		for file, counts := range map[string]bool{
+			"tests/test_cart.py": false, "tests/data/cart.json": false, "conftest.py": true, // a new file
+			"src/shop/cart.py": true, "tests/data/ext.c": true, "README.md": true,
+		} {
+			change := maps.Clone(compiles)
+			change[file] = project[file] + "\n# edited\n"
+			if after := of(change, editable...); before.id == "" || (after.id != before.id) != counts {
+				t.Errorf("%s: after an edit of %s the project is installed again: %t", what, file, !counts)
+			}
 		}
 	}
 	for _, c := range []struct {

@@ -194,8 +194,12 @@ type Reads struct {
 	// Any is a regular expression: a command, or a file of Build or Locks, that it
 	// matches may have any file read.
 	Any string `json:"any"`
-	// Compiled are patterns of sources; where there is one, any file may be read.
+	// Compiled are patterns of sources that builds compile, and Compiles is a regular
+	// expression: where there is one, or a file of Build matches, no files are left
+	// unread but those of Tests, in place of Named.
 	Compiled []string `json:"compiled,omitempty"`
+	Compiles string   `json:"compiles"`
+	Tests    []string `json:"tests,omitempty"`
 	// Stale are patterns of files that are made from sources which are not read: where
 	// commands leave one, they have read them.
 	Stale []string `json:"stale,omitempty"`
