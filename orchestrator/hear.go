@@ -15,6 +15,7 @@ func (l *loop) take(ctx context.Context, msg message) {
 	m := msg.from
 	switch {
 	case msg.attached != nil:
+		l.inside = msg.attached.layout.Source
 		m.client, m.budget, m.host = msg.attached.client, msg.attached.budget, msg.attached.inst.Host()
 		l.emit(report.WorkerAttached{
 			Worker: int(m.id), Asked: l.since(msg.attached.asked), Created: l.since(msg.attached.created), Greeted: l.since(msg.attached.greeted),
