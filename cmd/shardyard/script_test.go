@@ -35,7 +35,8 @@ func TestScript(t *testing.T) {
 				env.Setenv(name, filepath.Join(env.WorkDir, ".user", dir))
 			}
 			env.Setenv("NO_COLOR", "1")
-			env.Setenv("DOCKER_HOST", "tcp://127.0.0.1:1")     // no script needs an engine
+			env.Setenv("ENGINE", os.Getenv("DOCKER_HOST"))
+			env.Setenv("DOCKER_HOST", "tcp://127.0.0.1:1")     // for scripts that need no engine
 			temp, err := os.MkdirTemp("", "shardyard-script-") // not in the project
 			if err != nil {
 				return err
@@ -46,7 +47,7 @@ func TestScript(t *testing.T) {
 		},
 		Condition: func(cond string) (bool, error) {
 			switch {
-			case cond != "pytest" && cond != "index":
+			case cond != "pytest" && cond != "index" && cond != "docker":
 				return false, fmt.Errorf("unknown condition %q", cond)
 			case !needs.All():
 				return false, nil
