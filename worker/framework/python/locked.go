@@ -49,7 +49,7 @@ func (p *Project) pdm(f *pyproject, d *framework.Detected) {
 		}
 	}
 	export := []string{
-		"uv tool run --no-compile-bytecode pdm export --no-default --format requirements" + groups + " --output pdm-export.txt",
+		"UV_COMPILE_BYTECODE=0 uv tool run pdm export --no-default --format requirements" + groups + " --output pdm-export.txt",
 		"uv pip install -r pdm-export.txt",
 	}
 	if f.Project != nil {
@@ -133,7 +133,7 @@ func (p *Project) pipenv(f *pyproject, d *framework.Detected) bool {
 			hashes = ""
 		}
 		d.Setup = []string{
-			"uv tool run --no-compile-bytecode pipenv requirements --dev" + hashes + " >pipenv-export.txt",
+			"UV_COMPILE_BYTECODE=0 uv tool run pipenv requirements --dev" + hashes + " >pipenv-export.txt",
 			fmt.Sprintf("grep -vE '%s' pipenv-export.txt | uv pip install -r -", localPattern),
 		}
 	}

@@ -22,7 +22,7 @@ func (p *Project) poetry(f *pyproject, d *framework.Detected) {
 		with = " --with " + strings.Join(groups, ",")
 	}
 	d.Setup = []string{
-		"uv tool run --no-compile-bytecode --from poetry --with poetry-plugin-export poetry export --quiet --all-extras" + with + " --output poetry-export.txt",
+		"UV_COMPILE_BYTECODE=0 uv tool run --from poetry --with poetry-plugin-export poetry export --quiet --all-extras" + with + " --output poetry-export.txt",
 		"uv pip install -r poetry-export.txt",
 	}
 	if len(f.paths()) > 0 { // their sources are in the tree
