@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -26,12 +27,30 @@ import (
 type screen struct {
 	*console.Text
 	file *os.File
+	live *atomic.Pointer[console.Console] // what shows a run on the process's terminal; nil for none
+}
+
+// A beside is a stream that may be shown on the same terminal as live lines.
+type beside struct {
+	file *os.File
+	live *atomic.Pointer[console.Console]
+}
+
+// Write implements io.Writer.
+func (b beside) Write(p []byte) (n int, err error) {
+	c := b.live.Load()
+	if c == nil || !term.IsTerminal(int(b.file.Fd())) {
+		return b.file.Write(p)
+	}
+	c.Aside(func() { n, err = b.file.Write(p) })
+	return n, err
 }
 
 // attach gives a command, and those below it, the streams of the process. flush
 // shows what they hold back.
 func attach(root *cobra.Command) (flush func()) {
-	out, errs := &screen{console.NewText(os.Stdout, folds()), os.Stdout}, &screen{console.NewText(os.Stderr, folds()), os.Stderr}
+	live := new(atomic.Pointer[console.Console])
+	out, errs := &screen{console.NewText(os.Stdout, folds()), os.Stdout, live}, &screen{console.NewText(beside{os.Stderr, live}, folds()), os.Stderr, live}
 	root.SetIn(os.Stdin)
 	root.SetOut(out)
 	root.SetErr(errs)
@@ -147,6 +166,11 @@ func show(ctx context.Context, progress string, out io.Writer, color bool, now f
 	if c, err = console.New(console.Progress(progress), s); err != nil {
 		return nil, nil, err
 	}
+	live := new(atomic.Pointer[console.Console])
+	if on, ok := out.(*screen); ok {
+		live = on.live
+	}
+	live.Store(c)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	asked := make(chan os.Signal, 1)
 	if len(statusSignals) > 0 {
@@ -164,5 +188,5 @@ func show(ctx context.Context, progress string, out io.Writer, color bool, now f
 			}
 		}
 	})
-	return c, func() { signal.Stop(asked); cancel(); all.Wait() }, nil
+	return c, func() { signal.Stop(asked); cancel(); all.Wait(); live.Store(nil) }, nil
 }

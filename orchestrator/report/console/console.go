@@ -37,6 +37,8 @@ type view interface {
 	text(p []byte)
 	// show prints what each worker is at, for somebody who asked.
 	show(sc scene)
+	// aside takes away what would be in the way of what somebody else writes.
+	aside()
 }
 
 // Handle takes the next event of the run.
@@ -69,6 +71,15 @@ func (c *Console) Show() {
 	if !c.start.IsZero() {
 		c.view.show(c.scene(c.now().Sub(c.start)))
 	}
+}
+
+// Aside has somebody else write whole lines to the terminal that the console is shown
+// on: no live line is there meanwhile.
+func (c *Console) Aside(write func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.view.aside()
+	write()
 }
 
 func (c *Console) scene(at time.Duration) scene { return scene{&c.state, c.seen, at} }
@@ -206,6 +217,7 @@ func (quiet) event(scene, report.Event) {}
 func (quiet) tick(scene)                {}
 func (quiet) text([]byte)               {}
 func (quiet) show(scene)                {}
+func (quiet) aside()                    {}
 
 // jsonLines prints the record itself.
 type jsonLines struct{ out io.Writer }
@@ -219,6 +231,7 @@ func (c jsonLines) event(_ scene, e report.Event) {
 func (jsonLines) tick(scene)  {}
 func (jsonLines) text([]byte) {} // it is in the events
 func (jsonLines) show(scene)  {}
+func (jsonLines) aside()      {}
 
 // write drops the error on purpose: see Console.
 func write(w io.Writer, s string) {

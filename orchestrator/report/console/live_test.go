@@ -143,3 +143,32 @@ func TestResize(t *testing.T) {
 		t.Errorf("live lines are left at the end:\n%s", screen.all())
 	}
 }
+
+// TestAside has somebody else write at every moment of the run: what they wrote stays,
+// and what is there besides is what would be there without them.
+func TestAside(t *testing.T) {
+	r := recorded(t)
+	for _, dumb := range []bool{false, true} {
+		alone, beside := &terminal{width: 80, height: 24}, &terminal{width: 80, height: 24}
+		size := func() (int, int) { return 80, 24 }
+		r.play(t, TTY, Screen{Out: alone, Size: size, Dumb: dumb}, func(time.Duration, *Console) {})
+		said := 0
+		r.play(t, TTY, Screen{Out: beside, Size: size, Dumb: dumb}, func(at time.Duration, c *Console) {
+			if at%(300*time.Millisecond) == 0 {
+				c.Aside(func() { fmt.Fprintf(beside, "<%s>\n", at) })
+				said++
+			}
+		})
+		rest := strings.Builder{}
+		for line := range strings.Lines(beside.all()) {
+			if strings.HasPrefix(line, "<") {
+				said--
+			} else {
+				rest.WriteString(line)
+			}
+		}
+		if said != 0 || rest.String() != alone.all() {
+			t.Errorf("dumb %t: %d were lost, and the rest is\n%s\nnot\n%s", dumb, said, rest.String(), alone.all())
+		}
+	}
+}

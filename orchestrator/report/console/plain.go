@@ -69,6 +69,8 @@ func (c *plain) show(sc scene) {
 	}
 }
 
+func (*plain) aside() {}
+
 // lanesInFull returns what each worker is at, and how far the run is, for a log.
 func lanesInFull(sc scene) []string {
 	l := layout{width: 200, height: 1 << 20}

@@ -63,16 +63,30 @@ func (c *tty) show(sc scene) {
 	c.paint(sc)
 }
 
-// paint takes the live lines away, prints what stays, and paints anew.
+// aside leaves no live line. The next frame is painted below what is written then.
+func (c *tty) aside() {
+	width, height := c.screen.size()
+	c.put("", width, height)
+}
+
+// paint paints a frame.
 func (c *tty) paint(sc scene) {
 	width, height := c.screen.size()
 	live := ""
 	if !c.over {
 		live = inert(c.live(sc, layout{paint(c.screen.Color), width - 1, height}), c.screen.Folds)
 	}
+	if c.put(live, width, height) {
+		c.at = sc.elapsed
+	}
+}
+
+// put takes the live lines away, prints what stays, and then others, in a window of
+// this size. It reports whether anything was to be done.
+func (c *tty) put(live string, width, height int) bool {
 	stays := inert(c.stays.String(), c.screen.Folds)
 	if stays == "" && live == c.shown && width == c.width && height == c.height {
-		return
+		return false
 	}
 	var b strings.Builder
 	if c.screen.Dumb {
@@ -81,10 +95,11 @@ func (c *tty) paint(sc scene) {
 		c.block(&b, stays, live, width >= c.width && c.painted < height)
 	}
 	c.stays.Reset()
-	c.shown, c.painted, c.width, c.height, c.at = live, strings.Count(live, "\n"), width, height, sc.elapsed
+	c.shown, c.painted, c.width, c.height = live, strings.Count(live, "\n"), width, height
 	if b.Len() > 0 {
 		write(c.screen.Out, b.String())
 	}
+	return true
 }
 
 // block writes a frame. The one before is still where it was painted, or is left
