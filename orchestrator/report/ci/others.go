@@ -59,9 +59,14 @@ const annotateFor = 20 * time.Second
 
 var contextName = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
 
-// annotate hands each run's summary to Buildkite's agent, which shows it above the
-// build.
+// annotate opens the part of Buildkite's log that follows, where a run failed, and hands
+// each run's summary to its agent, which shows it above the build.
 func (j *Job) annotate(ctx context.Context, runs []*report.Report) error {
+	for _, r := range runs {
+		if r.Exit != report.ExitGreen {
+			j.print("+++ shardyard " + contextName.ReplaceAllString(r.Suite, "-"))
+		}
+	}
 	agent, err := exec.LookPath("buildkite-agent")
 	if err != nil {
 		return fmt.Errorf("the summary is not shown by Buildkite: %w", err)
@@ -70,7 +75,6 @@ func (j *Job) annotate(ctx context.Context, runs []*report.Report) error {
 		style := "success"
 		if r.Exit != report.ExitGreen {
 			style = "error"
-			j.print("+++ shardyard " + contextName.ReplaceAllString(r.Suite, "-"))
 		}
 		name := strings.TrimSuffix("shardyard-"+contextName.ReplaceAllString(r.Suite, "-"), "-")
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), annotateFor) // of a run that was stopped too
