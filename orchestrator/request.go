@@ -164,6 +164,8 @@ type BuilderSettings struct {
 	// Why names the places that the settings come from: shown when something is
 	// built.
 	Why []string
+	// Path are directories of this machine with compilers, behind all others.
+	Path []string
 	// Caches are variables that place the caches of installers, below {cache}.
 	Caches map[string]string
 	// Settings are those that change what is installed and are no secrets:

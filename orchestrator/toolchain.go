@@ -54,7 +54,7 @@ func (s BuilderSettings) environ(tools framework.Toolchain, base engine.Base, l 
 		}
 	}
 	maps.Copy(env, s.Set)
-	env["PATH"] = searchPath(tools, f, toolsDir(l), l.Path)
+	env["PATH"] = searchPath(tools, f, append([]string{toolsDir(l), l.Path}, s.Path...)...)
 	env["HOME"] = l.Home
 	return env
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -258,6 +259,12 @@ func (f *placeFlags) open(ctx context.Context, p *project, req *orchestrator.Req
 	req.Builder = settings(reach)
 	req.Builder.Caches = p.caches()
 	building := builder(reach)
+	for _, c := range framework.Compilers(ctx, p.dir) {
+		building.Offers = append(building.Offers, c.Dir)
+		req.Builder.Path = append(req.Builder.Path, c.Bin)
+		req.Builder.Settings[c.Name] = c.Is
+		req.Builder.Why = append(req.Builder.Why, "this machine's "+c.Is)
+	}
 	building.Scope = req.Scope
 	e, why, err = openEngine(ctx, f.engine, p.id, building, logger)
 	return e, why, broken(err)
@@ -275,5 +282,7 @@ func (p *project) caches() map[string]string {
 
 // settings returns the builders' settings, as data of a run.
 func settings(s cache.Settings) orchestrator.BuilderSettings {
-	return orchestrator.BuilderSettings{Set: s.Set, CA: s.CAFile, Settings: s.Key, Why: s.Why}
+	key := map[string]string{}
+	maps.Copy(key, s.Key)
+	return orchestrator.BuilderSettings{Set: s.Set, CA: s.CAFile, Settings: key, Why: s.Why}
 }

@@ -39,6 +39,8 @@ type BuilderOptions struct {
 	// Mounts are directories of this machine that are shown read-only at the
 	// same path, such as a local package index. They need a local engine.
 	Mounts []string
+	// Offers are likewise, where the engine is local, and left out elsewhere: compilers.
+	Offers []string
 	// Network is the network of builders and preparers; "" means the engine's
 	// default.
 	Network string

@@ -2,7 +2,6 @@ package framework
 
 import (
 	"maps"
-	"path/filepath"
 )
 
 // places are where installers of a language keep what they download: the files that show
@@ -36,11 +35,7 @@ func Caches(dir string) map[string]string {
 	set := map[string]string{}
 	for _, p := range allPlaces {
 		for _, name := range p.shows {
-			here, err := filepath.Glob(filepath.Join(dir, name))
-			if err == nil && len(here) == 0 {
-				here, err = filepath.Glob(filepath.Join(dir, "*", name))
-			}
-			if err == nil && len(here) > 0 {
+			if shows(dir, name) {
 				maps.Copy(set, p.variables)
 			}
 		}

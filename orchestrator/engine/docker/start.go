@@ -128,17 +128,20 @@ func (e *Engine) supplies(ctx context.Context, b *blueprint) (err error) {
 	if b.CA, err = e.ca(ctx); err != nil {
 		return err
 	}
-	if len(e.opts.Builder.Mounts) == 0 {
+	if len(e.opts.Builder.Mounts)+len(e.opts.Builder.Offers) == 0 {
 		return nil
 	}
 	p, err := e.probe(ctx)
 	if err != nil {
 		return err
 	}
+	if !p.Local && len(e.opts.Builder.Mounts) == 0 {
+		return nil
+	}
 	if !p.Local {
 		return fmt.Errorf("the engine is on another machine, where %s cannot be shown to builders", strings.Join(e.opts.Builder.Mounts, ", "))
 	}
-	for _, m := range e.opts.Builder.Mounts {
+	for _, m := range slices.Concat(e.opts.Builder.Mounts, e.opts.Builder.Offers) {
 		if !covered(b.Binds, m) {
 			b.Binds = append(b.Binds, path.Clean(m))
 		}
