@@ -185,6 +185,42 @@ func (c *Client) Changes(ctx context.Context, req Changes) (Changed, error) {
 	}
 }
 
+// Warm has the agent get ready for a session. It then waits for another coordinator.
+// The ID is chosen here.
+func (c *Client) Warm(ctx context.Context, req Warm) error {
+	return c.done(ctx, "get ready", func(id int64) Request { req.ID = id; return Request{Warm: &req} })
+}
+
+// Amend makes of a tree another one. The ID is chosen here.
+func (c *Client) Amend(ctx context.Context, req Amend) error {
+	return c.done(ctx, "amend the tree", func(id int64) Request { req.ID = id; return Request{Amend: &req} })
+}
+
+// done sends a request that is answered by Done.
+func (c *Client) done(ctx context.Context, what string, request func(id int64) Request) error {
+	id, events, forget := c.begin()
+	defer forget()
+	if err := c.Send(request(id)); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	for {
+		select {
+		case event := <-events:
+			switch {
+			case event.Done == nil:
+			case event.Done.Error != "":
+				return fmt.Errorf("%s: %s", what, event.Done.Error)
+			default:
+				return nil
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", what, ctx.Err())
+		case <-c.stop:
+			return fmt.Errorf("%s: %w", what, c.lost())
+		}
+	}
+}
+
 // Conclude makes the run's reports, and passes the framework's output to onOutput,
 // which may be nil. Only one may run at a time.
 func (c *Client) Conclude(ctx context.Context, req Conclude, onOutput func(Output)) (Concluded, error) {

@@ -314,6 +314,8 @@ func (c *Client) callFor(e Event) *call {
 		id = e.File.ID
 	case e.Changed != nil:
 		id = e.Changed.ID
+	case e.Done != nil:
+		id = e.Done.ID
 	case e.Concluded != nil:
 		return c.conclude
 	case e.Failed != nil && e.Failed.What == "conclude":

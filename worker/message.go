@@ -1,9 +1,12 @@
 package worker
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // Version is the version of the contract. The agent refuses another one.
-const Version = 2
+const Version = 3
 
 // A TestID names a test. It is minted by the framework's adapter in the
 // worker, and is opaque to everything else: it is compared and carried, never
@@ -17,13 +20,15 @@ type Token int64
 // A Request is one message from the coordinator to the agent. Exactly one
 // field is set.
 type Request struct {
-	Hello    *Greeting `json:"hello,omitempty"`    // the first message
+	Hello    *Greeting `json:"hello,omitempty"`    // the first message of a coordinator
 	Ping     *Ping     `json:"ping,omitempty"`     // answered by Pong, ahead of everything that waits
 	Exec     *Exec     `json:"exec,omitempty"`     // run a command; answered by Output..., Exited
 	Kill     *Kill     `json:"kill,omitempty"`     // end a command and its process group, early
 	Put      *Chunk    `json:"put,omitempty"`      // write a file; its last piece is answered by an empty File with Last
 	Get      *Get      `json:"get,omitempty"`      // read a file; answered by File...
 	Changes  *Changes  `json:"changes,omitempty"`  // list what the session's tests wrote; answered by Changed
+	Warm     *Warm     `json:"warm,omitempty"`     // get ready for a session, and wait for another coordinator; answered by Done
+	Amend    *Amend    `json:"amend,omitempty"`    // make another tree of a tree; answered by Done
 	Open     *Open     `json:"open,omitempty"`     // start a test session; answered by Opened
 	Lease    *Lease    `json:"lease,omitempty"`    // append tests to the session's queue
 	Revoke   *Revoke   `json:"revoke,omitempty"`   // take waiting tests back; answered by Returned
@@ -41,6 +46,7 @@ type Event struct {
 	Exited     *Exited     `json:"exited,omitempty"`
 	File       *Chunk      `json:"file,omitempty"`
 	Changed    *Changed    `json:"changed,omitempty"`
+	Done       *Done       `json:"done,omitempty"`
 	Opened     *Opened     `json:"opened,omitempty"`
 	Discovered *Discovered `json:"discovered,omitempty"`
 	Collected  *Collected  `json:"collected,omitempty"`
@@ -55,7 +61,8 @@ type Event struct {
 	End        *End        `json:"end,omitempty"`
 }
 
-// Greeting opens the stream in both directions.
+// Greeting opens the stream in both directions. Where a coordinator has left an
+// agent to wait, the next one greets it again, and is answered.
 type Greeting struct {
 	Version int    `json:"version"`
 	Worker  string `json:"worker,omitempty"`
@@ -159,6 +166,29 @@ type ChangedFile struct {
 	At   int64  `json:"at"` // its last change, in nanoseconds
 }
 
+// Warm has the agent get ready for a session like this one. Open's Mode, Args and
+// Results count for nothing. Tree is the directory of the sources, absolute, of which
+// nothing is loaded.
+type Warm struct {
+	ID   int64  `json:"id"`
+	Open Open   `json:"open"`
+	Tree string `json:"tree"`
+}
+
+// Amend makes of the tree in Dir another one. Archive is a file that was put before,
+// as [AmendTree] reads it; it is removed.
+type Amend struct {
+	ID      int64  `json:"id"`
+	Dir     string `json:"dir"`     // absolute
+	Archive string `json:"archive"` // absolute
+}
+
+// Done answers Warm and Amend.
+type Done struct {
+	ID    int64  `json:"id"`
+	Error string `json:"error,omitempty"`
+}
+
 // Mode is the way in which a session finds its tests.
 type Mode string
 
@@ -196,6 +226,10 @@ type Open struct {
 	Compiled string `json:"compiled,omitempty"`
 	Compile  bool   `json:"compile,omitempty"`
 }
+
+// OfRun reports whether a variable of Open.Env is known only once there is a run:
+// SHARDYARD_WORKER, SHARDYARD_WORKERS and SHARDYARD_RUN.
+func OfRun(name string) bool { return strings.HasPrefix(name, "SHARDYARD_") }
 
 // Opened reports that the session takes tests. Mode is the one in use: a
 // framework may answer a request for Lazy with Full, and says why.

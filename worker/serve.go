@@ -65,7 +65,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, opts Options) error
 		adopt(opts.Logger)
 		a.wg.Go(func() { collect(ctx) })
 	}
-	a.send(Event{Hello: &Greeting{Version: Version, PID: os.Getpid(), CPUs: runtime.NumCPU()}})
+	a.send(a.greeting())
 
 	requests, failed := a.receive(ctx)
 	err := a.serve(ctx, requests, failed)
@@ -94,12 +94,15 @@ type agent struct {
 	greeted    bool
 	files      map[int64]*incoming
 	opened     time.Time      // when the session's tests, or before there is one commands, began to write
-	wg         sync.WaitGroup // of commands, transfers, the session, and a conclusion
+	lookout    *time.Ticker   // while it waits for another coordinator; else nil
+	before     End            // what coordinators before this one have sent, and got
+	wg         sync.WaitGroup // of commands, transfers, the session, a conclusion, and what gets ready
 	pieces     sync.Mutex     // held while those of one report are sent
 
 	mu         sync.Mutex
 	execs      map[int64]context.CancelFunc
 	session    *queue
+	ready      *kindled // for the next session; nil for nothing
 	concluding bool
 }
 
@@ -145,6 +148,10 @@ func (a *agent) serve(ctx context.Context, requests <-chan Request, failed <-cha
 			return fmt.Errorf("serve: %w", err)
 		case <-deadman.C:
 			return fmt.Errorf("serve: nothing heard from the coordinator for %s", a.mute)
+		case <-a.shortage():
+			if short() {
+				return errShort
+			}
 		case <-ctx.Done():
 			return fmt.Errorf("serve: %w", ctx.Err())
 		}
@@ -171,6 +178,10 @@ func (a *agent) handle(ctx context.Context, req Request) error {
 		a.get(ctx, *req.Get)
 	case req.Changes != nil:
 		a.changes(ctx, *req.Changes)
+	case req.Warm != nil:
+		a.warm(ctx, *req.Warm)
+	case req.Amend != nil:
+		a.amend(ctx, *req.Amend)
 	case req.Open != nil:
 		a.open(ctx, *req.Open)
 	case req.Lease != nil:
@@ -185,12 +196,26 @@ func (a *agent) handle(ctx context.Context, req Request) error {
 	return nil
 }
 
+func (a *agent) greeting() Event {
+	return Event{Hello: &Greeting{Version: Version, PID: os.Getpid(), CPUs: runtime.NumCPU()}}
+}
+
 func (a *agent) hello(g Greeting) error {
 	if g.Version != Version {
 		return fmt.Errorf("serve: the coordinator speaks version %d of the contract, this agent %d", g.Version, Version)
 	}
+	if a.lookout != nil {
+		a.lookout.Stop()
+		a.lookout = nil
+	}
+	if a.greeted {
+		received, sent := a.conn.counts()
+		a.before = End{Requests: received - 1, Events: sent}
+		a.send(a.greeting())
+	}
 	a.greeted = true
 	a.log = a.log.With("worker", g.Worker)
+	a.mute = DefaultMute
 	if g.MuteMS > 0 {
 		a.mute = time.Duration(g.MuteMS) * time.Millisecond
 	}
@@ -229,6 +254,9 @@ func (a *agent) conclude(ctx context.Context, req Conclude) {
 func (a *agent) stop() {
 	a.conn.unbound()
 	a.wg.Wait()
+	if err := a.cool(); err != nil {
+		a.log.Warn("what was ready did not end in order", "error", err)
+	}
 	for _, f := range a.files {
 		f.discard()
 	}
@@ -237,7 +265,7 @@ func (a *agent) stop() {
 // end says goodbye.
 func (a *agent) end() error {
 	received, sent := a.conn.counts()
-	a.send(Event{End: &End{Requests: received, Events: sent}})
+	a.send(Event{End: &End{Requests: received - a.before.Requests, Events: sent - a.before.Events}})
 	if err := a.conn.Close(); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}

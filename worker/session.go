@@ -25,6 +25,9 @@ func (a *agent) open(ctx context.Context, open Open) {
 		a.fail("open", errors.New("a session is open on this worker"))
 		return
 	}
+	if a.ready != nil && a.ready.Name() == open.Framework {
+		framework, a.ready = a.ready, nil
+	}
 	q := newQueue(a.emit)
 	a.session, a.opened = q, Moment()
 	a.wg.Go(func() {

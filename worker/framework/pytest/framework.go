@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -66,6 +67,17 @@ func parseOptions(raw json.RawMessage, program string) (Options, error) {
 	o.Python = cmp.Or(o.Python, program, "python3")
 	o.HashSeed = cmp.Or(o.HashSeed, "0")
 	return o, nil
+}
+
+// unpacked makes a directory for one process, and unpacks the plugin there.
+func unpacked() (scratch, py string, err error) {
+	if scratch, err = os.MkdirTemp("", "shardyard-"); err != nil {
+		return "", "", fmt.Errorf("make a directory for the pytest plugin: %w", err)
+	}
+	if py, err = unpack(scratch); err != nil {
+		err = errors.Join(err, os.RemoveAll(scratch))
+	}
+	return scratch, py, err
 }
 
 // unpack writes the Python files to a new directory below dir.

@@ -22,6 +22,7 @@ const (
 // it, as on the agent's own wire. One field is set, besides those of a report.
 type message struct {
 	Hello      *hello  `json:"hello"`
+	Warmed     bool    `json:"warmed"`     // answers a kindling
 	Next       *next   `json:"next"`       // answered by an answer
 	Collecting *string `json:"collecting"` // a collector's node id
 	Opening    *answer `json:"opening"`    // the file of a test that was handed out is collected
@@ -79,6 +80,7 @@ type ending struct {
 // order is the first line that the plugin gets.
 type order struct {
 	py      string          // where the plugin is
+	options Options
 	Args    []string        `json:"args"`
 	Mode    worker.Mode     `json:"mode"`
 	Options json.RawMessage `json:"options"`
@@ -86,6 +88,16 @@ type order struct {
 	Scratch string          `json:"scratch"` // private to this process
 	Sources bool            `json:"sources"` // asks for ending.Sources
 	Reason  string          `json:"reason"`  // why Mode is not Lazy, when that was asked for
+	// Env are variables that an interpreter which was started before was not given.
+	Env map[string]string `json:"env,omitempty"`
+}
+
+// newOrder makes the order for a session, but for where the plugin is.
+func newOrder(open worker.Open, options Options) order {
+	return order{
+		options: options,
+		Args:    append([]string{}, open.Args...), Mode: open.Mode, Options: worker.Raw(options), Results: open.Results, Sources: open.Compile,
+	}
 }
 
 // event returns the message as the agent's event, or nil.

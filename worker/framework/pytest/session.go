@@ -19,51 +19,60 @@ func (*Framework) Run(ctx context.Context, open worker.Open, s worker.Stream) (e
 	if err != nil {
 		return worker.Exit{}, err
 	}
-	scratch, err := os.MkdirTemp("", "shardyard-")
-	if err != nil {
-		return worker.Exit{}, fmt.Errorf("make a directory for the pytest plugin: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	first := order{
-		Args: append([]string{}, open.Args...), Mode: open.Mode, Options: worker.Raw(options),
-		Results: open.Results, Scratch: scratch, Sources: open.Compile,
-	}
-	if open.Compiled != "" && !noBytecode(environ(open.Env, options)) {
-		if err := restoreBytecode(open.Dir, open.Compiled); err != nil {
-			tell(s, err)
-		}
-	}
-	if first.py, err = unpack(scratch); err != nil {
+	first := newOrder(open, options)
+	restore(open, options, s)
+	if first.Scratch, first.py, err = unpacked(); err != nil {
 		return worker.Exit{}, err
 	}
-	exit, restart, err := attend(ctx, open, options, first, s)
+	defer func() { err = errors.Join(err, os.RemoveAll(first.Scratch)) }()
+	exit, restart, err := anew(ctx, open, first, s)
 	if restart != "" && err == nil {
-		first.Mode, first.Reason = worker.Full, restart
-		exit, _, err = attend(ctx, open, options, first, s)
+		exit, err = again(ctx, open, first, restart, s)
 	}
 	return exit, err
 }
 
-// attend runs one process of a session. restart is the reason why another one is
-// needed; "" for none.
-func attend(ctx context.Context, open worker.Open, options Options, first order, stream worker.Stream) (exit worker.Exit, restart string, err error) {
-	p, err := start(ctx, open, options, first.py, stream.Emit)
+// restore brings back the bytecode that the session was given.
+func restore(open worker.Open, options Options, s worker.Stream) {
+	if open.Compiled == "" || noBytecode(environ(open.Env, options)) {
+		return
+	}
+	if err := restoreBytecode(open.Dir, open.Compiled); err != nil {
+		tell(s, err)
+	}
+}
+
+// anew runs a session in a new process.
+func anew(ctx context.Context, open worker.Open, first order, stream worker.Stream) (exit worker.Exit, restart string, err error) {
+	p, err := start(ctx, open, first.options, first.py, stream.Emit)
 	if err != nil {
 		return worker.Exit{}, "", err
 	}
-	s := newSession(p, stream, time.Duration(open.TestTimeoutMS)*time.Millisecond)
+	return attend(ctx, open, newSession(p, stream, time.Duration(open.TestTimeoutMS)*time.Millisecond), first)
+}
+
+// again runs a session in a second process, which collects in full for a reason.
+func again(ctx context.Context, open worker.Open, first order, reason string, s worker.Stream) (worker.Exit, error) {
+	first.Mode, first.Reason = worker.Full, reason
+	exit, _, err := anew(ctx, open, first, s)
+	return exit, err
+}
+
+// attend gives a process its order, and serves it to its end. restart is the reason
+// why another one is needed; "" for none.
+func attend(ctx context.Context, open worker.Open, s *session, first order) (exit worker.Exit, restart string, err error) {
 	exit, err = s.run(ctx, first)
-	if err = errors.Join(err, p.close()); err != nil || s.restart != "" {
+	if err = errors.Join(err, s.close()); err != nil || s.restart != "" {
 		return exit, s.restart, err
 	}
 	s.recordDeath(&exit)
-	if options.Coverage != nil && len(exit.Files) == 0 && exit.Missing == "" {
+	if first.options.Coverage != nil && len(exit.Files) == 0 && exit.Missing == "" {
 		exit.Missing = "its session left no coverage data"
 	}
 	if s.ending != nil && len(s.ending.Sources) > 0 {
 		exit.Compiled, err = packBytecode(open.Dir, s.ending.Sources, open.Results)
 		if err != nil {
-			tell(stream, err)
+			tell(s.stream, err)
 		}
 	}
 	return exit, "", worker.Lacking(s.fault(exit), s.lack())
@@ -90,6 +99,8 @@ type session struct {
 	ending  *ending
 	failed  *worker.Failed
 	restart string
+	listening bool
+	heard     bool // from the process, since it has its order
 	// finishing: its last test is behind it, with all fixtures.
 	finishing bool
 }
@@ -107,7 +118,7 @@ func newSession(p *process, s worker.Stream, limit time.Duration) *session {
 func (s *session) run(ctx context.Context, first order) (worker.Exit, error) {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() { s.broken <- listen(s.socket, s.messages, s.stop) }()
+	s.listen()
 	err := say(s.socket, first)
 	messages := s.messages
 	for err == nil && messages != nil {
@@ -154,6 +165,14 @@ func (s *session) run(ctx context.Context, first order) (worker.Exit, error) {
 	return worker.Exit{Code: s.code, Signal: s.signal}, err
 }
 
+// listen hears the process from now on.
+func (s *session) listen() {
+	if !s.listening {
+		s.listening = true
+		go func() { s.broken <- listen(s.socket, s.messages, s.stop) }()
+	}
+}
+
 // grace lets a process that ended its pytest end itself.
 func (s *session) grace() {
 	limit := linger
@@ -174,6 +193,7 @@ func drain(messages <-chan []message, broken <-chan error) error {
 }
 
 func (s *session) handle(ctx context.Context, m message) error {
+	s.heard = true
 	switch {
 	case m.Hello != nil:
 		s.dump = m.Hello.Dump

@@ -59,6 +59,16 @@ func TestSession(t *testing.T) {
 					equal(t, want, got)
 					sameLog(t, want, got)
 				})
+				t.Run("warm", func(t *testing.T) {
+					if release != "8" {
+						return // the time that it takes
+					}
+					warm := *p
+					warm.warm = warmed
+					got := warm.session(t, newFeed(), worker.Full, 0)
+					equal(t, want, got)
+					sameLog(t, want, got)
+				})
 				lists := byFile(discovered(full))
 				for _, pauses := range []bool{false, true} {
 					t.Run(fmt.Sprintf("lazy, pauses %t", pauses), func(t *testing.T) {

@@ -28,6 +28,8 @@ type project struct {
 	only    []string // for plain pytest only: "plain: ..."
 	python  string
 	seed    int64 // of sessions
+	// warm, if set, gets a process ready for a session, and returns what runs it.
+	warm func(context.Context, *testing.T, worker.Open) func(context.Context, worker.Open, worker.Stream) (worker.Exit, error)
 }
 
 func load(t *testing.T, name, release string) *project {
@@ -128,7 +130,11 @@ func (p *project) session(t *testing.T, f *feed, mode worker.Mode, limit time.Du
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	exit, err := New().Run(ctx, open, f)
+	run := New().Run
+	if p.warm != nil {
+		run = p.warm(ctx, t, open)
+	}
+	exit, err := run(ctx, open, f)
 	r := result{reports: map[string][]string{}, outcomes: map[worker.TestID]worker.Outcome{}, exit: exit, err: err, events: whole(f.events)}
 	r.log = lines(t, log)
 	last := map[string]json.RawMessage{} // a report that may be amended

@@ -7,6 +7,7 @@ and __main__.__file__ are that script's, and our modules live in a package of
 their own, so that none of their names can hide one of the project's.
 """
 
+import importlib
 import importlib.util
 import os
 import shutil
@@ -27,6 +28,8 @@ def main():
 
     channel = Channel(3)
     order = channel.receive()
+    if "warm" in order:
+        order = warm(channel, order["warm"])
     sys.argv[:] = [script] + order["args"]
     sys.modules["__main__"].__file__ = script
     ending = run(channel, order)
@@ -51,6 +54,63 @@ def pytest_script():
             return script
     module = os.path.join(home, "__main__.py")
     return module if home and os.path.exists(module) else beside
+
+
+def warm(channel, tree):
+    """Gets ready for an order that is not known yet, and returns it. The tree may
+    be another one by then: where anything of it is loaded, or would be by an
+    interpreter that is started only now, this one ends without a word."""
+    before = customs()
+    preload()
+    if loaded(tree):
+        os._exit(0)
+    channel.send({"warmed": True})
+    order = channel.receive()
+    importlib.invalidate_caches()
+    if customs() != before:
+        os._exit(0)
+    os.environ.update(order.get("env") or {})
+    return order
+
+
+def customs():
+    """Where the modules are that Python imports when it starts, if they are there."""
+    places = []
+    for name in ("sitecustomize", "usercustomize"):
+        try:
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError):  # ValueError: it is loaded, and has no spec
+            spec = None
+        places.append(spec and spec.origin)
+    return places
+
+
+def preload():
+    """Imports what pytest.main imports before it looks at the project."""
+    try:
+        from _pytest.config import default_plugins
+
+        names = ["_pytest." + name for name in default_plugins]
+    except ImportError:
+        names = []
+    for name in ["pytest"] + names + ["_shardyard.plugin"]:
+        try:
+            importlib.import_module(name)
+        except ImportError:  # which the session says, if it needs it
+            continue
+
+
+def loaded(tree):
+    """Whether a module is loaded that lies below the directory."""
+    for module in list(sys.modules.values()):
+        try:
+            own = types.ModuleType.__dict__["__dict__"].__get__(module)
+            places = [own.get("__file__")] + list(own.get("__path__") or [])
+        except Exception:  # anything may stand for a module
+            continue
+        if any(isinstance(place, str) and (place + os.sep).startswith(tree + os.sep) for place in places):
+            return True
+    return False
 
 
 def run(channel, order):

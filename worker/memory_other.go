@@ -1,0 +1,6 @@
+//go:build !linux
+
+package worker
+
+// short is not known here.
+func short() bool { return false }
