@@ -21,8 +21,8 @@ type Queue struct {
 func NewQueue(limit int) *Queue { return &Queue{limit: limit} }
 
 // Next queues one start: the Start of the returned starter waits for its turn.
-// It must be called once, if only with a context that has ended: those behind
-// it wait for it.
+// It must be called once, if only with a context that has ended, or be given up
+// with Pass: those behind it wait for it.
 func (q *Queue) Next(s Starter) Starter {
 	if q.limit <= 0 {
 		return s
@@ -72,4 +72,11 @@ func (t *turn) Start(ctx context.Context, spec Spec) (Instance, error) {
 		return nil, ctx.Err()
 	}
 	return t.Starter.Start(ctx, spec)
+}
+
+// Pass gives up a start that was queued and is not needed. It may be any starter.
+func Pass(s Starter) {
+	if t, ok := s.(*turn); ok {
+		t.queue.end(t)
+	}
 }

@@ -52,7 +52,13 @@ func (s *Source) WriteTar(ctx context.Context, w io.Writer) error {
 		if err := parents(tw, path.Dir(f.Path), made); err != nil {
 			return fmt.Errorf("archive %s: %w", f.Path, err)
 		}
-		if err := f.write(ctx, tw, made); err != nil {
+		if f.Mode.IsDir() {
+			if err := parents(tw, f.Path, made); err != nil {
+				return fmt.Errorf("archive %s: %w", f.Path, err)
+			}
+			continue
+		}
+		if err := f.write(ctx, tw, func(*tar.Header) {}); err != nil {
 			return fmt.Errorf("archive %s: %w", f.Path, err)
 		}
 	}
@@ -75,17 +81,12 @@ func directory(tw *tar.Writer, dir string, made map[string]bool) error {
 	return tw.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755, ModTime: stamp})
 }
 
-func (f *File) write(ctx context.Context, tw *tar.Writer, made map[string]bool) error {
-	switch {
-	case f.Mode.IsDir():
-		if made[f.Path] {
-			return nil
-		}
-		return directory(tw, f.Path, made)
-	case f.Mode&fs.ModeSymlink != 0:
-		return tw.WriteHeader(&tar.Header{
-			Typeflag: tar.TypeSymlink, Name: f.Path, Linkname: string(f.body.(link)), Mode: 0o777, ModTime: stamp,
-		})
+// write writes a file or a link. mark may add to the header.
+func (f *File) write(ctx context.Context, tw *tar.Writer, mark func(*tar.Header)) error {
+	if f.Mode&fs.ModeSymlink != 0 {
+		h := &tar.Header{Typeflag: tar.TypeSymlink, Name: f.Path, Linkname: string(f.body.(link)), Mode: 0o777, ModTime: stamp}
+		mark(h)
+		return tw.WriteHeader(h)
 	}
 	r, err := f.body.open(ctx)
 	if err != nil {
@@ -96,6 +97,7 @@ func (f *File) write(ctx context.Context, tw *tar.Writer, made map[string]bool) 
 	}
 	defer r.Close() //nolint:errcheck // only read
 	h := &tar.Header{Typeflag: tar.TypeReg, Name: f.Path, Mode: int64(f.Mode.Perm()), Size: f.Size, ModTime: stamp}
+	mark(h)
 	if err := tw.WriteHeader(h); err != nil {
 		return err
 	}

@@ -16,21 +16,29 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	for _, image := range enginetest.Images(t, "../../..") {
+	for i, image := range enginetest.Images(t, "../../..") {
 		for _, way := range []TreeWay{Overlay, ImageLayer} {
 			name, _, _ := strings.Cut(image, "/")
-			t.Run(name+"/"+string(way), func(t *testing.T) { conform(t, image, way) })
+			t.Run(name+"/"+string(way), func(t *testing.T) { conform(t, image, way, func(e *Engine) engine.Engine { return e }, nil) })
+			if i > 0 || way != Overlay {
+				continue
+			}
+			t.Run(name+"/"+string(way)+"/pool", func(t *testing.T) {
+				conform(t, image, way, func(e *Engine) engine.Engine { return pooled{e} }, []string{
+					"TreeContent", "TreeWritable", "OwnTree", "Prepared", "Variables", "Killed", "DeadMan", "RemoveWhileRunning", "StartRefused",
+				})
+			})
 		}
 	}
 }
 
-func conform(t *testing.T, image string, way TreeWay) {
+func conform(t *testing.T, image string, way TreeWay, as func(*Engine) engine.Engine, only []string) {
 	opts := project(t)
 	opts.Trees = way
 	seer := open(t, opts)
 	enginetest.Run(t, enginetest.Config{
-		Image:  image,
-		Engine: func(t *testing.T) engine.Engine { return open(t, opts) },
+		Image: image, Only: only,
+		Engine: func(t *testing.T) engine.Engine { return as(open(t, opts)) },
 		Other: func(t *testing.T) engine.Engine {
 			neighbour := opts
 			neighbour.Project, neighbour.ProjectName = opts.Project+"-neighbour", "neighbour"

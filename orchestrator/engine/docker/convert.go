@@ -103,6 +103,8 @@ type blueprint struct {
 	Upper   string   // volume under the tree's mount, that is to get the workers' user as its owner; "" for none
 	Binds   []string // of this machine, read-only, at the same path
 	Network string   // of builders
+	// Stays has the agent's stdin go on when the connection ends.
+	Stays bool
 	// Loopback gives the container ::1.
 	Loopback bool
 	Traits   traits
@@ -162,7 +164,7 @@ func convert(b blueprint) (*container.Config, *container.HostConfig) {
 		Env:          b.env(),
 		Labels:       b.Labels,
 		OpenStdin:    true,
-		StdinOnce:    true, // the agent's stdin ends with the connection
+		StdinOnce:    !b.Stays, // the agent's stdin ends with the connection
 		AttachStdin:  true,
 		AttachStdout: true,
 		AttachStderr: true,

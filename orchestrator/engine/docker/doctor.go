@@ -2,6 +2,8 @@ package docker
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/doctor"
 	"github.com/shardyard/shardyard/orchestrator/engine"
@@ -15,6 +17,12 @@ func (e *Engine) Check(ctx context.Context, info engine.Info) []doctor.Check {
 		checks = append(checks, doctor.Fail("agent", "put the release's binary for "+info.Platform+" beside this program", "%v", err))
 	} else {
 		checks = append(checks, doctor.Good("agent", "%s runs in %s workers", agent, info.Platform))
+	}
+	if waiting, err := e.free(e.memberPrefix()); err != nil {
+		checks = append(checks, doctor.Warn("pool", "`shardyard cache clear` removes it", "%v", err))
+	} else if len(waiting) > 0 {
+		last := slices.MaxFunc(waiting, func(a, b member) int { return a.Until.Compare(b.Until) })
+		checks = append(checks, doctor.Good("pool", "places that wait for the next run: %d, until %s", len(waiting), last.Until.Local().Format(time.TimeOnly)))
 	}
 	switch way, err := e.way(ctx); {
 	case err != nil:

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"sync"
 	"time"
 
@@ -26,6 +28,9 @@ type instance struct {
 	// upper is the volume with what is written over the tree, work the one
 	// that the overlay needs beside it; "" for none.
 	upper, work string
+	// owner is who must live for it to live, as labels have it. member is the name in
+	// LockDir of one that waits, or has waited; "" for others.
+	owner, member string
 
 	mu      sync.Mutex
 	sealed  bool
@@ -165,6 +170,11 @@ func (i *instance) Remove(ctx context.Context) error {
 		errs = append(errs, i.e.removeVolume(ctx, i.work))
 	}
 	err := errors.Join(errs...)
+	if i.member != "" && err == nil {
+		if err = os.Remove(i.held()); errors.Is(err, fs.ErrNotExist) {
+			err = nil // a sweep has seen that it is gone
+		}
+	}
 	i.removed = err == nil
 	return err
 }

@@ -24,6 +24,10 @@ func (e *Engine) Usage(ctx context.Context, whose cache.Whose) ([]engine.Kept, e
 	}
 	s := sweeper{e: e}
 	var list []engine.Kept
+	members, err := e.free(memberPrefix)
+	if err != nil {
+		return nil, err
+	}
 	sizes, uppers := map[string]int64{}, map[string]bool{}
 	for _, i := range usage.Images {
 		sizes[i.ID], uppers[i.Labels[labelUpper]] = i.Size, true
@@ -33,10 +37,17 @@ func (e *Engine) Usage(ctx context.Context, whose cache.Whose) ([]engine.Kept, e
 		if v.UsageData != nil {
 			k.Size = v.UsageData.Size
 		}
-		if uppers[v.Name] {
+		if at := slices.IndexFunc(members, func(m member) bool { return v.Labels[labelOwner] == e.lock.host+":"+m.path }); at >= 0 {
+			members[at].size += max(k.Size, 0)
+		} else if uppers[v.Name] {
 			sizes[v.Name] = max(k.Size, 0)
 		} else if e.lists(v.Labels, whose) {
 			list = append(list, k)
+		}
+	}
+	for _, m := range members {
+		if whose == cache.Everyones || m.Project == e.opts.Project {
+			list = append(list, m.kept())
 		}
 	}
 	for _, i := range usage.Images {
@@ -79,6 +90,17 @@ func (e *Engine) Drop(ctx context.Context, things []engine.Kept) (dropped []engi
 	for _, i := range s.images {
 		k := s.keepsake(names(i)[0], created(i), i.Labels)
 		rooms[k.name] = droppable{k, i.Labels, s.used[i.ID] || s.used[k.tree] && k.tree != "", s.dropImage}
+	}
+	members, err := e.free(memberPrefix)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range members {
+		rooms[m.Name] = droppable{keepsake{name: m.Name}, map[string]string{labelProject: m.Project}, false, func(ctx context.Context, k keepsake) error {
+			err := e.dropMembers(ctx, []member{m})
+			s.note(err, "container", k.name)
+			return err
+		}}
 	}
 	// What others are made from can go only after them: they were made later, and may
 	// have been used less lately.
@@ -147,6 +169,10 @@ func (e *Engine) neededBy(d droppable, listed engine.Kept) (bool, error) {
 // ClearAll implements [engine.Keeper].
 func (e *Engine) ClearAll(ctx context.Context) error {
 	if err := e.lock.alone(e.opts.Project); err != nil {
+		return err
+	}
+	members, err := e.free(e.memberPrefix())
+	if err := errors.Join(err, e.dropMembers(ctx, members)); err != nil {
 		return err
 	}
 	s := sweeper{e: e, lives: map[string]life{}}

@@ -73,11 +73,16 @@ func (e *Engine) kept(kind string) map[string]string {
 
 // owned labels what must not outlive this Engine.
 func (e *Engine) owned(run, role string) map[string]string {
+	return e.ownedBy(e.lock.owner(), run, role)
+}
+
+// ownedBy labels what must not outlive an owner.
+func (e *Engine) ownedBy(owner, run, role string) map[string]string {
 	return map[string]string{
 		labelProject: e.opts.Project,
 		labelRun:     run,
 		labelRole:    role,
-		labelOwner:   e.lock.owner(),
+		labelOwner:   owner,
 		labelExpires: e.now().Add(runFor).UTC().Format(time.RFC3339),
 	}
 }

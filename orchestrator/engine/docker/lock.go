@@ -133,6 +133,9 @@ func (s session) lifeOf(owner string) (life, error) {
 	if path == s.file.Path() {
 		return alive, nil
 	}
+	if strings.HasPrefix(filepath.Base(path), memberPrefix) {
+		return s.lifeOfMember(path)
+	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return dead, nil
 	}

@@ -73,15 +73,15 @@ func (e *Engine) scratch(ctx context.Context, i *instance) (upper, work string, 
 	i.upper, i.work = name(kindUpper), name(kindWork)
 	if who == defaultUser {
 		i.b.Upper = i.upper
-		upper, err = e.emptyVolume(ctx, i.upper, e.owned(spec.Run, kindUpper))
+		upper, err = e.emptyVolume(ctx, i.upper, e.ownedBy(i.owner, spec.Run, kindUpper))
 	} else {
-		upper, err = e.newVolume(ctx, i.upper, e.owned(spec.Run, kindUpper), func(tw *tar.Writer) error {
+		upper, err = e.newVolume(ctx, i.upper, e.ownedBy(i.owner, spec.Run, kindUpper), func(tw *tar.Writer) error {
 			return tw.WriteHeader(folder(fillAt, 0o755, who.UID, who.GID))
 		})
 	}
 	if err != nil {
 		return "", "", err
 	}
-	work, err = e.emptyVolume(ctx, i.work, e.owned(spec.Run, kindWork))
+	work, err = e.emptyVolume(ctx, i.work, e.ownedBy(i.owner, spec.Run, kindWork))
 	return upper, work, err
 }

@@ -18,31 +18,36 @@ import (
 
 // Start makes a container, attaches to it, and starts it. It implements
 // [engine.Starter].
-func (e *Engine) Start(ctx context.Context, spec engine.Spec) (_ engine.Instance, err error) {
+func (e *Engine) Start(ctx context.Context, spec engine.Spec) (engine.Instance, error) {
+	i := &instance{e: e, owner: e.lock.owner()}
+	if err := e.launch(ctx, spec, i); err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+// launch starts an instance. When it fails it removes what it has made.
+func (e *Engine) launch(ctx context.Context, spec engine.Spec, i *instance) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("start %s: %w", spec.Name, err)
 		}
 	}()
-	if err := e.check(spec); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	i := &instance{e: e}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, i.Remove(ctx))
 		}
 	}()
+	if err := e.check(spec); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if err := e.blueprint(ctx, spec, i); err != nil {
-		return nil, err
+		return err
 	}
-	if err := i.start(ctx); err != nil {
-		return nil, err
-	}
-	return i, nil
+	return i.start(ctx)
 }
 
 func (e *Engine) check(spec engine.Spec) error {
@@ -65,46 +70,14 @@ func fitName(s string) bool {
 
 // blueprint prepares everything that a container needs. It records in i at once what
 // must be removed with the container, so that i.Remove can undo it.
-func (e *Engine) blueprint(ctx context.Context, spec engine.Spec, i *instance) (err error) {
-	who, err := parseUser(spec.User)
+func (e *Engine) blueprint(ctx context.Context, spec engine.Spec, i *instance) error {
+	b, img, err := e.plan(ctx, spec, i.owner)
 	if err != nil {
 		return err
 	}
-	b := blueprint{
-		Spec: spec, Who: who, Traits: e.traits, Network: e.opts.Builder.Network,
-		Name:   fmt.Sprintf("shardyard-%s-%s-%s", slug(e.opts.ProjectName), runName(spec.Run), slug(spec.Name)),
-		Labels: e.owned(spec.Run, string(spec.Role)),
-	}
-	b.Labels[labelTree] = string(spec.Tree)
-	if b.Image = string(spec.Layer); b.Image == "" {
-		if b.Image, err = e.foundation(ctx, spec.Base); err != nil {
-			return err
-		}
-	}
-	img, err := e.image(ctx, b.Image)
-	if err != nil {
-		return err
-	}
-	b.Path = img.path()
-	if unset := img.Labels[labelEnv]; unset != "" {
-		b.Unset = strings.Split(unset, ",")
-	}
-	if b.Agent, err = e.agent(ctx); err != nil {
-		return err
-	}
-	if spec.Base.Host {
-		if b.Binds, err = hostBinds(spec.Base.Program, spec.Base.Prefixes); err != nil {
-			return err
-		}
-	}
-	if err := e.supplies(ctx, &b); err != nil {
-		return err
-	}
-	if err := e.join(ctx, &b); err != nil {
-		return err
-	}
+	b.Stays = i.member != ""
 	i.b = b
-	if who != defaultUser {
+	if b.Who != defaultUser {
 		i.fills = append(i.fills, i.settle)
 	}
 	if spec.Tree == "" {
@@ -112,6 +85,45 @@ func (e *Engine) blueprint(ctx context.Context, spec engine.Spec, i *instance) (
 		return nil
 	}
 	return e.placeTree(ctx, i, img)
+}
+
+// plan returns what a container is made of, but for its tree, and its image. It makes
+// nothing that belongs to the container alone.
+func (e *Engine) plan(ctx context.Context, spec engine.Spec, owner string) (b blueprint, img image, err error) {
+	who, err := parseUser(spec.User)
+	if err != nil {
+		return b, img, err
+	}
+	b = blueprint{
+		Spec: spec, Who: who, Traits: e.traits, Network: e.opts.Builder.Network,
+		Name:   fmt.Sprintf("shardyard-%s-%s-%s", slug(e.opts.ProjectName), runName(spec.Run), slug(spec.Name)),
+		Labels: e.ownedBy(owner, spec.Run, string(spec.Role)),
+	}
+	b.Labels[labelTree] = string(spec.Tree)
+	if b.Image = string(spec.Layer); b.Image == "" {
+		if b.Image, err = e.foundation(ctx, spec.Base); err != nil {
+			return b, img, err
+		}
+	}
+	if img, err = e.image(ctx, b.Image); err != nil {
+		return b, img, err
+	}
+	b.Path = img.path()
+	if unset := img.Labels[labelEnv]; unset != "" {
+		b.Unset = strings.Split(unset, ",")
+	}
+	if b.Agent, err = e.agent(ctx); err != nil {
+		return b, img, err
+	}
+	if spec.Base.Host {
+		if b.Binds, err = hostBinds(spec.Base.Program, spec.Base.Prefixes); err != nil {
+			return b, img, err
+		}
+	}
+	if err := e.supplies(ctx, &b); err != nil {
+		return b, img, err
+	}
+	return b, img, e.join(ctx, &b)
 }
 
 // supplies adds what the role is given: caches, and a builder's settings.
@@ -188,13 +200,11 @@ func (i *instance) start(ctx context.Context) error {
 			return fmt.Errorf("fill the container: %w", err)
 		}
 	}
-	conn, err := cli.ContainerAttach(ctx, c.ID, container.AttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
-	if err != nil {
+	if err := i.attach(ctx); err != nil {
 		return fmt.Errorf("attach: %w", err)
 	}
-	i.stream = newStream(conn)
 	// A cancelled context does not end what reads from this connection.
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	stop := context.AfterFunc(ctx, i.stream.conn.Close)
 	defer stop()
 	if err := cli.ContainerStart(ctx, c.ID, container.StartOptions{}); err != nil {
 		return i.e.explain(err, i.b)

@@ -35,7 +35,7 @@ func (e *Engine) Sweep(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return s.removed, err // volumes and images of what is still there must stay
 	}
-	err = errors.Join(s.expireImages(ctx), s.volumes(ctx))
+	err = errors.Join(s.expireImages(ctx), s.volumes(ctx), e.forgetMembers())
 	return s.removed, err
 }
 

@@ -5,6 +5,7 @@ package enginetest
 
 import (
 	"crypto/rand"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +22,8 @@ type Config struct {
 	Other func(t *testing.T) engine.Engine
 	// Image is what to resolve; "" is "host".
 	Image string
+	// Only names the tests that are run; nil for all.
+	Only []string
 	// Leftovers names everything that exists for a run: processes, containers,
 	// volumes, directories. What the project keeps is not of a run.
 	Leftovers func(t *testing.T, run string) []string
@@ -66,6 +69,9 @@ func Run(t *testing.T, cfg Config) {
 		{"Lock", testLock},
 		{"Sweep", testSweep},
 	} {
+		if cfg.Only != nil && !slices.Contains(cfg.Only, test.name) {
+			continue
+		}
 		t.Run(test.name, func(t *testing.T) {
 			s := &suite{T: t, cfg: cfg, run: "t" + strings.ToLower(rand.Text()[:10])}
 			s.engine = cfg.Engine(t)

@@ -79,7 +79,7 @@ type ending struct {
 
 // order is the first line that the plugin gets.
 type order struct {
-	py      string          // where the plugin is
+	py      string // where the plugin is
 	options Options
 	Args    []string        `json:"args"`
 	Mode    worker.Mode     `json:"mode"`

@@ -93,12 +93,12 @@ type session struct {
 	replies  chan answer   // of Next calls that wait
 	waiting  bool          // such a call is under way
 
-	watch   watch
-	track   track
-	dump    int // the signal for it
-	ending  *ending
-	failed  *worker.Failed
-	restart string
+	watch     watch
+	track     track
+	dump      int // the signal for it
+	ending    *ending
+	failed    *worker.Failed
+	restart   string
 	listening bool
 	heard     bool // from the process, since it has its order
 	// finishing: its last test is behind it, with all fixtures.
