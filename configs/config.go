@@ -28,6 +28,7 @@ type Config struct {
 	Suites Suites `yaml:"suites"`
 
 	Workers    Workers  `yaml:"workers"`
+	Pool       Pool     `yaml:"pool"`
 	Schedule   string   `yaml:"schedule,dynamic|static"`
 	SplitBy    string   `yaml:"split_by,time|file|directory"`
 	Collection string   `yaml:"collection,auto|full|lazy"`
@@ -90,6 +91,12 @@ type Suite struct {
 
 // Workers is a number of workers; 0 is "auto".
 type Workers int
+
+// Pool is how many places wait for the next run.
+type Pool int
+
+// AutoPool leaves as many as the run had workers, behind a run in a terminal.
+const AutoPool Pool = -1
 
 // Coverage configures whether and how coverage is measured.
 type Coverage struct {
@@ -195,7 +202,7 @@ func Default(frameworks []framework.Description) *Config {
 	return &Config{
 		framework: (&reader{frameworks: frameworks}).first(),
 
-		Version: 1, Image: "auto", Schedule: "dynamic", SplitBy: "time", Collection: "auto",
+		Version: 1, Image: "auto", Pool: AutoPool, Schedule: "dynamic", SplitBy: "time", Collection: "auto",
 		Builder: Builder{CA: "host"},
 		Limits: Limits{
 			PIDs: DefaultPIDs, Test: Duration(DefaultTest), Run: Duration(DefaultRun), Output: DefaultOutput, Artifacts: DefaultArtifacts,

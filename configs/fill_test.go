@@ -103,6 +103,7 @@ prepare:                                 # detected: uv.lock: uv has locked the 
 key:                                     # detected: uv.lock: uv has locked the dependencies
   - uv.lock
 workers: auto                            # default
+pool: auto                               # default
 schedule: dynamic                        # default
 split_by: time                           # default
 collection: auto                         # default
@@ -132,6 +133,7 @@ suites:
     framework: pytest                    # default
     workers: 2                           # shardyard.yaml:6
 workers: auto                            # default
+pool: auto                               # default
 schedule: dynamic                        # default
 split_by: time                           # default
 collection: auto                         # default

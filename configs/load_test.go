@@ -30,6 +30,7 @@ suites:
     env: { set: { LEVEL: 1.10 }, pass: [DATABASE_URL] }
     limits: { test: 0, memory: 512m }
 workers: auto
+pool: 3
 schedule: static
 split_by: file
 collection: lazy
@@ -60,7 +61,7 @@ services: {}
 				Env: &Env{Set: map[string]string{"LEVEL": "1.10"}, Pass: []string{"DATABASE_URL"}}, Limits: &Limits{Memory: 512 << 20},
 			},
 		},
-		Schedule: "static", SplitBy: "file", Collection: "lazy", Retries: 2, Coverage: Coverage{FailUnder: &percent, Sources: []string{"pkg"}},
+		Pool: 3, Schedule: "static", SplitBy: "file", Collection: "lazy", Retries: 2, Coverage: Coverage{FailUnder: &percent, Sources: []string{"pkg"}},
 		Env:     Env{Set: map[string]string{"TZ": "UTC", "DEBUG": "yes", "EMPTY": ""}, Pass: []string{"HOME"}},
 		Builder: Builder{CA: "none", Env: Env{Pass: []string{"PIP_INDEX_URL"}}},
 		Limits:  Limits{Memory: 3 << 29, PIDs: 100, Test: Duration(DefaultTest), Run: Duration(90 * time.Minute), Output: 1 << 20, Artifacts: DefaultArtifacts},
@@ -73,7 +74,7 @@ services: {}
 		t.Errorf("Parse (-want +got):\n%s", diff)
 	}
 	roundTrip(t, c)
-	if got := c.Origin("limits.pids"); got != "shardyard.yaml:25" {
+	if got := c.Origin("limits.pids"); got != "shardyard.yaml:26" {
 		t.Errorf("origin of limits.pids: %q", got)
 	}
 }

@@ -153,6 +153,8 @@ func (r *reader) value(v reflect.Value, n *yaml.Node, path, oneOf string) {
 		parse(r, p, n, path, ParseInterval)
 	case *Workers:
 		parse(r, p, n, path, ParseWorkers)
+	case *Pool:
+		parse(r, p, n, path, ParsePool)
 	case *map[string]string:
 		r.variables(p, n, path)
 	default:

@@ -71,6 +71,8 @@ func (m *schemaMaker) value(t reflect.Type, path, oneOf string) schema {
 		}
 	case reflect.TypeFor[Workers]():
 		return schema{"anyOf": []schema{{"const": "auto"}, {"type": "integer", "minimum": 1}}}
+	case reflect.TypeFor[Pool]():
+		return schema{"anyOf": []schema{{"const": "auto"}, {"type": "integer", "minimum": 0, "maximum": maxPool}}}
 	case reflect.TypeFor[Size]():
 		return schema{"anyOf": []schema{
 			{"type": "string", "pattern": `^[0-9]+(\.[0-9]+)? *([kKmMgGtT]([iI]?[bB])?|[bB])?$`}, {"type": "number", "minimum": 0},
@@ -149,6 +151,7 @@ var meanings = map[string]string{
 	"suites.*.args":       "Arguments of the framework.",
 	"suites.*.paths":      "What to test, relative to the project.",
 	"workers":             "How many workers: a number, or auto for as many as pay.",
+	"pool":                "How many workers are left, started and warm, for the next run: a number, or auto: as many as there were, behind a run in a terminal.",
 	"schedule":            "dynamic: workers take work from one another. static: the plan stays as it is.",
 	"split_by":            "What is never cut: nothing (time), a file, a directory.",
 	"collection":          "full: every worker collects the whole suite. lazy: a file when it gets a test of it. auto: full where that costs little.",

@@ -29,6 +29,7 @@ func (c *Config) Show(w io.Writer) error {
 		p.shut()
 	}
 	p.value("", "workers", c.Workers.String())
+	p.value("", "pool", c.Pool.String())
 	p.value("", "schedule", c.Schedule)
 	p.value("", "split_by", c.SplitBy)
 	p.value("", "collection", c.Collection)

@@ -109,3 +109,26 @@ func (w Workers) String() string {
 	}
 	return strconv.Itoa(int(w))
 }
+
+// maxPool bounds how many places wait for a run.
+const maxPool = 64
+
+// ParsePool reads "auto" or a number from 0 to 64.
+func ParsePool(s string) (Pool, error) {
+	if s == "auto" {
+		return AutoPool, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > maxPool {
+		return 0, fmt.Errorf("%q is no size of a pool: write auto, or a number from 0 to %d", s, maxPool)
+	}
+	return Pool(n), nil
+}
+
+// String writes "auto" for AutoPool.
+func (p Pool) String() string {
+	if p == AutoPool {
+		return "auto"
+	}
+	return strconv.Itoa(int(p))
+}

@@ -63,7 +63,7 @@ func discover(ctx context.Context, req *Request, deps Deps, rec *recorder) (*Dis
 	}
 	late := context.WithoutCancel(ctx)
 	known := recall(ctx, req, deps.History, rec)
-	l, err := newLoop(req, deps, rec, at, known, nil)
+	l, err := newLoop(ctx, req, deps, rec, at, known, nil)
 	if err != nil {
 		return nil, errors.Join(err, at.close())
 	}

@@ -36,6 +36,7 @@ type loop struct {
 	gathered *gatherer
 	spool    *spool
 	finish   *finisher
+	pool     *pool
 	carried  *carried
 	workers  int // how many were asked for
 	starts   *engine.Queue
@@ -78,7 +79,7 @@ type loop struct {
 
 // newLoop makes the loop and the files that the workers of a run need on this
 // machine. The caller clears the loop.
-func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past, again *carried) (*loop, error) {
+func newLoop(ctx context.Context, req *Request, deps Deps, rec *recorder, at *site, known past, again *carried) (*loop, error) {
 	dir := runDir(req.Out)
 	l := &loop{
 		recorder: rec, req: req, log: deps.Logger, site: at, past: known, dir: dir, workers: again.fleet(fleet(req, at.info, &known, rec), known.hinted), starts: engine.NewQueue(at.info.Starts),
@@ -92,7 +93,8 @@ func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past, again
 	if said := req.collection(&known, l.workers); said != "" {
 		l.note(report.Info, "%s", said)
 	}
-	l.emit(report.Staffed{Workers: l.workers})
+	l.pool = newPool(ctx, at, l.workers, deps.Logger)
+	l.emit(report.Staffed{Workers: l.workers, Waited: len(l.pool.claimed)})
 	l.d = dispatch.New(dispatch.Config{
 		Workers: l.workers, Split: req.split(), Runner: req.runner(), BatchCost: known.batchCost(req.Session.Batch), Static: req.Static, Retries: req.Retries, MaxReplacements: l.workers, Reorder: req.reorder(),
 		Fixtures: known.estimates.Fixtures, PerTest: known.estimates.PerTest, Speeds: known.samples.Hosts,
@@ -105,6 +107,7 @@ func newLoop(req *Request, deps Deps, rec *recorder, at *site, known past, again
 		l.spool, err = newSpool(filepath.Join(string(dir), reportsFile))
 	}
 	if err != nil {
+		l.pool.close(ctx)
 		return nil, errors.Join(err, dir.clear())
 	}
 	if err := l.compiled.recall(); err != nil {
@@ -121,6 +124,7 @@ func (l *loop) clear(ctx context.Context) error {
 	if within(ctx, removal, func() {
 		err := l.finish.remove(ctx)
 		l.removals.Wait()
+		l.pool.close(ctx)
 		removed <- err
 	}) {
 		err = errors.Join(err, <-removed)

@@ -109,7 +109,7 @@ func (l *loop) release(m *member) {
 // tend runs one worker from its start to its removal.
 func (l *loop) tend(ctx context.Context, m *member, turn engine.Starter) {
 	defer l.removals.Done()
-	p, err := l.site.begin(ctx, turn, engine.Worker, m.name())
+	p, err := l.begin(ctx, turn, m.name())
 	if err != nil {
 		l.inbox <- message{from: m, gone: &departure{ending: notStarted(err)}}
 		return
@@ -126,10 +126,20 @@ func (l *loop) tend(ctx context.Context, m *member, turn engine.Starter) {
 	}
 }
 
+// begin returns the place of a worker: one that has waited, or else a new one.
+func (l *loop) begin(ctx context.Context, turn engine.Starter, name string) (*place, error) {
+	if p := l.pool.begin(ctx, name); p != nil {
+		engine.Pass(turn)
+		return p, nil
+	}
+	return l.site.begin(ctx, turn, engine.Worker, name)
+}
+
 func (l *loop) work(ctx context.Context, m *member, p *place) (d departure) {
 	defer p.client.Close()
 	defer context.AfterFunc(ctx, p.client.Close)()
 	session := l.site.open(m.mode, p.layout, int(m.id), l.workers)
+	l.pool.seen(session, p.layout)
 	session.Compiled, session.Compile = l.compiled.bring(ctx, p), l.compiled.key != "" && m.id == 1
 	since := worker.Moment()
 	if err := p.client.Send(worker.Request{Open: &session}); err != nil {

@@ -35,19 +35,30 @@ func begin(ctx context.Context, starter engine.Starter, spec engine.Spec, output
 	if err != nil {
 		return nil, err // an engine says what it could not start
 	}
-	sent := newBudget(output)
-	p := &place{
-		asked: asked, created: time.Now(), name: spec.Name, inst: inst, client: worker.NewClient(inst.Stream(), worker.ClientOptions{Charge: sent.charge}), layout: inst.Layout(), budget: sent,
-	}
-	if _, err := p.client.Hello(ctx, worker.Greeting{Version: worker.Version, Worker: p.name}); err != nil {
+	p := newPlace(spec.Name, inst, asked, output)
+	if err := p.greet(ctx); err != nil {
 		failed := &greetError{p.name, p.autopsy(ctx, err)}
 		if err := p.end(ctx); err != nil {
 			failed.cause += fmt.Sprintf("; and it could not be removed: %v", err)
 		}
 		return nil, failed
 	}
-	p.greeted = time.Now()
 	return p, nil
+}
+
+// newPlace returns the place of an instance that the engine was asked for, and has now.
+func newPlace(name string, inst engine.Instance, asked time.Time, output int64) *place {
+	sent := newBudget(output)
+	return &place{
+		asked: asked, created: time.Now(), name: name, inst: inst, client: worker.NewClient(inst.Stream(), worker.ClientOptions{Charge: sent.charge}), layout: inst.Layout(), budget: sent,
+	}
+}
+
+// greet greets the agent.
+func (p *place) greet(ctx context.Context) error {
+	_, err := p.client.Hello(ctx, worker.Greeting{Version: worker.Version, Worker: p.name})
+	p.greeted = time.Now()
+	return err
 }
 
 // A greetError reports how a place ended whose agent gave no greeting.

@@ -80,6 +80,7 @@ type Request struct {
 	// ProfilePlace is where the config asks for Harden.Strict, likewise.
 	ProfilePlace string
 
+	Pool      Pool
 	Compiled  Compiled
 	Artifacts Artifacts
 }
@@ -204,6 +205,8 @@ type Deps struct {
 	Logger   hclog.Logger
 	// Desk is what is known of the user's machine, for advice on what tests lack.
 	Desk framework.Desk
+	// Leave, if set, is told at the end what the next run is likely to start with.
+	Leave func(Reserve)
 	// Notes are told to the user at the start.
 	Notes []string
 	Now   func() time.Time

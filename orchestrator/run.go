@@ -51,7 +51,7 @@ func straight(ctx context.Context, req *Request, deps Deps, rec *recorder) (*les
 	if err != nil {
 		return nil, errors.Join(err, at.close())
 	}
-	l, err := newLoop(req, deps, rec, at, known, again)
+	l, err := newLoop(ctx, req, deps, rec, at, known, again)
 	if err != nil {
 		return nil, errors.Join(err, at.close())
 	}
@@ -64,8 +64,21 @@ func straight(ctx context.Context, req *Request, deps Deps, rec *recorder) (*les
 		rec.emit(report.Curved{Points: points})
 	}
 	l.gathered.finish(late, c.delivered)
+	if ctx.Err() == nil && deps.Leave != nil {
+		l.bequeath(deps.Leave)
+	}
 	err = errors.Join(err, l.clear(late), at.close())
 	return &lesson{to: deps.History, built: at.built, known: known, out: out}, err
+}
+
+// bequeath hands on what the next run is likely to start with.
+func (l *loop) bequeath(to func(Reserve)) {
+	switch r, ok, err := l.pool.reserve(l.workers); {
+	case err != nil:
+		l.log.Warn("no places are left for the next run", "error", err)
+	case ok:
+		to(r)
+	}
 }
 
 // openLog opens the log of a run.

@@ -130,10 +130,15 @@ func sweep(ctx context.Context, deps Deps, rec *recorder) error {
 
 // begin starts a place of this site: a worker, or a finisher.
 func (s *site) begin(ctx context.Context, starter engine.Starter, role engine.Role, name string) (*place, error) {
+	return begin(ctx, starter, s.place(role, name), s.req.OutputLimit)
+}
+
+// place returns what a place of this site starts with.
+func (s *site) place(role engine.Role, name string) engine.Spec {
 	spec := s.spec(role, name)
 	spec.Layer, spec.Tree = s.layer, s.tree
 	spec.OwnTree = role == engine.Worker && s.req.Session.OwnTree
-	return begin(ctx, starter, spec, s.req.OutputLimit)
+	return spec
 }
 
 // open returns the session of worker number id, of so many in all.

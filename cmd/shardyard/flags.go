@@ -78,6 +78,9 @@ func (f *runFlags) request(ctx context.Context, p *project, suite string) (orche
 	if err := f.override(&req, s); err != nil {
 		return req, err
 	}
+	if req.Pool, err = f.reserves(p); err != nil {
+		return req, err
+	}
 	switch {
 	case len(req.Prepare.Commands) > 0:
 		req.Prepare.Ensure = how.Ensure

@@ -44,7 +44,7 @@ var without = map[string]string{
 // test, as does a proof without a flag.
 var proofs = slices.Concat(
 	common("run", "", "directory config log-level engine"),
-	wrong("run", "workers target split-by schedule collection retries fail-on cov-fail-under test-timeout run-timeout"),
+	wrong("run", "pool workers target split-by schedule collection retries fail-on cov-fail-under test-timeout run-timeout"),
 	requests("run", "image rev color markers keyword cov bytecode untrusted refresh full-collection artifacts artifacts-in-place"),
 	common("rerun", "", "directory log-level"),
 	wrong("rerun", "workers target"),
@@ -198,7 +198,7 @@ func views(names ...string) (list []proof) {
 // wrong are proofs of flags that refuse a value.
 func wrong(cmd, flags string) (list []proof) {
 	values := map[string]string{
-		"workers": "0", "target": "-1s", "split-by": "moon", "schedule": "sometimes", "collection": "eager", "retries": "-1", "fail-on": "skipped",
+		"workers": "0", "pool": "-1", "target": "-1s", "split-by": "moon", "schedule": "sometimes", "collection": "eager", "retries": "-1", "fail-on": "skipped",
 		"cov-fail-under": "101", "test-timeout": "-1s", "run-timeout": "-1s", "noise": "9", "unknown": "9", "failing": "9", "slow-host": "0",
 		"fixture-cost": "-1s", "per-test": "-1s", "batch-cost": "-1s", "start-cost": "-1s", "stagger": "-1s", "policies": "none",
 	}

@@ -80,10 +80,12 @@ type runFlags struct {
 	progress    string
 	ci          string
 	trace       string
+	pool        string
 
 	changed func(string) bool
 	flags   *pflag.FlagSet
 	again   string             // the directory of the run of which verdicts are taken over
+	left    *leaving           // what the next run is likely to start with; nil for nothing
 	named   orchestrator.Names // the tests of that run that run, if not all
 }
 
@@ -133,6 +135,7 @@ func (f *runFlags) testFlags(cmd *cobra.Command) {
 	flags.StringVar(&f.progress, "progress", "auto", "auto, tty, plain, quiet or json")
 	flags.StringVar(&f.ci, "ci", "auto", ciUsage)
 	flags.StringVar(&f.trace, "trace", "", traceUsage)
+	flags.StringVar(&f.pool, "pool", "", "how many workers are left, started and warm, for the next run: a number, or auto: as many as there were, in a terminal and not in CI (default auto)")
 }
 
 // ciUsage is the help text of --ci.

@@ -191,7 +191,7 @@ group of tests, and combines results and coverage into one verdict.`,
 	root.SetVersionTemplate("shardyard {{.Version}}\n")
 	root.SetFlagErrorFunc(unknownFlag)
 	root.SetUsageFunc(readable)
-	root.AddCommand(newAgentCommand(), newRunCommand(), newRerunCommand(), newExecCommand(), newPlanCommand(), newSimulateCommand(), newCombineCommand(), newInitCommand(), newConfigCommand(), newHistoryCommand(), newReportCommand(), newCacheCommand(), newVersionCommand(), newDoctorCommand(), newManCommand())
+	root.AddCommand(newAgentCommand(), newPoolCommand(), newRunCommand(), newRerunCommand(), newExecCommand(), newPlanCommand(), newSimulateCommand(), newCombineCommand(), newInitCommand(), newConfigCommand(), newHistoryCommand(), newReportCommand(), newCacheCommand(), newVersionCommand(), newDoctorCommand(), newManCommand())
 	complete(root)
 	return root
 }

@@ -114,6 +114,7 @@ func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer)
 	tell(ctx, job, errOut, reports...)
 	p.hold(ctx, began, reports, log, logger)
 	f.close(reports, out)
+	warn(errOut, f.left.fill())
 	traced := traceFile(f.trace).write(reports...)
 	warn(errOut, collector.Send(ctx, reports...))
 	if code := report.Worst(reports...); err == nil && code != report.ExitGreen {
@@ -184,6 +185,7 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 	deps := orchestrator.Deps{
 		Engine: eng, Framework: description(req.Session.Framework), Sinks: []orchestrator.Sink{console, logs}, Terminal: console, Logger: logger, Now: time.Now,
 		Notes: p.notes(why), Desk: p.desk(),
+		Leave: func(r orchestrator.Reserve) { f.keep(p, req.Scope, r) },
 	}
 	if db != nil {
 		deps.History = db

@@ -12,7 +12,8 @@ type Pool interface {
 	// Missing removes the project's places that wait and that none of the specs fits,
 	// and returns the specs for which none waits.
 	Missing(ctx context.Context, specs []Spec) ([]Spec, error)
-	// Busy reports whether another Engine of the project lives, here.
+	// Busy reports whether a run of the project has begun here: its Engine has been
+	// asked for a tree, and lives.
 	Busy() (bool, error)
 	// Prepare starts a place as Start does, for a run that is yet to come. Its spec's
 	// Run only tells it from others.

@@ -90,9 +90,11 @@ type (
 		Name    string `json:"name"`
 		Version string `json:"version"`
 	}
-	// Staffed has the number of workers that the run asks for.
+	// Staffed has the number of workers that the run asks for, and for how many of
+	// them a place has waited.
 	Staffed struct {
 		Workers int `json:"workers"`
+		Waited  int `json:"waited,omitempty"`
 	}
 	// Note is a line for the user.
 	Note struct {

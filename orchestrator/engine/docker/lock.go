@@ -92,16 +92,33 @@ func (s session) alive(project string) (bool, error) { return s.lives(sessionPre
 func (s session) anyone() (bool, error) { return s.lives("session-") }
 
 func (s session) lives(prefix string) (bool, error) {
+	others, err := s.others(prefix)
+	return len(others) > 0 || err != nil, err
+}
+
+// others lists the files of other Engines that live here.
+func (s session) others(prefix string) (live []string, err error) {
 	all, err := filepath.Glob(filepath.Join(filepath.Dir(s.file.Path()), prefix+"*.lock"))
 	for _, path := range all {
 		if path == s.file.Path() {
 			continue
 		}
-		if l, e := s.lifeOf(s.host + ":" + path); e != nil || l == alive {
-			return true, errors.Join(err, e)
+		l, failed := s.lifeOf(s.host + ":" + path)
+		if failed != nil || l == alive {
+			live = append(live, path)
 		}
+		err = errors.Join(err, failed)
 	}
-	return false, err
+	return live, err
+}
+
+// begin says in the file that this is a run's, and not a command's that looks at what
+// is kept.
+func (s session) begin() error {
+	if err := os.WriteFile(s.file.Path(), []byte("run\n"), 0o600); err != nil {
+		return fmt.Errorf("note that a run begins: %w", err)
+	}
+	return nil
 }
 
 func (s session) owner() string { return s.host + ":" + s.file.Path() }

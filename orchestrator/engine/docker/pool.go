@@ -53,7 +53,15 @@ type member struct {
 func (e *Engine) memberPrefix() string { return memberPrefix + hash(e.opts.Project)[:16] + "-" }
 
 // Busy implements [engine.Pool].
-func (e *Engine) Busy() (bool, error) { return e.lock.alive(e.opts.Project) }
+func (e *Engine) Busy() (bool, error) {
+	others, err := e.lock.others(sessionPrefix(e.opts.Project))
+	for _, path := range others {
+		if info, failed := os.Stat(path); failed == nil && info.Size() > 0 {
+			return true, err
+		}
+	}
+	return false, err
+}
 
 // Prepare implements [engine.Pool].
 func (e *Engine) Prepare(ctx context.Context, spec engine.Spec) (engine.Waiting, error) {

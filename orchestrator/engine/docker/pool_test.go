@@ -99,6 +99,13 @@ func TestPool(t *testing.T) {
 		t.Errorf("%v, %v", pools, err)
 	}
 	other := open(t, opts)
+	if busy, err := e.Busy(); busy || err != nil {
+		t.Errorf("busy %t, %v", busy, err)
+	}
+	mustLoad(t, other, "t2")
+	if busy, err := e.Busy(); !busy || err != nil {
+		t.Errorf("busy %t, %v, while a run goes on", busy, err)
+	}
 	all, err := e.Claim(t.Context(), []engine.Spec{spec})
 	if err != nil || all[0] == nil || all[0].Tree() != tree {
 		t.Fatalf("%v, %v", all, err)

@@ -32,6 +32,9 @@ type placing interface {
 
 // Load implements [engine.Trees]: the tree becomes a volume.
 func (e *Engine) Load(ctx context.Context, id string, write func(io.Writer) error) (engine.Tree, error) {
+	if err := e.lock.begin(); err != nil {
+		return "", err
+	}
 	err := e.ensureVolume(ctx, e.treeVolume(id, defaultUser), e.treeLabels(id), func(tw *tar.Writer) error {
 		return piped(write, func(r io.Reader) error {
 			return transplant(r, tw, fillAt, 0, defaultUser.UID, defaultUser.GID)

@@ -126,6 +126,10 @@ func eventLines(s *report.State, e report.Event, p paint) []string {
 		return noteLines(b, p)
 	case report.StepFinished:
 		return []string{stepLine(b, p)}
+	case report.Staffed:
+		if b.Waited > 0 {
+			return []string{fmt.Sprintf("pool %d of %d: these workers have been waiting", b.Waited, b.Workers)}
+		}
 	case report.WorkerStarted:
 		if what := join(", ", b.Framework, b.Runtime); len(s.Workers()) == 1 && what != "" {
 			return []string{report.WorkerName(b.Worker) + " is ready: " + report.Clean(what)}
