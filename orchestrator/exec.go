@@ -42,7 +42,7 @@ func Exec(ctx context.Context, req Request, cmd Command, deps Deps) (code int, e
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, at.close()) }()
-	p, err := at.begin(ctx, at.engine, engine.Worker, "exec")
+	p, err := at.begin(ctx, at.engine, engine.Worker, "exec", false)
 	if err != nil {
 		return 0, err
 	}

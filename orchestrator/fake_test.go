@@ -38,6 +38,7 @@ type fakeEngine struct {
 	refuse func(name string) error
 	// boot is how long a place takes to start.
 	boot func(name string) time.Duration
+	here bool // workers may share a tree
 	// lag is how long what an agent says is on its way.
 	lag time.Duration
 	// removing is how long a place takes to be removed.
@@ -121,6 +122,7 @@ func (e *fakeEngine) Start(ctx context.Context, spec engine.Spec) (engine.Instan
 	p.layout = engine.Layout{
 		Source: filepath.Join(e.dir, spec.Name, "source", spec.TreeName), Env: filepath.Join(e.dir, "env"), Cache: filepath.Join(e.dir, "cache"),
 		Home: filepath.Join(e.dir, spec.Name, "home"), Temp: filepath.Join(e.dir, spec.Name, "tmp"), Path: os.Getenv("PATH"), UID: -1, GID: -1,
+		Here: e.here,
 	}
 	for _, d := range []string{p.layout.Source, p.layout.Home, p.layout.Temp, p.layout.Cache} {
 		if err := os.MkdirAll(d, 0o755); err != nil {

@@ -66,7 +66,7 @@ func (f *finisher) start(ctx context.Context, s *spool) {
 }
 
 func (f *finisher) open(ctx context.Context) (err error) {
-	if f.place, err = f.site.begin(ctx, f.site.engine, engine.Finisher, f.name); err != nil {
+	if f.place, err = f.site.begin(ctx, f.site.engine, engine.Finisher, f.name, false); err != nil {
 		return err
 	}
 	f.dir = path.Join(f.place.layout.Temp, "conclusion")

@@ -3,7 +3,9 @@ package orchestrator
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/report"
@@ -15,10 +17,12 @@ func (l *loop) take(ctx context.Context, msg message) {
 	m := msg.from
 	switch {
 	case msg.attached != nil:
-		l.inside = msg.attached.layout.Source
-		m.client, m.budget, m.host = msg.attached.client, msg.attached.budget, msg.attached.inst.Host()
+		p := msg.attached
+		l.inside = p.layout.Source
+		m.client, m.budget, m.host = p.client, p.budget, p.inst.Host()
+		m.shared = p.layout.Here && !m.late && !l.req.Session.OwnTree && l.workers > 1
 		l.emit(report.WorkerAttached{
-			Worker: int(m.id), Asked: l.since(msg.attached.asked), Created: l.since(msg.attached.created), Greeted: l.since(msg.attached.greeted),
+			Worker: int(m.id), Asked: l.since(p.asked), Created: l.since(p.created), Greeted: l.since(p.greeted),
 		})
 		if m.released {
 			l.release(m)
@@ -45,10 +49,7 @@ func (l *loop) event(ctx context.Context, m *member, ev *worker.Event) {
 	case ev.Discovered != nil:
 		l.discovered(ctx, m, *ev.Discovered)
 	case ev.Collected != nil:
-		if !l.census.Known() {
-			l.collected = report.Millis(ev.Collected.DurationMS).Std()
-		}
-		l.obey(ctx, m, l.census.Collected(m.id, *ev.Collected))
+		l.collectedAll(ctx, m, *ev.Collected)
 	case ev.Started != nil:
 		l.testStarted(ctx, m, *ev.Started)
 	case ev.Reported != nil:
@@ -67,6 +68,24 @@ func (l *loop) event(ctx context.Context, m *member, ev *worker.Event) {
 		l.failed(ctx, m, *ev.Failed)
 	}
 }
+
+// collectedAll handles the end of a full collection. One of sources that tests had
+// written to is no plain one's: a worker with a tree of its own collects again.
+func (l *loop) collectedAll(ctx context.Context, m *member, c worker.Collected) {
+	if m.shared && l.leased != 0 && c.Changed != "" && l.since(time.UnixMicro(int64(1000*c.ChangedMS))).Std()+tick >= l.leased {
+		cause := fmt.Sprintf("tests had changed %s before it had collected them all", report.Clean(c.Changed))
+		l.obey(ctx, m, l.census.Stale(m.id, cause))
+		l.obey(ctx, m, l.census.Orphaned(cause))
+		return
+	}
+	if !l.census.Known() {
+		l.collected = report.Millis(c.DurationMS).Std()
+	}
+	l.obey(ctx, m, l.census.Collected(m.id, c))
+}
+
+// tick is how far the clock of a file system may be behind the machine's.
+const tick = 20 * time.Millisecond
 
 func (l *loop) discovered(ctx context.Context, m *member, d worker.Discovered) {
 	if !l.census.Full(m.id) {

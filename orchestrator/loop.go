@@ -73,6 +73,7 @@ type loop struct {
 	starting    *step
 	discovering *step
 	hired       time.Duration // when workers were asked for
+	leased      time.Duration // when the first test was handed out; zero before
 	collecting  time.Duration // what discovery took
 	collected   time.Duration // of that, the collection itself
 }

@@ -164,6 +164,11 @@ func TestALostWorkerIsReplaced(t *testing.T) {
 	if !strings.HasSuffix(last, "starts a2 2") {
 		t.Errorf("%q is the last start; the test of a lost worker runs last", last)
 	}
+	for _, s := range x.engine.specs {
+		if s.OwnTree != (s.Name == "worker-3") {
+			t.Errorf("%s has a tree of its own: %t; tests had written into it when worker-3 came", s.Name, s.OwnTree)
+		}
+	}
 }
 
 func TestATestThatLosesTwoWorkersIsNotRun(t *testing.T) {
@@ -543,6 +548,40 @@ func TestASessionThatEndsByItselfCostsItsWorker(t *testing.T) {
 	x := try(t, s, nil)
 	x.ends(t, report.ExitGreen, green)
 	x.wants(t, "worker-3 begins lazy")
+}
+
+// Where workers share a tree, tests can change what another one is still to
+// collect: that one is replaced, by one with a tree of its own.
+func TestAFullCollectionOfChangedSourcesIsDoneAgain(t *testing.T) {
+	for _, c := range []struct {
+		what          string
+		shared, early bool
+		want          string
+	}{
+		{"a test changed them", true, false, "worker-3 is ready"},
+		{"before any test", true, true, "worker-2 is ready"},
+		{"its own tree", false, false, "worker-2 is ready"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			s := two()
+			x := try(t, s, func(x *trial) {
+				x.req.Collection, x.engine.here = Full, c.shared
+				x.engine.boot = func(name string) time.Duration {
+					if name == "worker-2" {
+						return 1500 * time.Millisecond
+					}
+					return 500 * time.Millisecond
+				}
+				at := time.Now().Add(time.Second)
+				if c.early {
+					at = at.Add(-time.Minute)
+				}
+				s.end.Changed, s.end.ChangedMS = "made.py", float64(at.UnixMilli())
+			})
+			x.ends(t, report.ExitGreen, green)
+			x.wants(t, c.want)
+		})
+	}
 }
 
 func TestADiscoveryThatEndsByItselfIsDoneAgain(t *testing.T) {

@@ -20,6 +20,8 @@ import (
 type member struct {
 	id     dispatch.WorkerID
 	mode   worker.Mode        // asked for
+	late   bool               // tests had been handed out before it came
+	shared bool               // its tree is, as those of others are
 	client *worker.Client     // nil until attached
 	budget *budget            // likewise
 	host   string             // where it runs, once attached
@@ -58,7 +60,7 @@ type departure struct {
 
 // hire starts one more worker.
 func (l *loop) hire(ctx context.Context, id dispatch.WorkerID, full bool) {
-	m := &member{id: id, mode: l.census.Hire(id, full)}
+	m := &member{id: id, mode: l.census.Hire(id, full), late: int(id) > l.workers}
 	ctx, m.cancel = context.WithCancel(ctx)
 	l.members[m.id] = m
 	l.started++
@@ -109,7 +111,7 @@ func (l *loop) release(m *member) {
 // tend runs one worker from its start to its removal.
 func (l *loop) tend(ctx context.Context, m *member, turn engine.Starter) {
 	defer l.removals.Done()
-	p, err := l.begin(ctx, turn, m.name())
+	p, err := l.begin(ctx, turn, m)
 	if err != nil {
 		l.inbox <- message{from: m, gone: &departure{ending: notStarted(err)}}
 		return
@@ -127,12 +129,12 @@ func (l *loop) tend(ctx context.Context, m *member, turn engine.Starter) {
 }
 
 // begin returns the place of a worker: one that has waited, or else a new one.
-func (l *loop) begin(ctx context.Context, turn engine.Starter, name string) (*place, error) {
-	if p := l.pool.begin(ctx, name); p != nil {
+func (l *loop) begin(ctx context.Context, turn engine.Starter, m *member) (*place, error) {
+	if p := l.pool.begin(ctx, m.name()); p != nil {
 		engine.Pass(turn)
 		return p, nil
 	}
-	return l.site.begin(ctx, turn, engine.Worker, name)
+	return l.site.begin(ctx, turn, engine.Worker, m.name(), m.late)
 }
 
 func (l *loop) work(ctx context.Context, m *member, p *place) (d departure) {

@@ -76,6 +76,9 @@ func rejected(in dispatch.TestsRejected) report.Rejected {
 func (l *loop) command(ctx context.Context, c dispatch.Command) {
 	switch c := c.(type) {
 	case dispatch.Hand:
+		if l.leased == 0 {
+			l.leased = l.elapsed()
+		}
 		l.ran.handed(c)
 		l.emit(leased(c))
 		if m := l.members[c.Worker]; m.budget != nil {

@@ -128,9 +128,12 @@ func sweep(ctx context.Context, deps Deps, rec *recorder) error {
 	return ctx.Err()
 }
 
-// begin starts a place of this site: a worker, or a finisher.
-func (s *site) begin(ctx context.Context, starter engine.Starter, role engine.Role, name string) (*place, error) {
-	return begin(ctx, starter, s.place(role, name), s.req.OutputLimit)
+// begin starts a place of this site: a worker, or a finisher. One that is late has a
+// tree of its own, in which nothing is that tests have written.
+func (s *site) begin(ctx context.Context, starter engine.Starter, role engine.Role, name string, late bool) (*place, error) {
+	spec := s.place(role, name)
+	spec.OwnTree = spec.OwnTree || late
+	return begin(ctx, starter, spec, s.req.OutputLimit)
 }
 
 // place returns what a place of this site starts with.

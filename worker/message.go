@@ -284,6 +284,10 @@ type Collected struct {
 	Lacks []Lack `json:"lacks,omitempty"`
 	// DurationMS is how long the full collection took.
 	DurationMS float64 `json:"duration_ms"`
+	// Changed is the source that changed last of those that the session has
+	// loaded, ChangedMS when that was, since 1970; zero if it cannot say.
+	Changed   string  `json:"changed,omitempty"`
+	ChangedMS float64 `json:"changed_ms,omitempty"`
 }
 
 // A Ref is a test to run. File is its Discovered.File.

@@ -469,6 +469,35 @@ var lazyCollection = []sentence{
 			> replace 4`,
 	},
 	{
+		text: "A worker that collected sources that tests had changed runs none, and is not the run's discovery.",
+		script: `
+			hire 1
+			> full
+			opened 1 full
+			> begun full
+			file 1 a.py a2
+			stale 1 tests had changed a.py
+			> worker-1 runs no test: tests had changed a.py; another worker, with a tree of its own, takes its place
+			> dismissed
+			> lost 1 tests had changed a.py
+			> replace 3
+			hire 3
+			> full
+			opened 3 full
+			> begun full
+			file 3 a.py a1
+			collected 1
+			stale 1 tests had changed a.py
+			collected 3
+			> known
+			> discovered 1
+			> add a1
+			> complete
+			> planned
+			> ready full
+			> hand 3 a1`,
+	},
+	{
 		text: "So does one that collected other marks or fixtures.",
 		script: `
 			hire 1
@@ -827,6 +856,8 @@ func (p *player) session(w dispatch.WorkerID, verb, rest string) {
 		end := worker.Collected{Stop: strings.HasSuffix(rest, "stop")}
 		_, _ = fmt.Sscan(rest, &end.Errors)
 		p.obey(w, p.c.Collected(w, end))
+	case "stale":
+		p.obey(w, p.c.Stale(w, rest))
 	case "unknown":
 		p.obey(w, p.c.Unknown(w, ids(rest)))
 	case "failed":

@@ -37,6 +37,20 @@ func (c *Census) Failed(w dispatch.WorkerID, f worker.Failed) (r Ruling) {
 	return r
 }
 
+// Stale records that a session has collected sources that tests had changed, for a
+// cause in words. It takes no test, and what it listed counts for nothing.
+func (c *Census) Stale(w dispatch.WorkerID, cause string) (r Ruling) {
+	s := c.session(w)
+	if s.collecting == nil {
+		return nil // a later process of the session
+	}
+	s.over, s.collecting = true, nil
+	r.note(report.Info, "%s runs no test: %s; another worker, with a tree of its own, takes its place", report.WorkerName(int(w)), cause)
+	r.add(Dismissed{})
+	r.input(dispatch.WorkerLost{Worker: w, Cause: cause})
+	return r
+}
+
 // Gone records that a worker's session has ended. What it had not listed to the
 // end counts for nothing.
 func (c *Census) Gone(w dispatch.WorkerID) {

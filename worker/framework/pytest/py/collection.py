@@ -1,9 +1,11 @@
 """The whole suite, collected by pytest as always, and published by file."""
 
+import os
 import time
 
 from . import cut, identity
 from .groups import Groups
+from .suspicion import latest
 from .values import Values
 
 MAX_LACKS = 200  # of which the coordinator is told
@@ -69,6 +71,10 @@ class Collection:
         more = {"lacks": self.lacks[:MAX_LACKS]} if self.lacks else {}
         if self._broken:
             more["broken"] = [file[: identity.LONGEST] for file in self._broken if file][:MAX_BROKEN]
+        last = latest(str(session.config.rootpath))
+        if last is not None:
+            changed = os.path.relpath(last[1], session.config.rootpath)
+            more.update(changed=identity.utf8(changed)[: identity.LONGEST], changed_ms=round(1000 * last[0], 3))
         stop = bool(errors) and not session.config.option.continue_on_collection_errors
         self._wire.emit(
             "collected",

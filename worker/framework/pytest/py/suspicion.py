@@ -20,10 +20,10 @@ class Suspicion:
     # An argument's default is where tools that freeze time do not look.
     def __init__(self, session, clock=time.time):
         self._session = session
-        self._root = os.path.join(str(session.config.rootpath), "")
+        self._root = str(session.config.rootpath)
         self._start = _surroundings()
         self._began = clock()
-        self._variables = Variables(vars(module) for _, module in self._own(sys.modules))
+        self._variables = Variables(vars(module) for _, module in own(self._root, sys.modules))
         self._late = set()  # names of modules that were imported under something else
         self._files = set()  # that were collected so
         self._kept = False  # what a hook, or a fixture that stays, has of a short list
@@ -38,11 +38,11 @@ class Suspicion:
         suspect = _surroundings() != self._start
         changed = self._variables.changed() | self._late
         yield
-        fresh = dict(self._own(sys.modules.keys() - imported))
+        fresh = dict(own(self._root, sys.modules.keys() - imported))
         self._variables.add(map(vars, fresh.values()))
         late = {path for path in fresh if suspect or self._is_suspect(path, changed)}
         self._late.update(fresh[path].__name__.rpartition(".")[2] for path in late)
-        if suspect or late or self._is_suspect(self._root + file, changed):
+        if suspect or late or self._is_suspect(os.path.join(self._root, file), changed):
             self._files.add(file)
 
     @contextlib.contextmanager
@@ -50,7 +50,7 @@ class Suspicion:
         """Hooks see the tests of one file; what those of the project keep of it is
         of a short list."""
         functions = [getattr(each.function, "__func__", each.function) for hook in hooks for each in hook.get_hookimpls()]
-        spaces = [function.__globals__ for function in functions if self._is_own(getattr(getattr(function, "__code__", None), "co_filename", None))]
+        spaces = [function.__globals__ for function in functions if _is_own(self._root, getattr(getattr(function, "__code__", None), "co_filename", None))]
         if spaces:
             config = self._session.config
             spaces += [vars(config), config.stash._storage, vars(self._session)]
@@ -76,21 +76,10 @@ class Suspicion:
         if self._watched and not str(frame.f_globals.get("__name__")).startswith("_pytest."):
             self.read = True
 
-    def _own(self, names):
-        """The modules of these names that are the project's, with their files."""
-        for name in list(names):
-            module = sys.modules.get(name)
-            path = vars(module).get("__file__") if type(module) is type(sys) else None
-            if self._is_own(path):
-                yield path, module
-
-    def _is_own(self, path):
-        return isinstance(path, str) and path.startswith(self._root) and "site-packages" not in path
-
     def _is_suspect(self, path, changed):
         """Whether a file that was imported is a new one, or names what has changed."""
         try:
-            if os.stat(path).st_mtime > self._began:
+            if _changed(path) > self._began:
                 return True
             if not changed:
                 return False
@@ -98,6 +87,36 @@ class Suspicion:
                 return not changed.isdisjoint(_WORDS.findall(f.read()))
         except OSError:
             return False
+
+
+def own(root, names):
+    """The modules of these names that are of a project, with their files."""
+    for name in list(names):
+        module = sys.modules.get(name)
+        path = vars(module).get("__file__") if type(module) is type(sys) else None
+        if _is_own(root, path):
+            yield path, module
+
+
+def _is_own(root, path):
+    return isinstance(path, str) and path.startswith(os.path.join(root, "")) and "site-packages" not in path
+
+
+def latest(root):
+    """Of the modules of a project that are imported, the file that changed last, and
+    when; None for no module."""
+    changes = []
+    for path, _ in own(root, sys.modules):
+        with contextlib.suppress(OSError):  # it is gone
+            changes.append((_changed(path), path))
+    return max(changes, default=None)
+
+
+def _changed(path):
+    """When the file became what it is: one that was moved here is as old as its
+    content, and new here."""
+    status = os.stat(path)
+    return max(status.st_mtime, status.st_ctime)
 
 
 def _surroundings():
