@@ -43,6 +43,7 @@ class Plugin:
         self._strays = 0
         self._lack = None  # what kept pytest from starting
         self._directory = os.getcwd()
+        self._opened = False
         self._ran = False  # to the end of the stream of tests
         # Files of which there was a warning: some come only when they are compiled.
         self.warned = set()
@@ -149,7 +150,7 @@ class Plugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
         self._settings.collected(session.config)
-        self._wire.emit("opened", mode=self._collection.mode, reason=self._reason, framework=reports.framework(), runtime=reports.runtime())
+        self._open(self._collection.mode)
         stop = self._collection.publish(session)
         if stop:
             raise session.Interrupted(stop)
@@ -168,6 +169,10 @@ class Plugin:
         self._ran = True
         await_threads(session.config, self._loop.threads)
         return True
+
+    def _open(self, mode):
+        self._opened = True
+        self._wire.emit("opened", mode=mode, reason=self._reason, framework=reports.framework(), runtime=reports.runtime())
 
     def _tell_gathered(self, added):
         if added:
@@ -254,7 +259,14 @@ class Plugin:
         settle()
 
     def pytest_keyboard_interrupt(self, excinfo):
-        self._stop = excinfo.exconly().split(": ", 1)[-1].strip() or excinfo.typename
+        stop = excinfo.exconly().split(": ", 1)[-1].strip() or excinfo.typename
+        if self._opened or getattr(excinfo.value, "returncode", None) != 0:
+            self._stop = stop
+            return
+        # As in plain pytest: there is no test, and that is well.
+        self._notes.append("pytest.exit ended the sessions before they had collected any test, with status 0: %s" % stop)
+        self._open("full")
+        self._wire.emit("collected", tests=0, duration_ms=0)
 
     def pytest_internalerror(self, excinfo):
         # The traceback is in the output, as pytest writes it.

@@ -42,6 +42,8 @@ def main():
     from _shardyard.replay_plugin import Gate, Replay
 
     def wait():
+        if stdin.closed:
+            return
         ready = stdin.readline()
         stdin.close()
         if not ready:
@@ -57,6 +59,8 @@ def main():
         # A hook of the project or of a plugin, at the end: a status of its own.
         traceback.print_exc()
         code = status_of(error)
+    wait()  # where pytest ended before its session began
+    replay.close()
     if share is not None:
         with open(os.path.join(request["dir"], "shares", share["name"] + ".json"), "w", encoding="ascii") as f:
             json.dump({"same": replay.ends_as(share, code)}, f)

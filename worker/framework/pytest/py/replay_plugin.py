@@ -100,6 +100,7 @@ class Replay:
         self._closings = {}  # text -> workers
         self._names = gathered.Names()
         self._gathered = None
+        self._left = None  # the error that ended pytest before it had begun
         self._last = []  # what sessions gathered behind their last test
         self._failed = self._tests = 0  # when the hooks of the end are called
         self._end = End()
@@ -112,13 +113,22 @@ class Replay:
         self._written.copy(os.path.join(self._dir, "out", "reports"))
         return self._written.partial
 
+    def close(self):
+        """pytest has ended. pytest.exit before the session can be what became of all
+        sessions: then there is nothing to replay."""
+        if self._left is not None:
+            with open(os.path.join(self._dir, "run.json"), encoding="utf-8") as f:
+                self.replayed = not json.load(f)["tests"]
+            if not self.replayed:
+                self.error = "pytest ended before it saw a report: %s" % self._left.exconly()
+
     def is_whole(self):
         """Whether the hooks of the end had all that the sessions gathered, and each
         came to its end."""
-        return self.replayed and not self._end.excused and self._gathered.is_whole()
+        return self.replayed and not self._end.excused and (self._gathered is None or self._gathered.is_whole())
 
     def forgives(self, code):
-        """Whether a status of 0 is what hooks of the end have made of it: some
+        """Whether a status of 0 is what the project's hooks have made of it: some
         test failed, or there was none."""
         return code == 0 and self.replayed and bool(self._failed or not self._tests)
 
@@ -217,6 +227,10 @@ class Replay:
             failures.write(self._config, self._records, os.path.join(self._dir, "failed.jsonl"), os.path.join(self._dir, "out", "failures.jsonl"))
         except Exception as error:
             print("shardyard: the texts of failures are not all in failures.jsonl: %r" % error, file=sys.stderr)
+
+    def pytest_keyboard_interrupt(self, excinfo):
+        if self._gathered is None:
+            self._left = excinfo
 
     def pytest_internalerror(self, excrepr):
         self.error = "internal error of pytest: " + str(excrepr).strip().splitlines()[-1]

@@ -6,6 +6,7 @@ when pytest looks, so that no more than the running test is locked.
 """
 
 import contextlib
+import copy
 import functools
 import threading
 import time
@@ -146,6 +147,11 @@ def _rest_of_teardown(item, nextitem):
     return item.ihook.pytest_runtest_makereport(item=item, call=call)
 
 
+def _apart(fields):
+    """The fields, with lists and dicts of their own."""
+    return {name: type(value)(value) if type(value) in (list, dict) else value for name, value in fields.items()}
+
+
 def _is_around(implementation):
     wraps = implementation.hookwrapper or getattr(implementation, "wrapper", False)
     return wraps or (implementation.function.__module__ or "").startswith("_pytest.")
@@ -218,8 +224,8 @@ class Attempt:
         self.stray = False  # something failed when no test ran
         self._token = leased.token
         self._verdict = verdict.Verdict(leased.item, wire.config.invocation_params.dir)
-        self._teardown = None  # the last report of a teardown
-        self._first = None, None  # a report, and its data before hooks edited it
+        self._teardown = None  # the last report of a teardown, before hooks edited it
+        self._first = None, None, None  # a report, and a copy and its data from before hooks edited it
         self._closed = False
         # Both before anything else runs: a hook of the protocol can end the
         # process before pytest logs the start.
@@ -241,18 +247,21 @@ class Attempt:
             self.log("logstart", start)
 
     def seen(self, report):
-        data = self._wire.serialise(report)
-        self._first = report, {name: type(value)(value) if type(value) in (list, dict) else value for name, value in data.items()}
+        before = copy.copy(report)
+        vars(before).update(_apart(vars(before)))
+        self._first = report, before, _apart(self._wire.serialise(report))
 
     def report(self, report, now):
         seconds = self._verdict.add(report)
         when = getattr(report, "when", None)
         if when == "setup" and self._suspicion is not None:
             self._suspicion.set_up()
+        first, before, data = self._first
+        if first is not report:
+            before, data = report, self._wire.serialise(report)
         if when == "teardown":
-            self._teardown = report
-        first, data = self._first
-        self.log("report", self._wire.timed(data if first is report else self._wire.serialise(report), seconds), now, called=when == "call")
+            self._teardown = before
+        self.log("report", self._wire.timed(data, seconds), now, called=when == "call")
 
     def lacks(self, lack):
         """Something failed because of what is not there."""
