@@ -8,6 +8,8 @@ pickled, or not be made again there, is the text.
 import base64
 import pickle
 import sys
+from base64 import b64encode  # as they are before tests replace them
+from pickle import dumps
 
 KEY = "$shardyard_pickled"
 LONGEST = 1 << 20  # bytes of one value
@@ -50,11 +52,11 @@ def unpack(report, packed):
 
 def _add(packed, name, value):
     try:
-        encoded = pickle.dumps(value)
+        encoded = dumps(value)
     except Exception:
         return
     if len(encoded) <= LONGEST:
-        packed[name] = base64.b64encode(encoded).decode("ascii")
+        packed[name] = b64encode(encoded).decode("ascii")
 
 
 def _scenarios():

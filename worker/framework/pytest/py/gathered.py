@@ -13,6 +13,7 @@ import collections
 import os
 import sys
 import time
+from base64 import b64encode  # as it is before tests replace it
 
 from . import ends, pickled
 
@@ -158,7 +159,7 @@ class Gathering:
             try:
                 additions = self._before[key].additions(value)
                 if additions:
-                    told[key] = base64.b64encode(self._pickler.dumps(additions, longest)).decode("ascii")
+                    told[key] = b64encode(self._pickler.dumps(additions, longest)).decode("ascii")
             except Exception:  # it was not only added to, or is no data
                 self._lost.add(key)
                 lost.append(key)

@@ -3,9 +3,9 @@ where warnings are errors, pytest fails whichever test runs when it hears of the
 """
 
 import sys
-import threading
-import time
 import warnings
+from threading import enumerate as all_threads  # as it is before tests replace it
+from time import monotonic
 
 import pytest
 
@@ -33,14 +33,14 @@ def await_threads(config, before, limit=1.0):
         return False
     if thread_exceptions not in config.stash:
         return False
-    left = [thread for thread in threading.enumerate() if thread not in before]
+    left = [thread for thread in all_threads() if thread not in before]
     if not left and not config.stash[thread_exceptions] or not _is_error(pytest.PytestUnhandledThreadExceptionWarning):
         return False
     idle = getattr(sys.modules.get("concurrent.futures.thread"), "_threads_queues", ())
-    until = time.monotonic() + limit
+    until = monotonic() + limit
     for thread in left:
         if not thread.daemon and thread not in idle:
-            thread.join(max(0, until - time.monotonic()))
+            thread.join(max(0, until - monotonic()))
     return bool(config.stash[thread_exceptions])
 
 

@@ -5,6 +5,7 @@ has become another file since the session began."""
 import os
 import shutil
 import sys
+from os.path import abspath, isfile, islink, relpath  # as they are before tests replace them
 
 
 class Opened:
@@ -32,10 +33,10 @@ class Opened:
         below the directory."""
         found = {}
         for path in self._paths:
-            name = os.path.relpath(path, self._dir)
+            name = relpath(path, self._dir)
             state = _state(path)
             hidden = any(part.startswith(".") or part == "__pycache__" for part in name.split(os.sep))
-            if state is not None and not hidden and os.path.isfile(path) and not os.path.islink(path):
+            if state is not None and not hidden and isfile(path) and not islink(path):
                 found[name] = state[1]
         return found
 
@@ -49,7 +50,7 @@ class Opened:
 
     def _note(self, path):
         if isinstance(path, (str, bytes, os.PathLike)):
-            self._paths.setdefault(os.path.abspath(os.fsdecode(path)))
+            self._paths.setdefault(abspath(os.fsdecode(path)))
 
 
 class Written:
@@ -91,7 +92,7 @@ class Written:
         for path, before in self._before.items():
             if _state(path) in (None, before) or path not in self._own and path not in self._streams:  # workers may share the tree
                 continue
-            name = os.path.relpath(path, self._dir)
+            name = relpath(path, self._dir)
             if name.split(os.sep)[0] == os.pardir:
                 name = os.path.basename(path)
             target = os.path.join(to, name)
