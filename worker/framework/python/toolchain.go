@@ -56,10 +56,10 @@ else {program} -m venv {cache}/tools && {cache}/tools/bin/python -m pip install 
 mkdir -p {tools} && cp {cache}/tools/bin/uv {tools}/uv`
 
 // makeVenv makes an environment as {program} -m venv does, with the same packages in it.
-// uv unpacks these ten times as fast as ensurepip.
+// uv unpacks these ten times as fast as ensurepip, and compiles none: tests import no pip.
 const makeVenv = `{program} -m venv --without-pip {env} && ` + bundled + `
 case $(ls "$wheels") in *setuptools-*) set -- pip setuptools ;; *) set -- pip ;; esac
-[ -n "$wheels" ] && uv pip install --quiet --offline --no-index --find-links "$wheels" "$@" || {env}/bin/python -m ensurepip --upgrade --default-pip`
+[ -n "$wheels" ] && UV_COMPILE_BYTECODE=0 uv pip install --quiet --offline --no-index --find-links "$wheels" "$@" || {env}/bin/python -m ensurepip --upgrade --default-pip`
 
 // image returns the name of the official image with a version; "" is the newest.
 func image(version string) string {
