@@ -375,7 +375,7 @@ func (f *fakeFramework) Run(ctx context.Context, open worker.Open, s worker.Stre
 		case errors.Is(err, errQuits):
 			return worker.Exit{}, nil
 		case err != nil:
-			return worker.Exit{}, err
+			return worker.Exit{Code: -1, Unexplained: open.Mode == worker.Lazy}, err
 		}
 	}
 	opened := worker.Opened{Mode: open.Mode, Framework: "fake 1", Runtime: "Go"}

@@ -107,6 +107,7 @@ func (l *loop) failed(ctx context.Context, m *member, f worker.Failed) {
 	if l.stopped {
 		l.log.Debug("failed", "worker", m.name(), "error", f.Error)
 	}
+	m.short = !l.census.Full(m.id)
 	l.obey(ctx, m, l.census.Failed(m.id, f))
 	l.obey(ctx, m, l.census.Orphaned(f.Error))
 }
@@ -137,7 +138,7 @@ const maxClosing, maxNotes = 16 << 10, 4
 
 // ended emits how a member's session ended.
 func (l *loop) ended(m *member) {
-	closed := report.WorkerClosed{Worker: int(m.id), Code: m.closed.Code, Unexplained: m.closed.Unexplained, PeakMemory: max(m.closed.PeakMemory, 0)}
+	closed := report.WorkerClosed{Worker: int(m.id), Code: m.closed.Code, Unexplained: m.closed.Unexplained && !m.short, PeakMemory: max(m.closed.PeakMemory, 0)}
 	if closed.Unexplained {
 		closed.Closing = strings.ToValidUTF8(m.closed.Closing[:min(len(m.closed.Closing), maxClosing)], "")
 		l.unexplained = append(l.unexplained, closed)

@@ -34,6 +34,7 @@ type member struct {
 	closed             *worker.Closed
 	began              report.Duration // of its last test, by its own clock
 	gone               bool
+	short              bool   // a lazy session that could not go on: another worker takes its place
 	died               bool   // a process of its session ended before its time
 	settings           []byte // of its session, as far as they have come
 }
