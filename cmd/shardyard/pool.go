@@ -62,7 +62,7 @@ func (f *runFlags) keep(p *project, scope cache.Scope, r orchestrator.Reserve) {
 }
 
 // fill has another process start the places, for which nobody waits.
-func (l *leaving) fill() error {
+func (l *leaving) fill(ctx context.Context) error {
 	if l == nil {
 		return nil
 	}
@@ -78,7 +78,7 @@ func (l *leaving) fill() error {
 	if err != nil {
 		return fmt.Errorf("leave workers for the next run: %w", err)
 	}
-	cmd := exec.Command(self, "pool")
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), self, "pool")
 	cmd.Stdin = from
 	detach(cmd)
 	err = errors.Join(cmd.Start(), from.Close())

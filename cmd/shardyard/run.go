@@ -114,7 +114,7 @@ func (f *runFlags) run(ctx context.Context, suite string, out, errOut io.Writer)
 	tell(ctx, job, errOut, reports...)
 	p.hold(ctx, began, reports, log, logger)
 	f.close(reports, out)
-	warn(errOut, f.left.fill())
+	warn(errOut, f.left.fill(ctx))
 	traced := traceFile(f.trace).write(reports...)
 	warn(errOut, collector.Send(ctx, reports...))
 	if code := report.Worst(reports...); err == nil && code != report.ExitGreen {

@@ -81,11 +81,11 @@ func (i *instance) held() string { return i.member + heldBy + filepath.Base(i.e.
 
 // Leave implements [engine.Waiting].
 func (i *instance) Leave(at time.Time) error {
-	print, err := i.e.print(context.Background(), i.b.Spec)
+	digest, err := i.e.fingerprint(context.Background(), i.b.Spec)
 	if err != nil {
 		return err
 	}
-	m := member{Project: i.e.opts.Project, Print: print, Name: i.b.Name, ID: i.id, Tree: i.b.Spec.Tree, Until: at, Upper: i.upper, Work: i.work}
+	m := member{Project: i.e.opts.Project, Print: digest, Name: i.b.Name, ID: i.id, Tree: i.b.Spec.Tree, Until: at, Upper: i.upper, Work: i.work}
 	if i.b.Tree != nil {
 		m.Volume = i.b.Tree.Volume
 	}
@@ -105,9 +105,9 @@ func (i *instance) Leave(at time.Time) error {
 	return nil
 }
 
-// print returns a digest of all that decides how a place is started, but for its run
+// fingerprint returns a digest of all that decides how a place is started, but for its run
 // and its tree, and of whom its code is trusted like.
-func (e *Engine) print(ctx context.Context, spec engine.Spec) (string, error) {
+func (e *Engine) fingerprint(ctx context.Context, spec engine.Spec) (string, error) {
 	b, img, err := e.plan(ctx, spec, "")
 	if err != nil {
 		return "", err
@@ -187,11 +187,11 @@ func (e *Engine) match(ctx context.Context, specs []engine.Spec) (found []*membe
 		if spec.Network == engine.PrivateNetwork {
 			continue // which ends with its run
 		}
-		print, err := e.print(ctx, spec)
+		digest, err := e.fingerprint(ctx, spec)
 		if err != nil {
 			return found, rest, err
 		}
-		at := slices.IndexFunc(rest, func(m member) bool { return m.Print == print && e.now().Add(claimBefore).Before(m.Until) })
+		at := slices.IndexFunc(rest, func(m member) bool { return m.Print == digest && e.now().Add(claimBefore).Before(m.Until) })
 		if at >= 0 {
 			m := rest[at]
 			found[k], rest = &m, slices.Delete(rest, at, at+1)
