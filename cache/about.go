@@ -46,6 +46,12 @@ func Generation(key string, built time.Time) string {
 	return fmt.Sprintf("%s-%013d", key, built.UnixMilli())
 }
 
+// Ungenerated returns the key of which this one is a generation, or the key itself.
+func Ungenerated(key string) string {
+	base, _, _ := strings.Cut(key, "-")
+	return base
+}
+
 // Newest returns the key of the last generation of those that begin with key, and when
 // it was built: the zero time for the one that is no generation. ok is false if there is
 // none.

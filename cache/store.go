@@ -59,6 +59,36 @@ type Verifier interface {
 	SetAside(ctx context.Context, thing Kept) (where string, err error)
 }
 
+// A Mover is a Store that gives an environment away, and takes one in, in a [Bundle] that
+// says which it is.
+type Mover interface {
+	// Export writes the environment with this key, what of its base image another
+	// machine may lack, and, if it is told to, the package cache.
+	Export(ctx context.Context, b Bundle, packages bool, out *BundleWriter) error
+	// Import keeps the environment of a bundle, to be found from now on, and its package
+	// cache if there is none here. There may be an environment with this key already,
+	// which stays. What is not as it was exported is a [*BundleError], and not kept.
+	Import(ctx context.Context, in *BundleReader) (Imported, error)
+}
+
+// Imported says what Import kept.
+type Imported struct {
+	Environment bool // false if it was here before
+	Packages    bool // false if there was a package cache here, or none in the bundle
+}
+
+// A Sharer is a Store that shares environments through a registry of images. notify shows
+// what it does.
+type Sharer interface {
+	// Push puts the environment with this key into a repository, under a name. There may
+	// be none: [ErrNotKept].
+	Push(ctx context.Context, key, repository, name string, notify func(string)) error
+	// Pull keeps the environment that a repository has under a name, under the key that
+	// keyOf gives it; there is false if it has none. What is not as it was pushed is a
+	// [*BundleError], and not kept.
+	Pull(ctx context.Context, repository, name string, keyOf func(About) string, notify func(string)) (there bool, err error)
+}
+
 // Kept is something that outlives runs.
 type Kept struct {
 	Name string

@@ -155,6 +155,9 @@ type Cache struct {
 	MaxAge  Duration `yaml:"max_age"`  // since a thing was used last; 0: no limit
 	// Refresh is how old an environment may be whose requirements nothing pins.
 	Refresh Interval `yaml:"refresh"`
+	// Registry is a repository of images from which environments are pulled that are
+	// not here: "registry.example.com/team/environments".
+	Registry string `yaml:"registry"`
 	// Dirs are variables of builders, each with a directory below the package cache.
 	Dirs map[string]string `yaml:"dirs"`
 }

@@ -182,6 +182,7 @@ var meanings = map[string]string{
 	"source.include":      "Files that git ignores and tests need: patterns, ! excludes again.",
 	"source.git":          "Whether the tree carries what git needs to say a version. Without it: when the build asks for one.",
 	"cache":               "What is kept for this project between runs: how much, how long, and until when it is trusted to be current.",
+	"cache.registry":      "A repository of images from which environments are pulled that are not here: registry.example.com/team/environments.",
 	"cache.refresh":       "How old an environment may be whose requirements nothing pins: 7d, 12h, never. Then it is built anew.",
 	"cache.max_size":      "Bytes of all together: 20g; 0 for no limit.",
 	"cache.max_age":       "How long a thing may be unused: 7d, 12h; 0 for no limit.",

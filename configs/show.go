@@ -203,6 +203,9 @@ func (p *printer) cache(path string, c *Cache) {
 	if c.MaxAge != 0 {
 		p.value(at, "max_age", c.MaxAge.String())
 	}
+	if c.Registry != "" {
+		p.value(at, "registry", c.Registry)
+	}
 	p.value(at, "refresh", c.Refresh.String())
 	if len(c.Dirs) > 0 {
 		p.variables(at, "dirs", c.Dirs)

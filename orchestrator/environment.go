@@ -48,7 +48,7 @@ func (i *installer) environment(ctx context.Context) (layer engine.Layer, err er
 	pinned, why := framework.Pins(files, slices.Concat(i.req.Setup.Commands, i.req.Prepare.Commands), slices.Concat(i.req.Setup.Ensure, i.req.Prepare.Ensure))
 	i.loose = why
 	layer, i.envKey, err = i.layer(ctx, layerStep{
-		name: "environment", role: engine.Builder, generations: true, ages: i.req.Refresh.ages(pinned, why), anew: i.req.Refresh.Anew,
+		name: "environment", registry: i.req.registry(), role: engine.Builder, generations: true, ages: i.req.Refresh.ages(pinned, why), anew: i.req.Refresh.Anew,
 		keys: func(s cache.Scope) []layerKey {
 			made.Scope = s
 			return []layerKey{{cache.EnvironmentKey(made), made.Parts()}}
@@ -95,12 +95,14 @@ type layerStep struct {
 	generations bool
 	// ages says how old the layer may be; it is sealed in generations if that is bounded,
 	// or if it is built anew, though there is one.
-	ages  age
-	anew  bool
-	role  engine.Role
-	from  engine.Layer
-	tree  engine.Tree
-	build func(context.Context, *builder) error
+	ages age
+	anew bool
+	// registry has layers that are not here; "" for none.
+	registry string
+	role     engine.Role
+	from     engine.Layer
+	tree     engine.Tree
+	build    func(context.Context, *builder) error
 	// holds reports whether a layer may have its widest key, by what was written into
 	// the tree. Nil where there is only one.
 	holds func(worker.Changed) bool
@@ -183,11 +185,38 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 		step.cached = found
 		return layer, under.name, err
 	}
+	if s.registry != "" && !s.anew && i.pull(ctx, s, own[0].name, step) {
+		if layer, found, err = find(); err != nil || found {
+			step.cached, step.detail = found, "pulled from "+s.registry
+			return layer, under.name, err
+		}
+	}
 	if s.ages.most > 0 || s.anew {
 		own = []layerKey{{cache.Generation(own[0].name, i.rec.now()), own[0].parts}}
 	}
 	layer, under, err = i.build(ctx, s, own, step)
 	return layer, under.name, err
+}
+
+// pull has a layer that a registry has be found here. That it cannot is a warning: it is built then.
+func (i *installer) pull(ctx context.Context, s layerStep, key string, step *step) (there bool) {
+	sharer, ok := i.engine.(cache.Sharer)
+	if !ok {
+		i.rec.note(report.Info, "cache.registry is for images, which the %s engine has none of", i.info.Name)
+		return false
+	}
+	step.does("looking for it in " + s.registry)
+	keyOf := func(about cache.About) string {
+		if s.ages.most > 0 {
+			return cache.Generation(key, about.Built)
+		}
+		return key
+	}
+	there, err := sharer.Pull(ctx, s.registry, key, keyOf, step.say)
+	if err != nil && ctx.Err() == nil {
+		i.rec.note(report.Warning, "cache.registry: %v; the environment is built here", err)
+	}
+	return there && err == nil
 }
 
 // current returns the key of the generation that will do; "" for none, and then why what

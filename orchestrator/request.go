@@ -56,6 +56,9 @@ type Request struct {
 	Remotes []framework.Remote
 
 	Refresh Refresh
+	// Registry is a repository of images from which an environment is pulled that is
+	// not here; "" for none. A run that is not trusted pulls nothing.
+	Registry string
 
 	Session framework.Suite   // how the suite is run
 	Env     map[string]string // what the user has tests see
@@ -83,6 +86,15 @@ type Request struct {
 	Pool      Pool
 	Compiled  Compiled
 	Artifacts Artifacts
+}
+
+// registry returns the repository that environments are pulled from. The code under test
+// names it, so that it is one only for who is trusted.
+func (r *Request) registry() string {
+	if r.Scope == cache.Untrusted {
+		return ""
+	}
+	return r.Registry
 }
 
 // Refresh is when an environment is built anew that is there.

@@ -31,11 +31,13 @@ bytecode of its sources here. They expire by themselves. Results (.shardyard) an
 		Example: `  shardyard cache list
   shardyard cache du
   shardyard cache prune --max-size 20g --max-age 7d
+  shardyard cache export environment.tar.gz
   shardyard cache clear`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCacheListCommand(), newCacheUsageCommand(), newCacheExplainCommand(), newCacheVerifyCommand(), newCachePruneCommand(), newCacheClearCommand())
+	cmd.AddCommand(newCacheListCommand(), newCacheUsageCommand(), newCacheExplainCommand(), newCacheVerifyCommand(), newCachePruneCommand(), newCacheClearCommand(),
+		newCacheExportCommand(), newCacheImportCommand(), newCachePushCommand())
 	return cmd
 }
 

@@ -37,7 +37,7 @@ var without = map[string]string{
 	"run": "--config absent.yaml", "plan": "--config absent.yaml", "exec": "--config absent.yaml -- true",
 	"simulate": "--durations times.json -w 2", "combine": "parts --out out", "init": "--stdout",
 	"history show": "x", "history import": "times.json", "cache list": "--engine process", "cache clear": "--engine process", "cache du": "--engine process", "cache verify": "--engine process", "cache prune": "--engine process --max-age 1h",
-	"doctor": "--engine process",
+	"cache export": "out", "cache import": "file", "cache push": "repository", "doctor": "--engine process",
 }
 
 // proofs are of all flags of all commands. A flag without a proof fails the
@@ -71,6 +71,9 @@ var proofs = slices.Concat(
 	common("cache verify", "", "engine"),
 	common("cache prune", " --engine=process --max-age=1h", "directory config log-level"),
 	common("cache prune", " --max-age=1h", "engine"),
+	common("cache export", " file", "directory config log-level"),
+	common("cache import", " file", "directory config log-level"),
+	common("cache push", " repository", "directory config log-level"),
 	common("doctor", "", "log-level engine"),
 	common("init", "", "directory"),
 	common("config verify", "", "directory config"),
@@ -154,6 +157,9 @@ var proofs = slices.Concat(
 		{cmd: "cache prune", flag: "max-age", with: "--engine process --max-age long", want: "--max-age: \"long\""},
 		{cmd: "cache prune", flag: "dry-run", with: "--engine process --max-age 1h --dry-run", without: "--engine process --max-age 1h", want: "would remove"},
 		{cmd: "cache explain", flag: "json", with: "--json", want: `^\[`},
+		{cmd: "cache export", flag: "run", with: "file --run other", want: "other"},
+		{cmd: "cache export", flag: "packages", with: "file --packages=perhaps", want: "perhaps"},
+		{cmd: "cache push", flag: "run", with: "repository --run other", want: "other"},
 		{cmd: "cache clear", flag: "all", with: "--engine process --all", want: "results and history are gone too"},
 
 		{cmd: "version", flag: "json", with: "--json", want: `"version": `},

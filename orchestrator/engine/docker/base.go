@@ -89,26 +89,17 @@ func (e *Engine) autoBase(ctx context.Context, tools framework.Toolchain, notify
 
 // pull asks the image's registry for it, with the credentials that the docker
 // command would use.
-func (e *Engine) pull(ctx context.Context, name string, notify func(string)) (err error) {
-	named, err := reference.ParseNormalizedNamed(name)
+func (e *Engine) pull(ctx context.Context, name string, notify func(string)) error {
+	auth, err := e.authFor(name)
 	if err != nil {
-		return fmt.Errorf("image %q: %w", name, err)
-	}
-	auth, err := credentials(named)
-	if err != nil {
-		e.log.Warn("cannot read registry credentials", "image", name, "error", err)
+		return err
 	}
 	notify("pulling " + name)
 	out, err := e.cli.ImagePull(ctx, name, imagetypes.PullOptions{RegistryAuth: auth})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	return eachProgress(out, func(p progress) {
-		if line := strings.TrimSpace(strings.Join([]string{p.ID, p.Status, p.Progress}, " ")); line != "" {
-			notify(line)
-		}
-	})
+	return errors.Join(showProgress(out, notify), out.Close())
 }
 
 // Docker's public registry is known to credential stores by another name than

@@ -68,6 +68,10 @@ type progress struct {
 	Error    string `json:"error"`
 }
 
+func (p progress) String() string {
+	return strings.TrimSpace(strings.Join([]string{p.ID, p.Status, p.Progress}, " "))
+}
+
 // eachProgress reads such a stream to its end. The error is the engine's, if
 // it tells one.
 func eachProgress(r io.Reader, see func(progress)) error {

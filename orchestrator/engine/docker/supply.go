@@ -12,6 +12,11 @@ import (
 // share one: installers refuse a cache that belongs to someone else, or fail on
 // one that it cannot write. Workers see the builder's.
 func (e *Engine) cache(ctx context.Context, who identity) (string, error) {
+	return e.cacheWith(ctx, who, func(tw *tar.Writer) error { return tw.WriteHeader(folder(fillAt, 0o755, who.UID, who.GID)) })
+}
+
+// cacheWith is cache, where fill writes what is in a new one below the folder fillAt.
+func (e *Engine) cacheWith(ctx context.Context, who identity, fill func(*tar.Writer) error) (string, error) {
 	scope := e.opts.Project
 	if e.opts.Builder.Scope == cache.Untrusted {
 		scope += "-" + string(cache.Untrusted)
@@ -20,7 +25,7 @@ func (e *Engine) cache(ctx context.Context, who identity) (string, error) {
 	if who.UID != 0 {
 		name += "-" + who.slug()
 	}
-	return name, e.ensureCache(ctx, name, who.UID, who.GID)
+	return name, e.ensureCache(ctx, name, fill)
 }
 
 // ca makes sure that the engine holds the CA bundle, and returns its volume;

@@ -90,9 +90,9 @@ func (e *Engine) newVolume(ctx context.Context, name string, labels map[string]s
 	return where, nil
 }
 
-// ensureCache makes sure that a cache volume exists, and belongs to uid. Its
-// content is never thrown away here.
-func (e *Engine) ensureCache(ctx context.Context, name string, uid, gid int) error {
+// ensureCache makes sure that a cache volume exists; fill writes what is in a new one.
+// Its content is never thrown away here.
+func (e *Engine) ensureCache(ctx context.Context, name string, fill func(*tar.Writer) error) error {
 	_, err := e.once.volumes.do(ctx, name, func() (struct{}, error) {
 		_, err := e.cli.VolumeInspect(ctx, name)
 		if err == nil {
@@ -101,9 +101,7 @@ func (e *Engine) ensureCache(ctx context.Context, name string, uid, gid int) err
 		if !cerrdefs.IsNotFound(err) {
 			return struct{}{}, fmt.Errorf("look up volume %s: %w", name, err)
 		}
-		_, err = e.newVolume(ctx, name, e.kept(kindCache), func(tw *tar.Writer) error {
-			return tw.WriteHeader(folder(fillAt, 0o755, uid, gid))
-		})
+		_, err = e.newVolume(ctx, name, e.kept(kindCache), fill)
 		if err == nil {
 			err = e.setMark(name, mark{})
 		}

@@ -46,6 +46,7 @@ func Run(t *testing.T, cfg Config) {
 		{"Info", testInfo},
 		{"Roles", testRoles},
 		{"Environment", testEnvironment},
+		{"Moved", testMoved},
 		{"OtherProject", testOtherProject},
 		{"FailedBuilder", testFailedBuilder},
 		{"SealRefused", testSealRefused},

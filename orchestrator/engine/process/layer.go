@@ -47,7 +47,7 @@ func (e *Engine) Find(ctx context.Context, key string) (engine.Layer, bool, erro
 		}
 		return "", false, fmt.Errorf("find environment %s: %w", key, err)
 	}
-	damage, _, err := e.inspect(ctx, key, false)
+	damage, _, err := inspect(ctx, e.layerDir(key), false)
 	if err != nil {
 		return "", false, fmt.Errorf("find environment %s: %w", key, err)
 	}
@@ -137,35 +137,29 @@ func (e *Engine) seal(ctx context.Context, p *place, key string, about cache.Abo
 	if err := removeAll(dir); err != nil { // what is left of one that was being removed
 		return err
 	}
-	work, err := os.MkdirTemp(e.dir("layers"), tempPrefix)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, removeAll(work))
-		}
-	}()
-	s := sealed{Key: key, Project: e.project, Slot: p.slot, About: about}
-	if err := mirror(ctx, p.env(), "", filepath.Join(work, "env"), time.Time{}); err != nil {
-		return err
-	}
-	if withTree {
-		s.Tree, s.TreeName = p.key.tree, p.key.treeName
-		if err := mirror(ctx, p.source(), "", filepath.Join(work, "src"), time.Time{}); err != nil {
+	return whole(e.dir("layers"), dir, func(work string) error {
+		s := sealed{Key: key, Project: e.project, Slot: p.slot, About: about}
+		if err := mirror(ctx, p.env(), "", filepath.Join(work, "env"), time.Time{}); err != nil {
 			return err
 		}
-	}
-	// A prepared layer is made anew with each change of the sources: its contents are not read.
-	if err := writeManifest(ctx, work, !withTree); err != nil {
-		return err
-	}
+		if withTree {
+			s.Tree, s.TreeName = p.key.tree, p.key.treeName
+			if err := mirror(ctx, p.source(), "", filepath.Join(work, "src"), time.Time{}); err != nil {
+				return err
+			}
+		}
+		// A prepared layer is made anew with each change of the sources: its contents are not read.
+		if err := writeManifest(ctx, work, !withTree); err != nil {
+			return err
+		}
+		return writeSeal(work, s)
+	})
+}
+
+func writeSeal(dir string, s sealed) error {
 	content, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(work, sealFile), content, 0o644); err != nil {
-		return err
-	}
-	return os.Rename(work, dir)
+	return os.WriteFile(filepath.Join(dir, sealFile), content, 0o644)
 }

@@ -52,8 +52,7 @@ func writeManifest(ctx context.Context, dir string, read bool) error {
 // inspect says what of a layer is not as it was sealed. Contents are read only if it is
 // told to: without, sizes, permissions and times tell. known is false where there is no
 // manifest.
-func (e *Engine) inspect(ctx context.Context, key string, read bool) (damage []string, known bool, err error) {
-	dir := e.layerDir(key)
+func inspect(ctx context.Context, dir string, read bool) (damage []string, known bool, err error) {
 	text, err := os.ReadFile(filepath.Join(dir, manifestFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil // sealed by an earlier version
@@ -93,7 +92,7 @@ func (e *Engine) Verify(ctx context.Context, k cache.Kept) (damage []string, kno
 		return nil, false, fmt.Errorf("verify environment %s: %w", k.Name, err)
 	}
 	defer release()
-	if damage, known, err = e.inspect(ctx, k.Name, true); err != nil {
+	if damage, known, err = inspect(ctx, e.layerDir(k.Name), true); err != nil {
 		return nil, known, fmt.Errorf("verify environment %s: %w", k.Name, err)
 	}
 	return damage, known, nil

@@ -16,6 +16,21 @@ import (
 // tempPrefix begins the names of layers and trees that are not whole yet.
 const tempPrefix = ".new-"
 
+// whole makes a directory that appears with all that fill writes, or not at all.
+func whole(parent, dir string, fill func(work string) error) (err error) {
+	work, err := os.MkdirTemp(parent, tempPrefix)
+	if err != nil {
+		return err
+	}
+	if err = fill(work); err == nil {
+		err = os.Rename(work, dir)
+	}
+	if err != nil {
+		err = errors.Join(err, removeAll(work))
+	}
+	return err
+}
+
 // mirror makes the directory to equal to from: content, modes, times of
 // modification and symbolic links. Files that are the same already are left
 // alone: those of equal size, mode and time of modification, which nobody has

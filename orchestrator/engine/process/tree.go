@@ -49,26 +49,18 @@ func (e *Engine) load(ctx context.Context, id string, write func(io.Writer) erro
 	if touch(dir) {
 		return nil // somebody else was quicker
 	}
-	work, err := os.MkdirTemp(e.dir("trees"), tempPrefix)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, removeAll(work))
+	return whole(e.dir("trees"), dir, func(work string) error {
+		if err := os.Chmod(work, 0o755); err != nil {
+			return err
 		}
-	}()
-	if err := os.Chmod(work, 0o755); err != nil {
+		r, w := io.Pipe()
+		go func() { w.CloseWithError(write(w)) }()
+		err := errors.Join(extract(ctx, r, work), r.Close())
+		if err == nil {
+			touch(work)
+		}
 		return err
-	}
-	r, w := io.Pipe()
-	go func() { w.CloseWithError(write(w)) }()
-	err = errors.Join(extract(ctx, r, work), r.Close())
-	if err != nil {
-		return err
-	}
-	touch(work)
-	return os.Rename(work, dir)
+	})
 }
 
 // touch marks a tree as used now, if it is there.
