@@ -5,7 +5,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GO      := CGO_ENABLED=0 go
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build demo unit test test-properties test-suites test-faults test-cache soak lint bench bench-first bench-schedule bench-peers bench-reality dist clean
+.PHONY: build demo unit test test-properties test-suites test-faults test-cache soak test-viewers lint bench bench-first bench-schedule bench-peers bench-reality dist clean
 
 build: ## bin/shardyard, static: the same file is the agent inside workers
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/shardyard ./cmd/shardyard
@@ -39,6 +39,9 @@ test-cache: build ## HERD_RUNS runs at once on one cold environment, and builder
 SOAK_MINUTES ?= 60
 soak: build ## two long runs side by side with a fault every 30 s, on the engine that FAULTS_ENGINE names (process)
 	SHARDYARD_BIN=$(CURDIR)/bin/shardyard SOAK_MINUTES=$(SOAK_MINUTES) scripts/test -timeout 6h -v -count 1 -run TestSoak ./testsuites/injection
+
+test-viewers: build ## pages in Chromium, traces in speedscope, spans at OpenTelemetry's own receiver
+	scripts/viewers
 
 lint:
 	gofmt -l . | (! grep .)

@@ -1,8 +1,9 @@
 // check looks at a page of a run in a real browser: node check.mjs PAGE [PICTURES]
 //
-// It wants no error on the console, no request but the page itself, nothing that axe
-// finds in either theme, a page that fits a phone, and, of a large one, that it is ready
-// and filtered in time. With a directory it leaves pictures there. It needs
+// It wants no error on the console, no request but the page itself, nothing that runs but
+// its own script, nothing that axe finds in either theme, a page that fits a phone, reads
+// without scripts and under Jenkins' header, and, of a large one, that it is ready and
+// filtered in time. With a directory it leaves pictures there. It needs
 // playwright-core and axe-core beside it (npm install --no-save playwright-core axe-core)
 // and Chromium, which CHROMIUM names.
 import { chromium } from "playwright-core";
@@ -24,10 +25,14 @@ async function open(options, address_ = address) {
 	tab.on("console", m => { if (m.type() === "error" || m.type() === "warning") problems.push("the console says: " + m.text()); });
 	tab.on("pageerror", e => problems.push("an error: " + e.message));
 	tab.on("dialog", d => { problems.push("a dialog: " + d.message()); d.dismiss(); });
-	tab.on("request", r => wants(r.url() === address_ || r.url().startsWith("data:"), "it asks for " + r.url()));
-	await tab.goto(address_);
+	await visit(tab, address_);
 	return tab;
 }
+async function visit(tab, address_) {
+	tab.on("request", r => wants(r.url() === address_ || r.url().startsWith("data:"), "it asks for " + r.url()));
+	await tab.goto(address_);
+}
+const title = /<title>([^<&]*)/.exec(readFileSync(page, "utf8"))[1]; // up to what is escaped
 const ready = tab => tab.waitForFunction(() => document.documentElement.dataset.ready, null, { timeout: 20000 });
 
 for (const colorScheme of ["light", "dark"]) {
@@ -53,6 +58,8 @@ for (const colorScheme of ["light", "dark"]) {
 	});
 	wants(Math.max(...filtered) < 150, `filtered in ${filtered} ms`);
 	console.log(`${colorScheme}: ready after ${at} ms, filtered in ${filtered.join(", ")} ms`);
+	await tab.locator("body").press("/");
+	wants(await tab.evaluate(() => !document.getElementById("find") || document.activeElement.id === "find"), "/ does not go to the search");
 	await tab.evaluate(() => { for (const b of [...document.querySelectorAll("button.source")].slice(0, 1)) b.click(); });
 	for (const id of ["outcome", "against"]) {
 		if (await tab.locator("#" + id).count()) await tab.locator("#" + id).click();
@@ -67,6 +74,7 @@ for (const colorScheme of ["light", "dark"]) {
 		await tab.keyboard.press("0");
 		wants(await tab.locator("#lanes").innerHTML() === before, "0 does not show all");
 	}
+	wants((await tab.title()).startsWith(title), "its title became " + await tab.title());
 	await tab.context().close();
 
 	// axe cannot be put into the page, whose policy it is that nothing else runs.
@@ -86,7 +94,6 @@ await ready(phone);
 const wide = await phone.evaluate(() => document.documentElement.scrollWidth);
 wants(wide <= 390, `on a phone it is ${wide} wide`);
 const scriptless = await open({ javaScriptEnabled: false });
-wants((await scriptless.locator("h1").innerText()).length > 5, "nothing is left without scripts");
 const server = createServer((request, response) => {
 	response.setHeader("Content-Security-Policy", "sandbox; default-src 'none'; img-src 'self'; style-src 'self';");
 	response.setHeader("Content-Type", "text/html; charset=utf-8");
@@ -94,8 +101,14 @@ const server = createServer((request, response) => {
 }).listen(0, "127.0.0.1");
 await new Promise(done => server.once("listening", done));
 const jenkins = await browser.newContext({ viewport: { width: 1280, height: 900 } }).then(c => c.newPage());
-await jenkins.goto(`http://127.0.0.1:${server.address().port}/`);
-wants((await jenkins.locator("#timeline svg").count()) === (await scriptless.locator("#timeline svg").count()), "Jenkins shows no timeline");
+await visit(jenkins, `http://127.0.0.1:${server.address().port}/`);
+for (const [where, tab] of [["without scripts", scriptless], ["under Jenkins' header", jenkins]]) {
+	wants((await tab.locator("h1").innerText()).length > 5, `${where} there is no verdict`);
+	for (const part of ["section", ".card", "pre.text", "#timeline svg path"]) {
+		const all = await phone.locator(part).count(), left = await tab.locator(part).count();
+		wants(left >= all || part.includes("svg") && left > 0, `${where} ${left} of ${all} are left: ${part}`);
+	}
+}
 
 if (pictures) {
 	mkdirSync(pictures, { recursive: true });

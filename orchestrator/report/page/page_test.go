@@ -11,6 +11,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -132,8 +133,8 @@ func unpacked(t *testing.T, html string) (b book) {
 	return b
 }
 
-// Whatever a test, a message, a commit or a file is called, it is text.
-func TestHostileTextIsText(t *testing.T) {
+// forged is a run in which everything that has a name is called hostile.
+func forged() Data {
 	d := invented(400, 3)
 	r := d.Report
 	r.Branch, r.Subject, r.Author, r.Suite, r.Args = hostile, hostile, hostile, hostile, []string{hostile}
@@ -150,7 +151,12 @@ func TestHostileTextIsText(t *testing.T) {
 	d.Runs = []Run{{ID: hostile, Commit: hostile}}
 	d.Results = []string{"javascript:alert(1)", "junit.xml"}
 	d.Commands = func(test string) []Command { return []Command{{hostile, "shardyard run -- " + test}} }
-	html := written(t, d)
+	return d
+}
+
+// Whatever a test, a message, a commit or a file is called, it is text.
+func TestHostileTextIsText(t *testing.T) {
+	html := written(t, forged())
 	css, script := "<style>", "<script>"
 	for what, want := range map[string]int{"<img": 0, "<svg onload": 0, `href="javascript`: 0, script: 1, css: 1, "</script": 2, "\x1b": 0} {
 		if n := strings.Count(html, what); n != want {
@@ -269,16 +275,19 @@ func TestAPageOfNothing(t *testing.T) {
 	}
 }
 
-// TestInvent writes the page that scripts/page looks at, where PAGE names a file.
+// TestInvent writes the pages that scripts/viewers looks at, where PAGES names a
+// directory.
 func TestInvent(t *testing.T) {
-	to := os.Getenv("PAGE")
+	to := os.Getenv("PAGES")
 	if to == "" {
 		return
 	}
-	began := time.Now()
-	html := written(t, invented(50_000, 32))
-	t.Logf("%d bytes in %s", len(html), time.Since(began))
-	if err := os.WriteFile(to, []byte(html), 0o644); err != nil {
-		t.Fatal(err)
+	for name, d := range map[string]Data{"large": invented(50_000, 32), "hostile": forged()} {
+		began := time.Now()
+		html := written(t, d)
+		t.Logf("%s: %d bytes in %s", name, len(html), time.Since(began))
+		if err := os.WriteFile(filepath.Join(to, name+".html"), []byte(html), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
