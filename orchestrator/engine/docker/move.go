@@ -233,7 +233,7 @@ func rename(manifest io.Reader, names map[string]string) ([]byte, error) {
 	return json.Marshal(list)
 }
 
-// familiar returns an image's name as the engine writes it in lists: "python:3.12".
+// familiar returns an image's name as the engine writes it in lists, with its tag.
 func familiar(image string) string {
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
