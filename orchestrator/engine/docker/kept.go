@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types"
 	imagetypes "github.com/docker/docker/api/types/image"
 
@@ -18,7 +19,7 @@ import (
 // Usage implements [engine.Keeper]. An image counts without those that it is made
 // from, and with the volume of what its preparer wrote into the tree.
 func (e *Engine) Usage(ctx context.Context, whose cache.Whose) ([]engine.Kept, error) {
-	usage, err := e.cli.DiskUsage(ctx, types.DiskUsageOptions{Types: []types.DiskUsageObject{types.ImageObject, types.VolumeObject}})
+	usage, err := e.diskUsage(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask the engine what it keeps: %w", err)
 	}
@@ -59,6 +60,25 @@ func (e *Engine) Usage(ctx context.Context, whose cache.Whose) ([]engine.Kept, e
 		list = append(list, k)
 	}
 	return list, nil
+}
+
+// askAgainFor is how long an engine is asked again that refuses to say what it keeps.
+const askAgainFor = 20 * time.Second
+
+// diskUsage asks what is kept. Engines before 23 count for one who asks at a time, and
+// give all others an internal error meanwhile.
+func (e *Engine) diskUsage(ctx context.Context) (types.DiskUsage, error) {
+	for until, wait := time.Now().Add(askAgainFor), 50*time.Millisecond; ; wait = min(2*wait, time.Second) {
+		usage, err := e.cli.DiskUsage(ctx, types.DiskUsageOptions{Types: []types.DiskUsageObject{types.ImageObject, types.VolumeObject}})
+		if !cerrdefs.IsInternal(err) || time.Now().After(until) {
+			return usage, err
+		}
+		select {
+		case <-ctx.Done():
+			return usage, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
 }
 
 // lists reports whether Usage lists something with these labels.
