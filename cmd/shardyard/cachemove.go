@@ -14,7 +14,6 @@ import (
 
 	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/engine"
-	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/runs"
 )
 
@@ -32,25 +31,16 @@ installs nothing. - is stdout.`,
   shardyard cache export --packages=false - | ssh ci "cd project && shardyard cache import -"`,
 		Args: oneFile("export", "environment.tar.gz"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			open, err := f.opener(cmd.Context())
-			if err != nil {
-				return err
-			}
-			run, rep, err := f.installed(runID)
-			if err != nil {
-				return err
-			}
-			e, err := open(engineOf(rep))
+			e, err := f.installed(cmd.Context(), runID)
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, e.Close()) }()
-			b := cache.Bundle{Engine: engineOf(rep), Platform: e.platform, Image: rep.Image, Key: rep.Installed.Environment}
-			size, err := e.export(cmd, b, packages, args[0])
+			size, err := e.export(cmd, e.bundle, packages, args[0])
 			if err != nil {
-				return notKept(err, run)
+				return e.notKept(err)
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "exported environment %.12s of run %s (%s, %s, image %s): %s\n", b.Key, run.ID(), b.Engine, b.Platform, b.Image, megabytes(size))
+			fmt.Fprintf(cmd.ErrOrStderr(), "exported %s of run %s: %s\n", described(e.bundle), e.run.ID(), megabytes(size))
 			return nil
 		},
 	}
@@ -100,15 +90,14 @@ machine built itself is: take it only from who may change what your tests run on
 			if err != nil {
 				return infraError{fmt.Errorf("%s: %w", args[0], err)}
 			}
-			told := "imported environment"
+			told := "imported " + described(b)
 			if !did.Environment {
-				told = "this machine has environment"
+				told = "this machine has " + described(b)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s %.12s (%s, %s, image %s)", told, b.Key, b.Engine, b.Platform, b.Image)
 			if did.Packages {
-				fmt.Fprint(cmd.OutOrStdout(), ", with its package cache")
+				told += ", with its package cache"
 			}
-			fmt.Fprintln(cmd.OutOrStdout())
+			fmt.Fprintln(cmd.OutOrStdout(), told)
 			return nil
 		},
 	}
@@ -141,34 +130,50 @@ func runFlag(cmd *cobra.Command, id *string) {
 	cmd.Flags().StringVar(id, "run", "", "whose environment: the id of a run, or the beginning of it; the latest run's unless given")
 }
 
-// installed returns a run, which installed something, and its report.
-func (f *movingFlags) installed(id string) (*runs.Run, *report.Report, error) {
+// An installed is the environment of a run, and the engine that keeps it.
+type installed struct {
+	*mover
+
+	run    *runs.Run
+	bundle cache.Bundle
+}
+
+// installed returns the environment of the run with this id, of the latest for "".
+func (f *movingFlags) installed(ctx context.Context, id string) (*installed, error) {
+	open, err := f.opener(ctx)
+	if err != nil {
+		return nil, err
+	}
 	run, err := findRun(nearestRuns(f.dir), slices.DeleteFunc([]string{id}, func(id string) bool { return id == "" }))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	rep, err := run.Read()
 	if err != nil {
-		return nil, nil, infraError{err}
+		return nil, infraError{err}
 	}
 	if rep.Installed == nil || rep.Installed.Environment == "" {
-		return nil, nil, infraError{fmt.Errorf("run %s installed nothing: it has no environment", run.ID())}
+		return nil, infraError{fmt.Errorf("run %s installed nothing: it has no environment", run.ID())}
 	}
-	return run, rep, nil
-}
-
-// engineOf returns the name of a run's engine, without its version.
-func engineOf(rep *report.Report) string {
-	name, _, _ := strings.Cut(rep.Engine, " ")
-	return name
+	name, _, _ := strings.Cut(rep.Engine, " ") // before its version
+	e, err := open(name)
+	if err != nil {
+		return nil, err
+	}
+	return &installed{e, run, cache.Bundle{Engine: name, Platform: e.platform, Image: rep.Image, Key: rep.Installed.Environment}}, nil
 }
 
 // notKept says what to do about an environment that is gone.
-func notKept(err error, run *runs.Run) error {
+func (i *installed) notKept(err error) error {
 	if errors.Is(err, cache.ErrNotKept) {
-		err = fmt.Errorf("the environment of run %s is not kept any more: `shardyard run` builds it again", run.ID())
+		err = fmt.Errorf("the environment of run %s is not kept any more: `shardyard run` builds it again", i.run.ID())
 	}
 	return infraError{err}
+}
+
+// described names an environment for a line.
+func described(b cache.Bundle) string {
+	return fmt.Sprintf("environment %.12s (%s, %s, image %s)", b.Key, b.Engine, b.Platform, b.Image)
 }
 
 // A mover is an engine that moves environments.

@@ -27,33 +27,25 @@ the config. Runs of other machines whose config names the repository pull from i
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			open, err := f.opener(cmd.Context())
-			if err != nil {
-				return err
-			}
-			to, err := f.repository(cmd, args)
-			if err != nil {
-				return err
-			}
-			run, rep, err := f.installed(runID)
-			if err != nil {
-				return err
-			}
-			e, err := open(engineOf(rep))
+			e, err := f.installed(cmd.Context(), runID)
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, e.Close()) }()
+			to, err := f.repository(cmd, args)
+			if err != nil {
+				return err
+			}
 			sharer, ok := e.Engine.(cache.Sharer)
 			if !ok {
-				return infraError{fmt.Errorf("the %s engine has no images that a registry could keep: `shardyard cache export` writes a file", engineOf(rep))}
+				return infraError{fmt.Errorf("the %s engine has no images that a registry could keep: `shardyard cache export` writes a file", e.bundle.Engine)}
 			}
-			key := rep.Installed.Environment
+			key := e.bundle.Key
 			show := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) }
 			if err := sharer.Push(cmd.Context(), key, to, cache.Ungenerated(key), show); err != nil {
-				return notKept(err, run)
+				return e.notKept(err)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "pushed environment %.12s of run %s to %s\n", key, run.ID(), to)
+			fmt.Fprintf(cmd.OutOrStdout(), "pushed %s of run %s to %s\n", described(e.bundle), e.run.ID(), to)
 			return nil
 		},
 	}
