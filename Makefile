@@ -33,8 +33,9 @@ test-faults: build ## every fault of docs/reliability.md, FAULTS_ROUNDS times at
 	SHARDYARD_BIN=$(CURDIR)/bin/shardyard FAULTS_ROUNDS=$(FAULTS_ROUNDS) scripts/test -timeout 6h -v -count 1 ./testsuites/injection
 
 HERD_RUNS ?= 16
-test-cache: build ## HERD_RUNS runs at once on one cold environment, and builders killed at ten moments, on both engines
+test-cache: build ## HERD_RUNS runs at once on one cold environment, and builders killed at ten moments, on both engines; workers that have waited
 	SHARDYARD_BIN=$(CURDIR)/bin/shardyard HERD_RUNS=$(HERD_RUNS) go test -timeout 1h -v -count 1 ./testsuites/herd
+	SHARDYARD_TEST=all SHARDYARD_TEST_POOL=1 go test -timeout 1h -count 1 -run TestConformance/.*/pool ./orchestrator/engine/docker
 
 SOAK_MINUTES ?= 60
 soak: build ## two long runs side by side with a fault every 30 s, on the engine that FAULTS_ENGINE names (process)

@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,10 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/worker"
 )
+
+// waiting is the run of places that wait: another one in each process, since what a
+// test that was killed has left may be there still.
+var waiting = fmt.Sprint("pool-", os.Getpid())
 
 // pooled is an Engine whose workers have all waited.
 type pooled struct{ *Engine }
@@ -62,7 +67,7 @@ func TestPool(t *testing.T) {
 	opts := project(t)
 	e := open(t, opts)
 	base, tree := mustBase(t, e), mustLoad(t, e, "t1")
-	spec := engine.Spec{Run: "pool-1", Name: "worker-1", Role: engine.Worker, Base: base, Tree: tree, TreeName: "proj"}
+	spec := engine.Spec{Run: waiting, Name: "worker-1", Role: engine.Worker, Base: base, Tree: tree, TreeName: "proj"}
 	wait(t, opts, spec, time.Now().Add(time.Minute))
 	spec.Run, spec.Tree = "run-2", mustLoad(t, e, "t2")
 
@@ -130,7 +135,7 @@ func TestPool(t *testing.T) {
 	}
 	s.remove()
 	noMembers(t, e)
-	if left := leftovers(t, e, "pool-1"); len(left) > 0 {
+	if left := leftovers(t, e, waiting); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}
 }
@@ -156,14 +161,14 @@ func noMembers(t *testing.T, e *Engine) {
 func TestPoolIsSwept(t *testing.T) {
 	opts := project(t)
 	e := open(t, opts)
-	spec := engine.Spec{Run: "pool-1", Name: "worker-1", Role: engine.Worker, Base: mustBase(t, e), Tree: mustLoad(t, e, "t1"), TreeName: "proj"}
+	spec := engine.Spec{Run: waiting, Name: "worker-1", Role: engine.Worker, Base: mustBase(t, e), Tree: mustLoad(t, e, "t1"), TreeName: "proj"}
 	swept := func(what string) {
 		t.Helper()
 		if removed, err := e.Sweep(t.Context()); err != nil || len(removed) == 0 {
 			t.Errorf("%s: %q, %v", what, removed, err)
 		}
 		noMembers(t, e)
-		if left := leftovers(t, e, "pool-1"); len(left) > 0 {
+		if left := leftovers(t, e, waiting); len(left) > 0 {
 			t.Errorf("%s: left behind: %q", what, left)
 		}
 	}
