@@ -89,31 +89,24 @@ func (c *Client) put(ctx context.Context, path string, mode uint32, r io.Reader)
 		chunk.Path, chunk.Mode = "", 0
 		select {
 		case event := <-events:
-			if event.File != nil && event.File.Error != "" {
-				return errors.New(event.File.Error)
-			}
-			if event.File != nil && event.File.Last && chunk.Last {
-				return nil
+			if last, err := stored(event); err != nil || last && chunk.Last {
+				return err
 			}
 		default:
 		}
 	}
-	for {
-		select {
-		case event := <-events:
-			switch {
-			case event.File == nil:
-			case event.File.Error != "":
-				return errors.New(event.File.Error)
-			case event.File.Last:
-				return nil
-			}
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-c.stop:
-			return c.lost()
-		}
+	return c.answers(ctx, events, stored)
+}
+
+// stored reports whether an event says that a file is written.
+func stored(event Event) (bool, error) {
+	switch {
+	case event.File == nil:
+		return false, nil
+	case event.File.Error != "":
+		return false, errors.New(event.File.Error)
 	}
+	return event.File.Last, nil
 }
 
 // GetFile copies a file of the worker to w. Before an error it may have written a
@@ -132,57 +125,38 @@ func (c *Client) get(ctx context.Context, g Get, w io.Writer) error {
 	id, events, done := c.begin()
 	defer done()
 	g.ID = id
-	path := g.Path
-	if err := c.Send(Request{Get: &g}); err != nil {
-		return fmt.Errorf("get file %s: %w", path, err)
+	err := c.Send(Request{Get: &g})
+	if err == nil {
+		err = c.answers(ctx, events, func(event Event) (bool, error) {
+			switch {
+			case event.File == nil:
+				return false, nil
+			case event.File.Error != "":
+				return false, errors.New(event.File.Error)
+			}
+			_, err := w.Write(event.File.Data)
+			return event.File.Last, err
+		})
 	}
-	for {
-		select {
-		case event := <-events:
-			if event.File == nil {
-				continue
-			}
-			if event.File.Error != "" {
-				return fmt.Errorf("get file %s: %s", path, event.File.Error)
-			}
-			if _, err := w.Write(event.File.Data); err != nil {
-				return fmt.Errorf("get file %s: %w", path, err)
-			}
-			if event.File.Last {
-				return nil
-			}
-		case <-ctx.Done():
-			return fmt.Errorf("get file %s: %w", path, ctx.Err())
-		case <-c.stop:
-			return fmt.Errorf("get file %s: %w", path, c.lost())
-		}
+	if err != nil {
+		return fmt.Errorf("get file %s: %w", g.Path, err)
 	}
+	return nil
 }
 
 // Changes lists what the session's tests wrote. The ID is chosen here.
-func (c *Client) Changes(ctx context.Context, req Changes) (Changed, error) {
-	id, events, done := c.begin()
-	defer done()
-	req.ID = id
-	if err := c.Send(Request{Changes: &req}); err != nil {
-		return Changed{}, fmt.Errorf("list changed files: %w", err)
-	}
-	for {
-		select {
-		case event := <-events:
-			switch {
-			case event.Changed == nil:
-			case event.Changed.Error != "":
-				return Changed{}, fmt.Errorf("list changed files: %s", event.Changed.Error)
-			default:
-				return *event.Changed, nil
-			}
-		case <-ctx.Done():
-			return Changed{}, fmt.Errorf("list changed files: %w", ctx.Err())
-		case <-c.stop:
-			return Changed{}, fmt.Errorf("list changed files: %w", c.lost())
+func (c *Client) Changes(ctx context.Context, req Changes) (found Changed, err error) {
+	err = c.ask(ctx, "list changed files", func(id int64) Request { req.ID = id; return Request{Changes: &req} }, func(event Event) (bool, string) {
+		if event.Changed == nil {
+			return false, ""
 		}
+		found = *event.Changed
+		return true, found.Error
+	})
+	if err != nil {
+		return Changed{}, err
 	}
+	return found, nil
 }
 
 // Warm has the agent get ready for a session. It then waits for another coordinator.
@@ -198,25 +172,47 @@ func (c *Client) Amend(ctx context.Context, req Amend) error {
 
 // done sends a request that is answered by Done.
 func (c *Client) done(ctx context.Context, what string, request func(id int64) Request) error {
+	return c.ask(ctx, what, request, func(event Event) (bool, string) {
+		if event.Done == nil {
+			return false, ""
+		}
+		return true, event.Done.Error
+	})
+}
+
+// ask sends a request that has one answer. take reports whether an event is that, and
+// the error in it; "" for none.
+func (c *Client) ask(ctx context.Context, what string, request func(id int64) Request, take func(Event) (bool, string)) error {
 	id, events, forget := c.begin()
 	defer forget()
-	if err := c.Send(request(id)); err != nil {
+	err := c.Send(request(id))
+	if err == nil {
+		err = c.answers(ctx, events, func(event Event) (bool, error) {
+			answered, failed := take(event)
+			if failed != "" {
+				return answered, errors.New(failed)
+			}
+			return answered, nil
+		})
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
+	return nil
+}
+
+// answers passes the events of a call on until take has the last one.
+func (c *Client) answers(ctx context.Context, events <-chan Event, take func(Event) (last bool, err error)) error {
 	for {
 		select {
 		case event := <-events:
-			switch {
-			case event.Done == nil:
-			case event.Done.Error != "":
-				return fmt.Errorf("%s: %s", what, event.Done.Error)
-			default:
-				return nil
+			if last, err := take(event); last || err != nil {
+				return err
 			}
 		case <-ctx.Done():
-			return fmt.Errorf("%s: %w", what, ctx.Err())
+			return ctx.Err()
 		case <-c.stop:
-			return fmt.Errorf("%s: %w", what, c.lost())
+			return c.lost()
 		}
 	}
 }
@@ -238,26 +234,26 @@ func (c *Client) Conclude(ctx context.Context, req Conclude, onOutput func(Outpu
 		c.mu.Unlock()
 		close(wait.gone)
 	}()
-	if err := c.Send(Request{Conclude: &req}); err != nil {
-		return Concluded{}, fmt.Errorf("conclude: %w", err)
-	}
-	for {
-		select {
-		case event := <-wait.ch:
+	var made Concluded
+	err := c.Send(Request{Conclude: &req})
+	if err == nil {
+		err = c.answers(ctx, wait.ch, func(event Event) (bool, error) {
 			switch {
 			case event.Concluded != nil:
-				return *event.Concluded, nil
+				made = *event.Concluded
+				return true, nil
 			case event.Failed != nil:
-				return Concluded{}, fmt.Errorf("conclude: %s", event.Failed.Error)
+				return true, errors.New(event.Failed.Error)
 			case event.Output != nil && onOutput != nil:
 				onOutput(*event.Output)
 			}
-		case <-ctx.Done():
-			return Concluded{}, fmt.Errorf("conclude: %w", ctx.Err())
-		case <-c.stop:
-			return Concluded{}, fmt.Errorf("conclude: %w", c.lost())
-		}
+			return false, nil
+		})
 	}
+	if err != nil {
+		return Concluded{}, fmt.Errorf("conclude: %w", err)
+	}
+	return made, nil
 }
 
 // begin registers a call; done forgets it.
