@@ -7,8 +7,6 @@ import (
 	"io"
 	"path"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // transplant copies an archive's entries below the folder dir of another
@@ -84,27 +82,3 @@ func inside(name string, strip int) (string, bool) {
 	}
 	return name, name != ""
 }
-
-// piped connects what writes an archive to what reads it. The writer's own
-// error comes first; that it is no longer read is none.
-func piped(write func(io.Writer) error, read func(io.Reader) error) error {
-	r, w := io.Pipe()
-	var g errgroup.Group
-	g.Go(func() error {
-		err := write(w)
-		_ = w.CloseWithError(err) // nil, always; a nil err is EOF
-		return err
-	})
-	err := read(struct{ io.Reader }{r}) // which nobody else can close
-	if err == nil {
-		_, err = io.Copy(io.Discard, r) // what follows the archive's end
-	}
-	_ = r.CloseWithError(errNotRead) // nil, always; ends a writer that is no longer read
-	written := g.Wait()
-	if errors.Is(written, errNotRead) {
-		written = nil
-	}
-	return errors.Join(written, err)
-}
-
-var errNotRead = errors.New("the archive is no longer read")

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -79,22 +78,5 @@ func TestInside(t *testing.T) {
 		if got, ok := inside(c.name, c.strip); got != c.want || ok != c.ok {
 			t.Errorf("inside(%q, %d) = %q, %v; want %q, %v", c.name, c.strip, got, ok, c.want, c.ok)
 		}
-	}
-}
-
-// The error that a caller sees is the one that came first, on either side.
-func TestPiped(t *testing.T) {
-	broken := errors.New("broken")
-	err := piped(func(io.Writer) error { return broken }, func(r io.Reader) error { _, err := io.ReadAll(r); return err })
-	if !errors.Is(err, broken) {
-		t.Errorf("a writer's error came out as %v", err)
-	}
-	err = piped(func(w io.Writer) error { _, err := io.Copy(w, strings.NewReader("much")); return err }, func(io.Reader) error { return broken })
-	if err == nil || err.Error() != "broken" {
-		t.Errorf("a reader's error came out as %v", err)
-	}
-	err = piped(func(w io.Writer) error { _, err := w.Write(make([]byte, 1<<20)); return err }, func(io.Reader) error { return nil })
-	if err != nil {
-		t.Errorf("what is not read came out as %v", err)
 	}
 }

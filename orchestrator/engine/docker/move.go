@@ -125,7 +125,7 @@ func (e *Engine) importImages(ctx context.Context, b cache.Bundle, images io.Rea
 			}
 		}
 	}()
-	err = piped(func(w io.Writer) error { return renamed(images, w, names) }, func(r io.Reader) error {
+	err = engine.Piped(func(w io.Writer) error { return renamed(images, w, names) }, func(r io.Reader) error {
 		out, err := e.cli.ImageLoad(ctx, r)
 		if err != nil {
 			return err

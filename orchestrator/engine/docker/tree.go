@@ -36,7 +36,7 @@ func (e *Engine) Load(ctx context.Context, id string, write func(io.Writer) erro
 		return "", err
 	}
 	err := e.ensureVolume(ctx, e.treeVolume(id, defaultUser), e.treeLabels(id), func(tw *tar.Writer) error {
-		return piped(write, func(r io.Reader) error {
+		return engine.Piped(write, func(r io.Reader) error {
 			return transplant(r, tw, fillAt, 0, defaultUser.UID, defaultUser.GID)
 		})
 	})

@@ -16,6 +16,8 @@ import (
 	imagetypes "github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/volume"
+
+	"github.com/shardyard/shardyard/orchestrator/engine"
 )
 
 // cleanUpFor bounds clean-up, which goes on when the caller was cancelled.
@@ -143,7 +145,7 @@ func (e *Engine) withIdle(ctx context.Context, image string, mounts []mount.Moun
 
 // copyIn writes an archive into a container's folder dir.
 func (e *Engine) copyIn(ctx context.Context, id, dir string, write func(*tar.Writer) error) error {
-	return piped(func(w io.Writer) error {
+	return engine.Piped(func(w io.Writer) error {
 		tw := tar.NewWriter(w)
 		if err := write(tw); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/shardyard/shardyard/cache"
+	"github.com/shardyard/shardyard/orchestrator/engine"
 )
 
 // The parts of a bundle: a layer's directory, and the package cache.
@@ -25,8 +26,11 @@ func (e *Engine) Export(ctx context.Context, b cache.Bundle, packages bool, out 
 		return err
 	}
 	defer release()
-	if _, err := readSeal(e.layerDir(b.Key)); errors.Is(err, fs.ErrNotExist) {
+	switch _, err := readSeal(e.layerDir(b.Key)); {
+	case errors.Is(err, fs.ErrNotExist):
 		return cache.ErrNotKept
+	case err != nil:
+		return err
 	}
 	if err := exportDir(ctx, out, partLayer, e.layerDir(b.Key)); err != nil || !packages {
 		return err
@@ -35,9 +39,7 @@ func (e *Engine) Export(ctx context.Context, b cache.Bundle, packages bool, out 
 }
 
 func exportDir(ctx context.Context, out *cache.BundleWriter, part, dir string) error {
-	r, w := io.Pipe()
-	go func() { w.CloseWithError(archive(ctx, dir, w)) }()
-	return errors.Join(out.Part(part, r), r.Close())
+	return engine.Piped(func(w io.Writer) error { return archive(ctx, dir, w) }, func(r io.Reader) error { return out.Part(part, r) })
 }
 
 // archive writes the files, links and folders of a directory, but not itself.

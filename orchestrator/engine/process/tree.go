@@ -53,9 +53,7 @@ func (e *Engine) load(ctx context.Context, id string, write func(io.Writer) erro
 		if err := os.Chmod(work, 0o755); err != nil {
 			return err
 		}
-		r, w := io.Pipe()
-		go func() { w.CloseWithError(write(w)) }()
-		err := errors.Join(extract(ctx, r, work), r.Close())
+		err := engine.Piped(write, func(r io.Reader) error { return extract(ctx, r, work) })
 		if err == nil {
 			touch(work)
 		}
