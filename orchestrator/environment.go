@@ -198,7 +198,8 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 	return layer, under.name, err
 }
 
-// pull has a layer that a registry has be found here. That it cannot is a warning: it is built then.
+// pull brings a layer from the registry, if that has it, and reports whether it did. That
+// it could not is a warning: the layer is built then.
 func (i *installer) pull(ctx context.Context, s layerStep, key string, step *step) (there bool) {
 	sharer, ok := i.engine.(cache.Sharer)
 	if !ok {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -70,23 +69,7 @@ machine built itself is: take it only from who may change what your tests run on
 				return err
 			}
 			defer func() { _ = file.Close() }() // it was only read
-			b, err := checkBundle(file)
-			if err != nil {
-				return infraError{fmt.Errorf("%s: %w", args[0], err)}
-			}
-			e, err := open(b.Engine)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, e.Close()) }()
-			if b.Platform != e.platform {
-				return infraError{fmt.Errorf("%s: it was made on %s, and this is %s", args[0], b.Platform, e.platform)}
-			}
-			in, err := cache.ReadBundle(file)
-			if err != nil {
-				return infraError{fmt.Errorf("%s: %w", args[0], err)}
-			}
-			did, err := e.Import(cmd.Context(), in)
+			b, did, err := takeIn(cmd.Context(), file, open)
 			if err != nil {
 				return infraError{fmt.Errorf("%s: %w", args[0], err)}
 			}
@@ -105,7 +88,28 @@ machine built itself is: take it only from who may change what your tests run on
 	return cmd
 }
 
-// movingFlags are those of export and import.
+// takeIn imports the environment of a file.
+func takeIn(ctx context.Context, file *os.File, open func(engine string) (*mover, error)) (b cache.Bundle, did cache.Imported, err error) {
+	if b, err = checkBundle(file); err != nil {
+		return b, did, err
+	}
+	e, err := open(b.Engine)
+	if err != nil {
+		return b, did, err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	if b.Platform != e.platform {
+		return b, did, fmt.Errorf("it was made on %s, and this is %s", b.Platform, e.platform)
+	}
+	in, err := cache.ReadBundle(file)
+	if err != nil {
+		return b, did, err
+	}
+	did, err = e.Import(ctx, in)
+	return b, did, err
+}
+
+// movingFlags are those of export, import and push.
 type movingFlags struct {
 	projectFlags
 	logbook
@@ -144,7 +148,11 @@ func (f *movingFlags) installed(ctx context.Context, id string) (*installed, err
 	if err != nil {
 		return nil, err
 	}
-	run, err := findRun(nearestRuns(f.dir), slices.DeleteFunc([]string{id}, func(id string) bool { return id == "" }))
+	var named []string
+	if id != "" {
+		named = []string{id}
+	}
+	run, err := findRun(nearestRuns(f.dir), named)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package docker
 
 import (
 	"archive/tar"
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -10,12 +9,10 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"slices"
 	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/distribution/reference"
-	imagetypes "github.com/docker/docker/api/types/image"
 
 	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/engine"
@@ -114,15 +111,12 @@ func (e *Engine) importImages(ctx context.Context, b cache.Bundle, images io.Rea
 		names[base] = base
 	}
 	defer func() {
-		ctx, cancel := undisturbed(ctx)
-		defer cancel()
+		failed := err != nil
 		for was, is := range names {
-			if was == is && err == nil {
+			if was == is && !failed {
 				continue // the base stays
 			}
-			if _, e := e.cli.ImageRemove(ctx, is, imagetypes.RemoveOptions{PruneChildren: true}); !gone(e) {
-				err = errors.Join(err, fmt.Errorf("remove image %s: %w", is, e))
-			}
+			err = errors.Join(err, e.untag(ctx, is))
 		}
 	}()
 	err = engine.Piped(func(w io.Writer) error { return renamed(images, w, names) }, func(r io.Reader) error {
@@ -207,30 +201,28 @@ func renamed(images io.Reader, w io.Writer, names map[string]string) error {
 // maxImageManifest bounds what is read of a list of images.
 const maxImageManifest = 4 << 20
 
-// rename gives the images of a manifest.json, as `docker save` writes it, other names.
+// rename gives the images of a manifest.json, as `docker save` writes it, other names,
+// and leaves out those that have none.
 func rename(manifest io.Reader, names map[string]string) ([]byte, error) {
-	var list []map[string]json.RawMessage
+	var list []map[string]any
 	if err := json.NewDecoder(io.LimitReader(manifest, maxImageManifest)).Decode(&list); err != nil {
 		return nil, &cache.BundleError{Why: fmt.Sprintf("its list of images cannot be read: %v", err)}
 	}
+	named := []map[string]any{}
 	for _, image := range list {
-		var tags, kept []string
-		if text, ok := image["RepoTags"]; ok && json.Unmarshal(text, &tags) != nil {
-			return nil, &cache.BundleError{Why: "its list of images cannot be read"}
-		}
+		var kept []string
+		tags, _ := image["RepoTags"].([]any) // null for an image without a name
 		for _, tag := range tags {
-			if name, ok := names[tag]; ok {
+			if name, ok := names[fmt.Sprint(tag)]; ok {
 				kept = append(kept, name)
 			}
 		}
-		text, err := json.Marshal(kept)
-		if err != nil {
-			return nil, err
+		if len(kept) > 0 {
+			image["RepoTags"] = kept
+			named = append(named, image)
 		}
-		image["RepoTags"] = text
 	}
-	list = slices.DeleteFunc(list, func(image map[string]json.RawMessage) bool { return bytes.Equal(image["RepoTags"], []byte("null")) })
-	return json.Marshal(list)
+	return json.Marshal(named)
 }
 
 // familiar returns an image's name as the engine writes it in lists, with its tag.

@@ -13,8 +13,8 @@ import (
 	"github.com/shardyard/shardyard/cache"
 )
 
-// shared returns the name of an environment in a repository.
-func shared(repository, name string) (string, error) {
+// imageIn returns the image of a repository that holds the environment of a name.
+func imageIn(repository, name string) (string, error) {
 	named, err := reference.ParseNormalizedNamed(repository)
 	if err != nil || !reference.IsNameOnly(named) {
 		return "", fmt.Errorf("%q is not a repository of images: write registry.example.com/team/environments", repository)
@@ -24,7 +24,7 @@ func shared(repository, name string) (string, error) {
 
 // Push implements [cache.Sharer].
 func (e *Engine) Push(ctx context.Context, key, repository, name string, notify func(string)) (err error) {
-	ref, err := shared(repository, name)
+	ref, err := imageIn(repository, name)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (e *Engine) Push(ctx context.Context, key, repository, name string, notify 
 
 // Pull implements [cache.Sharer].
 func (e *Engine) Pull(ctx context.Context, repository, name string, keyOf func(cache.About) string, notify func(string)) (there bool, err error) {
-	ref, err := shared(repository, name)
+	ref, err := imageIn(repository, name)
 	if err != nil {
 		return false, err
 	}
