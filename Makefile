@@ -5,7 +5,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GO      := CGO_ENABLED=0 go
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build demo unit test test-properties test-suites test-faults test-cache soak test-viewers lint bench bench-first bench-schedule bench-peers bench-reality dist clean
+.PHONY: build demo unit test test-properties test-suites test-faults test-cache soak test-viewers lint bench bench-first bench-cost bench-view bench-schedule bench-peers bench-reality dist clean
 
 build: ## bin/shardyard, static: the same file is the agent inside workers
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/shardyard ./cmd/shardyard
@@ -58,6 +58,9 @@ bench-first: build ## the first run of a project, and the one after an edit, bes
 
 bench-cost: build ## processor time of coordinator and agents for each test
 	bench/cost
+
+bench-view: build ## what the live view, the page and the events cost a run
+	bench/view
 
 bench-schedule: build ## the planner on real histories, beside every peer
 	bench/schedule
