@@ -83,6 +83,7 @@ type Engine struct {
 	mu     sync.Mutex
 	places map[placeKey]*place
 	runs   map[string]*run
+	shares map[string]*sharing // by the path of the lock
 }
 
 var _ engine.Engine = (*Engine)(nil)
@@ -119,6 +120,7 @@ func New(o Options) (*Engine, error) {
 		log:        o.Logger,
 		places:     map[placeKey]*place{},
 		runs:       map[string]*run{},
+		shares:     map[string]*sharing{},
 	}
 	if e.expiry == 0 {
 		e.expiry = Expiry

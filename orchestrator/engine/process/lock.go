@@ -71,11 +71,52 @@ func (e *Engine) unlock(lock *flock.Flock) {
 }
 
 // share takes a lock that keeps Sweep from removing a layer or a tree that is
-// being read.
+// being read. However many hold it here, it is one file that is open.
 func (e *Engine) share(ctx context.Context, kind, key string) (func(), error) {
 	lock := e.lock(kind, key)
+	release := func() { e.letGo(lock.Path()) }
+	if e.hold(lock.Path(), nil) {
+		return release, nil
+	}
 	if ok, err := lock.TryRLockContext(ctx, lockPoll); err != nil || !ok {
 		return nil, errors.Join(err, lock.Close())
 	}
-	return func() { e.unlock(lock) }, nil
+	if e.hold(lock.Path(), lock) {
+		e.unlock(lock) // somebody here was quicker
+	}
+	return release, nil
+}
+
+// A sharing is a lock that is shared, and how many hold it in this process.
+type sharing struct {
+	lock  *flock.Flock
+	users int
+}
+
+// hold adds a user of a lock, and reports whether it was held here already; if it was
+// not, it is from now on, by the one that is given, if any.
+func (e *Engine) hold(path string, lock *flock.Flock) (held bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s, held := e.shares[path]
+	if !held {
+		if lock == nil {
+			return false
+		}
+		s = &sharing{lock: lock}
+		e.shares[path] = s
+	}
+	s.users++
+	return held
+}
+
+// letGo takes a user away; the last one releases the lock.
+func (e *Engine) letGo(path string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.shares[path]
+	if s.users--; s.users == 0 {
+		delete(e.shares, path)
+		e.unlock(s.lock)
+	}
 }
