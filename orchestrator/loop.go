@@ -89,7 +89,7 @@ func newLoop(ctx context.Context, req *Request, deps Deps, rec *recorder, at *si
 	}
 	full, _ := req.collects(&known, l.workers)
 	if n := known.trust.Rest; n > 0 && !full {
-		l.note(report.Info, "every worker collects the whole suite, in this run and %d more: earlier runs found that lazy collection may not be the same here", n-1)
+		l.note(report.Info, "every worker collects the whole suite, in this run and %d more: earlier runs found that lazy collection may not be the same here, or costs more", n-1)
 	}
 	if said := req.collection(&known, l.workers); said != "" {
 		l.note(report.Info, "%s", said)

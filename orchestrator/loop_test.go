@@ -132,7 +132,7 @@ func TestLazinessThatHoldsIsTrustedAgain(t *testing.T) {
 	}
 	h = &fakeHistory{facts: map[string]string{factTrust: `{"doubts":2,"rest":10}`}}
 	x := try(t, two(), func(x *trial) { x.deps.History = h })
-	x.wants(t, "info: every worker collects the whole suite, in this run and 9 more: earlier runs found that lazy collection may not be the same here", "worker-2 begins full")
+	x.wants(t, "info: every worker collects the whole suite, in this run and 9 more: earlier runs found that lazy collection may not be the same here, or costs more", "worker-2 begins full")
 	if h.facts[factTrust] != `{"doubts":2,"rest":9}` {
 		t.Errorf("later runs trust %s", h.facts[factTrust])
 	}

@@ -65,7 +65,9 @@ func (l *loop) close(ctx context.Context) {
 		l.emit(report.Fault{Kind: report.Infrastructure, Text: unended(l.hung)})
 	}
 	var disproved, reordered []dispatch.Result
+	var repeated time.Duration
 	for _, res := range l.d.Results() {
+		repeated += res.Repeated()
 		switch {
 		case l.census.Broken() != "":
 			l.emit(judged(res, l.census.Broken()))
@@ -76,6 +78,7 @@ func (l *loop) close(ctx context.Context) {
 		}
 	}
 	l.obey(ctx, nil, l.census.Disproved(disproved))
+	l.obey(ctx, nil, l.census.Repeated(repeated, l.collected*time.Duration(l.workers-1)))
 	l.ordered(reordered)
 }
 

@@ -2,6 +2,7 @@ package census
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/report"
@@ -51,6 +52,19 @@ func (c *Census) Disproved(tests []dispatch.Result) (r Ruling) {
 		}
 	}
 	r.note(report.Warning, "%s", text)
+	return r
+}
+
+// Repeated records, at the end of the run, how long tests took that ran again because
+// they had run on a lazy worker, and how long it would have taken those workers, in
+// sum, to collect everything.
+func (c *Census) Repeated(ran, collecting time.Duration) (r Ruling) {
+	if ran <= collecting || c.stopped || c.seen != Unseen && c.seen != Doubted {
+		return nil
+	}
+	c.seen = Costly
+	r.note(report.Info, "tests on workers that collect a file when they get a test of it ran again, since what they import depends on the tests before them: "+
+		"that took %.1f s, and collecting everything on those workers %.1f s, so %s", ran.Seconds(), collecting.Seconds(), c.consequence())
 	return r
 }
 

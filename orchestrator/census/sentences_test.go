@@ -182,6 +182,37 @@ var lazyCollection = []sentence{
 		verdicts: "a1 passed, a2 passed, b1 passed, b2 passed",
 	},
 	{
+		text: "What is suspect runs again: where that takes longer than collecting everything, later runs collect in full, for a while.",
+		script: running + `
+			pass 2 b1
+			pass 2 b2
+			pass 1 a1
+			pass 1 a2
+			> release 1
+			> release 2
+			> done
+			repeated 42 s of 25 s
+			> info: tests on workers that collect a file when they get a test of it ran again, since what they import depends on the tests before them: that took 42.0 s, and collecting everything on those workers 25.0 s, so the next 10 runs of this suite collect everything on every worker
+			observation
+			> costly`,
+		verdicts: "a1 passed, a2 passed, b1 passed, b2 passed",
+	},
+	{
+		text: "Where it takes less, laziness pays.",
+		script: running + `
+			pass 2 b1
+			pass 2 b2
+			pass 1 a1
+			pass 1 a2
+			> release 1
+			> release 2
+			> done
+			repeated 2 s of 25 s
+			observation
+			> held`,
+		verdicts: "a1 passed, a2 passed, b1 passed, b2 passed",
+	},
+	{
 		text: "Later runs collect in full, for a while, once it was seen in two in a row.",
 		cfg:  census.Config{Trust: census.Trust{Doubts: 1}},
 		script: running + `
@@ -811,6 +842,13 @@ func (p *player) play(line string) {
 			}
 		}
 		p.obey(0, p.c.Disproved(list))
+		return
+	case "repeated":
+		var ran, collecting int
+		if _, err := fmt.Sscanf(rest, "%d s of %d s", &ran, &collecting); err != nil {
+			p.t.Fatal(err)
+		}
+		p.obey(0, p.c.Repeated(time.Duration(ran)*time.Second, time.Duration(collecting)*time.Second))
 		return
 	case "observation":
 		s := p.c.Observation()

@@ -22,6 +22,7 @@ const (
 	Held    Observation = "held"    // what was tried lazily was the same
 	Doubted Observation = "doubted" // a failure was not confirmed
 	Refuted Observation = "refuted" // a list was another one, or lazy collection broke
+	Costly  Observation = "costly"  // it held, and what had to run again took longer than it saved
 )
 
 const (
@@ -42,7 +43,7 @@ func (t Trust) After(s Observation) Trust {
 		return Trust{}
 	case Doubted:
 		t.Doubts++
-	case Refuted:
+	case Refuted, Costly:
 		t.Doubts = max(t.Doubts+1, enough)
 	}
 	t.Doubts = min(t.Doubts, maxDoubts)

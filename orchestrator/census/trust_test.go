@@ -18,6 +18,7 @@ func TestTrust(t *testing.T) {
 		{"a run with one worker says nothing", []Observation{Doubted, Unseen, Doubted}, Trust{Doubts: 2, Rest: firstRest}},
 		{"two doubts in a row", []Observation{Doubted, Doubted}, Trust{Doubts: 2, Rest: firstRest}},
 		{"another list is proof", []Observation{Refuted}, Trust{Doubts: 2, Rest: firstRest}},
+		{"what costs more is not tried again soon", []Observation{Held, Costly}, Trust{Doubts: 2, Rest: firstRest}},
 		{"a rest goes by", []Observation{Refuted, Rested, Rested}, Trust{Doubts: 2, Rest: firstRest - 2}},
 		{"a relapse is longer", []Observation{Refuted, Doubted}, Trust{Doubts: 3, Rest: 2 * firstRest}},
 		{"what holds again is trusted again", []Observation{Refuted, Held}, Trust{}},
@@ -36,7 +37,7 @@ func TestTrust(t *testing.T) {
 func TestEveryRestEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var tr Trust
-		for _, s := range rapid.SliceOf(rapid.SampledFrom([]Observation{Unseen, Rested, Held, Doubted, Refuted})).Draw(t, "runs") {
+		for _, s := range rapid.SliceOf(rapid.SampledFrom([]Observation{Unseen, Rested, Held, Doubted, Refuted, Costly})).Draw(t, "runs") {
 			tr = tr.After(s)
 		}
 		longest := firstRest << (maxDoubts - enough)

@@ -213,6 +213,16 @@ func (d *Dispatcher) Result(id worker.TestID) (Result, bool) {
 // Remaining returns the number of tests without a verdict.
 func (d *Dispatcher) Remaining() int { return d.open }
 
+// Repeated returns how long the test's tentative attempts took that it ran again for.
+func (r Result) Repeated() (d time.Duration) {
+	for i, a := range r.Attempts {
+		if a.Tentative && a.Void == "" && i < len(r.Attempts)-1 {
+			d += a.Setup + a.Call + a.Teardown
+		}
+	}
+	return d
+}
+
 // Last returns the attempt that the verdict rests on; false when there is none.
 func (r Result) Last() (Attempt, bool) {
 	for i := len(r.Attempts) - 1; i >= 0; i-- {
