@@ -192,7 +192,7 @@ var lazyCollection = []sentence{
 			> release 2
 			> done
 			repeated 42 s of 25 s
-			> info: tests on workers that collect a file when they get a test of it ran again, since what they import depends on the tests before them: that took 42.0 s, and collecting everything on those workers 25.0 s, so the next 10 runs of this suite collect everything on every worker
+			> tests on workers that collect a file when they get a test of it ran again, since what they import depends on the tests before them: that took 42.0 s, and collecting everything on those workers 25.0 s, so the next 10 runs of this suite collect everything on every worker
 			observation
 			> costly`,
 		verdicts: "a1 passed, a2 passed, b1 passed, b2 passed",
