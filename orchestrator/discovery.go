@@ -17,8 +17,7 @@ type Discovery struct {
 	Tests    []plan.Test // in the suite's own order, estimated
 	Fixtures map[string]time.Duration
 	Costs    plan.Costs
-	Limit    int           // workers that the engine has processors and memory for
-	Serial   time.Duration // wall clock of the last run with one worker; 0: never measured
+	Limit    int // workers that the engine has processors and memory for
 }
 
 // workerCost is what one more worker adds to a run: its share of starting, and
@@ -78,6 +77,6 @@ func discover(ctx context.Context, req *Request, deps Deps, rec *recorder) (*Dis
 	}
 	return &Discovery{
 		Tests: atDesk(out.tests, out.inside, at.src.Root), Fixtures: known.estimates.Fixtures, Costs: plan.Costs{Start: known.overhead, Worker: workerCost},
-		Limit: workerLimit(at.info, req.Limits), Serial: known.serial,
+		Limit: workerLimit(at.info, req.Limits),
 	}, err
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/census"
 	"github.com/shardyard/shardyard/orchestrator/history"
+	"github.com/shardyard/shardyard/orchestrator/plan"
 )
 
 // The facts that the history remembers of a suite, by name. The times of building its
@@ -17,11 +19,12 @@ import (
 const (
 	factOverhead = "overhead_ms" // wall clock less the time in which tests ran
 	factStart    = "start_ms"    // of that, until the first test
-	factSerial   = "serial_ms"   // wall clock of the last run with one worker
 	factTrust    = "trust"       // a census.Trust
 	factTogether = "together"    // a list of files that depend on the order of their tests
 	// factCollecting, with a selection behind it, is what collecting all of that took.
 	factCollecting = "collecting_ms "
+	// factSerial, with a selection behind it, is what one worker took for all of that: a serial.
+	factSerial = "serial "
 	// factParts, with an engine and a step behind it, is what the key of the layer that
 	// was used last is made of: cache.Parts.
 	factParts = "parts "
@@ -84,6 +87,43 @@ func (f facts) remember(ctx context.Context, name string, value any) error {
 		return err
 	}
 	return f.history.Remember(ctx, f.suite, name, string(text))
+}
+
+// A serial is the wall clock of a run with one worker, and of which tests that is.
+type serial struct {
+	MS    int64  `json:"ms"`
+	Tests string `json:"tests"` // a digest of their ids
+}
+
+// of returns the wall clock if it is that of these tests, else 0.
+func (s serial) of(tests []plan.Test) time.Duration {
+	if s.Tests != digest(tests) {
+		return 0
+	}
+	return time.Duration(s.MS) * time.Millisecond
+}
+
+// serial returns what the last run of a selection with one worker took. Without it the
+// time is estimated.
+func (f facts) serial(ctx context.Context, selection string) (s serial) {
+	if ok, err := f.recall(ctx, factSerial+selection, &s); err != nil || !ok {
+		return serial{}
+	}
+	return s
+}
+
+func (f facts) setSerial(ctx context.Context, selection string, took time.Duration, tests []plan.Test) error {
+	return f.remember(ctx, factSerial+selection, serial{took.Milliseconds(), digest(tests)})
+}
+
+// digest is the same of the same tests, in any order.
+func digest(tests []plan.Test) string {
+	ids := make([]string, len(tests))
+	for i, t := range tests {
+		ids[i] = string(t.ID)
+	}
+	slices.Sort(ids)
+	return selection(ids)
 }
 
 // parts returns what the key was made of that the suite last used on an engine, of a

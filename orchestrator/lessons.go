@@ -127,7 +127,7 @@ func (l *lesson) rememberTimes(ctx context.Context, to facts, wall time.Duration
 		to.setTime(ctx, factCollecting+l.known.selection, max(out.collected, time.Millisecond)),
 	)
 	if out.workers == 1 {
-		err = errors.Join(err, to.setTime(ctx, factSerial, wall-l.built))
+		err = errors.Join(err, to.setSerial(ctx, l.known.selection, wall-l.built, out.tests))
 	}
 	return err
 }

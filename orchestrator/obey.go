@@ -131,7 +131,7 @@ func (l *loop) obey(ctx context.Context, m *member, r census.Ruling) {
 			l.known(ctx, m, a.Reports)
 		case census.Planned:
 			if p, ok := l.d.Plan(); ok {
-				l.emit(l.past.planned(p, l.d.PlanWorkers(), len(l.census.Tests())))
+				l.emit(l.past.planned(p, l.d.PlanWorkers(), l.census.Tests(), l.carried != nil))
 			}
 		case census.Stop:
 			l.stop(ctx, report.Stopped{Reason: a.Reason})

@@ -26,7 +26,7 @@ type past struct {
 	hinted    []plan.Test   // what the last run discovered, estimated
 	overhead  time.Duration // 0: unknown
 	start     time.Duration // likewise
-	serial    time.Duration // 0: never measured
+	serial    serial        // of the last run with one worker
 	trust     census.Trust
 	together  []string // files that depend on the order of their tests
 	// collecting is what collecting the whole suite took; 0: unknown.
@@ -66,7 +66,7 @@ func (p *past) read(ctx context.Context, from History) (err error) {
 	p.hinted = p.tests(hintedFiles(files))
 	p.overhead = remembered.time(ctx, factOverhead)
 	p.start = min(remembered.time(ctx, factStart), p.overhead)
-	p.serial = remembered.time(ctx, factSerial)
+	p.serial = remembered.serial(ctx, p.selection)
 	p.collecting = remembered.time(ctx, factCollecting+p.selection)
 	p.trust, err = remembered.trust(ctx)
 	return err
@@ -131,20 +131,21 @@ func (p *past) tests(files []worker.Discovered) []plan.Test {
 	return plan.Estimate(tests, p.estimates)
 }
 
-// planned returns the event with the prediction of a plan for so many tests.
-func (p *past) planned(pl plan.Plan, workers []dispatch.WorkerID, tests int) report.Planned {
+// planned returns the event with the prediction of a plan for the tests; part is true if
+// not all of them run.
+func (p *past) planned(pl plan.Plan, workers []dispatch.WorkerID, tests []plan.Test, part bool) report.Planned {
 	ev := report.Planned{Workers: len(pl.Shards), Unknown: pl.Unknown}
-	if pl.Unknown*10 <= tests { // else they would be made up
+	if pl.Unknown*10 <= len(tests) { // else they would be made up
 		ev.Makespan, ev.LowerBound = report.Duration(pl.Makespan), report.Duration(pl.Bound.Time)
 		ev.Shards, ev.PerTest = shards(pl, workers), report.Duration(p.estimates.PerTest)
 		if p.overhead > 0 {
 			ev.Predicted, ev.Start = report.Duration(pl.Makespan+p.overhead), report.Duration(p.start)
 			// What tests take besides belongs to workers that run side by side.
-			ev.Serial = report.Duration(pl.Serial - time.Duration(tests)*p.estimates.PerTest + p.overhead)
+			ev.Serial = report.Duration(pl.Serial - time.Duration(len(tests))*p.estimates.PerTest + p.overhead)
 		}
 	}
-	if p.serial > 0 {
-		ev.Serial, ev.SerialMeasured = report.Duration(p.serial), true
+	if measured := p.serial.of(tests); measured > 0 && !part {
+		ev.Serial, ev.SerialMeasured = report.Duration(measured), true
 	}
 	return ev
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/history"
+	"github.com/shardyard/shardyard/orchestrator/plan"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
 	"github.com/shardyard/shardyard/worker/framework"
@@ -241,7 +242,7 @@ func known(took time.Duration) []history.Sample {
 func TestAPlanIsForecast(t *testing.T) {
 	h := &fakeHistory{
 		inventory: hint("a.py a1 a2", "b.py b1 b2"),
-		facts:     map[string]string{factOverhead: "3000", factStart: "2000", factSerial: "9000"},
+		facts:     map[string]string{factOverhead: "3000", factStart: "2000"},
 		samples: history.Samples{
 			PerTest: 10 * time.Millisecond,
 			Tests:   map[worker.TestID][]history.Sample{"a1": known(4e9), "a2": known(1e9), "b1": known(1e9), "b2": known(1e9)},
@@ -249,6 +250,16 @@ func TestAPlanIsForecast(t *testing.T) {
 			Hosts:   map[string]float64{},
 		},
 	}
+	measured := func(took time.Duration, ids ...worker.TestID) {
+		var tests []plan.Test
+		for _, id := range ids {
+			tests = append(tests, plan.Test{ID: id})
+		}
+		if err := (facts{h, ""}).setSerial(t.Context(), selection(nil), took, tests); err != nil {
+			t.Fatal(err)
+		}
+	}
+	measured(9*time.Second, "b1", "b2", "a1", "a2")
 	var planned report.Planned
 	var first report.TestFinished
 	x := try(t, two(), func(x *trial) {
@@ -278,6 +289,17 @@ func TestAPlanIsForecast(t *testing.T) {
 	}
 	if first.Estimate != report.Duration(4*time.Second) || first.FixturesEstimate != report.Duration(time.Second) {
 		t.Errorf("a1 was expected to take %+v", first.Expected)
+	}
+	measured(time.Second, "a1") // of another suite
+	try(t, two(), func(x *trial) {
+		x.deps.History, x.during = h, func(e report.Event) {
+			if b, ok := e.Body.(report.Planned); ok {
+				planned = b
+			}
+		}
+	})
+	if planned.SerialMeasured || planned.Serial < planned.Makespan {
+		t.Errorf("planned %+v after a run of other tests", planned)
 	}
 }
 
