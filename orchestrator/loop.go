@@ -169,6 +169,9 @@ func (l *loop) dispatch(ctx context.Context) *outcome {
 			l.take(hard, m)
 		case <-interrupt:
 			interrupt = nil
+			if killed(ctx).Err() != nil {
+				continue // asked twice: there is no grace
+			}
 			l.stop(hard, report.Stopped{Reason: "interrupted", Signal: signalOf(ctx), Grace: report.Duration(grace)})
 			l.hurry()
 		case <-deadline:

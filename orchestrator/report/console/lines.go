@@ -228,9 +228,9 @@ func stopLine(b report.Stopped) string {
 	}
 	if b.Grace > 0 {
 		parts = append(parts, "running tests get "+report.Span(b.Grace.Std()))
-	}
-	if b.Signal == "interrupt" {
-		parts = append(parts, "Ctrl-C again ends at once")
+		if b.Signal == "interrupt" { // else there is nothing to wait for
+			parts = append(parts, "Ctrl-C again ends at once")
+		}
 	}
 	if len(parts) == 0 {
 		parts = append(parts, report.Clean(b.Reason))
