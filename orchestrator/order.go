@@ -9,8 +9,8 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
-// ordered says which tests depend on the order of their file's tests, and has the
-// history keep these files together.
+// ordered says which tests depend on the order of their file's tests, or of their
+// strand's, and has the history keep these files together.
 func (l *loop) ordered(tests []dispatch.Result) {
 	if len(tests) == 0 {
 		return
@@ -35,19 +35,19 @@ func (l *loop) ordered(tests []dispatch.Result) {
 // maxTogether bounds the files that the history keeps together for their order.
 const maxTogether = 1000
 
-// keepTogether gives the tests of files that depend on their order a group, unless
-// they have one.
+// keepTogether gives the tests of files that depend on their order a group, with
+// those of their strand, unless they have one.
 func (p *past) keepTogether(tests []plan.Test) {
 	if len(p.together) == 0 {
 		return
 	}
-	together := map[string]bool{}
+	strands, together := plan.Strands(tests), map[string]bool{}
 	for _, file := range p.together {
-		together[file] = true
+		together[strands[file]] = true
 	}
 	for i := range tests {
-		if t := &tests[i]; t.Group == "" && together[t.File] {
-			t.Group = "order of " + t.File
+		if t := &tests[i]; t.Group == "" && t.File != "" && together[strands[t.File]] {
+			t.Group = "order of " + strands[t.File]
 		}
 	}
 }

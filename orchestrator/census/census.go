@@ -167,7 +167,7 @@ func (c *Census) Collected(w dispatch.WorkerID, end worker.Collected) (r Ruling)
 	if c.full != nil {
 		return c.compare(w, list, end)
 	}
-	c.full, c.tests, c.deselected = list, c.cfg.Estimate(list.files), end.Deselected
+	c.full, c.tests, c.deselected = list, c.cfg.Estimate(list.inOrder()), end.Deselected
 	r.add(Known{Reports: reports(end, list)})
 	r.tell(report.Discovered{
 		Tests: end.Tests, Deselected: end.Deselected, Errors: end.Errors, Stop: end.Stop, Duration: report.Millis(end.DurationMS),
@@ -308,12 +308,13 @@ func (c *Census) Known() bool { return c.full != nil }
 // Tests returns the suite's, in its own order; none until they are known.
 func (c *Census) Tests() []plan.Test { return c.tests }
 
-// Files returns the suite's, with their tests; none until they are known.
+// Files returns the suite's, with their tests, in its own order; a file whose tests
+// are apart comes more than once. None until they are known.
 func (c *Census) Files() []worker.Discovered {
 	if c.full == nil {
 		return nil
 	}
-	return c.full.files
+	return c.full.inOrder()
 }
 
 // Deselected counts tests that the selection left out.

@@ -10,23 +10,46 @@ import (
 
 // A collection is the ordered list of files that a full session published.
 type collection struct {
-	files  []worker.Discovered
+	files  []worker.Discovered // each once, where it came first
 	byName map[string]int
+	runs   []run
 	ids    map[worker.TestID]bool // nil until somebody asks
 }
 
+// A run is tests of one file, as a place in collection.files, that follow each other
+// in the suite's order.
+type run struct{ file, tests int }
+
 func newCollection() *collection { return &collection{byName: map[string]int{}} }
 
-// add appends a file. A file that comes twice is extended: two nodes of one
-// file, a module and its doctests, may be apart in the suite's order.
+// add appends a file. A file that comes twice is extended: its tests may be apart in
+// the suite's order.
 func (c *collection) add(d worker.Discovered) {
-	if i, ok := c.byName[d.File]; ok {
-		c.files[i].Items = append(c.files[i].Items, d.Items...)
-		c.files[i].Reports = append(c.files[i].Reports, d.Reports...)
-		return
+	i, ok := c.byName[d.File]
+	if !ok {
+		i = len(c.files)
+		c.byName[d.File] = i
+		c.files = append(c.files, worker.Discovered{File: d.File})
 	}
-	c.byName[d.File] = len(c.files)
-	c.files = append(c.files, d)
+	f := &c.files[i]
+	f.Items, f.Reports = append(f.Items, d.Items...), append(f.Reports, d.Reports...)
+	if last := len(c.runs) - 1; last >= 0 && c.runs[last].file == i {
+		c.runs[last].tests += len(d.Items)
+	} else {
+		c.runs = append(c.runs, run{i, len(d.Items)})
+	}
+}
+
+// inOrder returns the tests in the suite's order, cut where the file changes: a file
+// whose tests are apart comes more than once.
+func (c *collection) inOrder() []worker.Discovered {
+	out, at := make([]worker.Discovered, len(c.runs)), make([]int, len(c.files))
+	for k, r := range c.runs {
+		from := at[r.file]
+		at[r.file] += r.tests
+		out[k] = worker.Discovered{File: c.files[r.file].File, Items: c.files[r.file].Items[from:at[r.file]:at[r.file]]}
+	}
+	return out
 }
 
 func (c *collection) items(file string) []worker.Item {

@@ -59,6 +59,16 @@ func TestAFileThatComesTwiceIsOne(t *testing.T) {
 	if len(c.files) != 2 || len(c.items("a.py")) != 2 {
 		t.Errorf("%d files, %d tests in a.py; want 2 and 2", len(c.files), len(c.items("a.py")))
 	}
+	var order []string
+	for _, f := range c.inOrder() {
+		order = append(order, f.File)
+		for _, it := range f.Items {
+			order = append(order, string(it.ID))
+		}
+	}
+	if got, want := strings.Join(order, " "), "a.py a::1 b.py b::1 a.py a::doctest"; got != want {
+		t.Errorf("in order it is %s, want %s", got, want)
+	}
 }
 
 func TestDifferenceNamesTheFirstOne(t *testing.T) {

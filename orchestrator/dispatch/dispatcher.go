@@ -39,12 +39,12 @@ type Dispatcher struct {
 	done     bool
 	added    []int32 // tests not assigned to a worker yet
 	lanes    [4][]int32
-	// reorderings are files to run whole, reordered all that were, by number.
-	reorderings []*reordering
-	reordered   map[int32]bool
-	reordering  time.Duration // that they take
-	wholes      int           // workers asked for to run them
-	leftovers   []*leftover   // what lost workers of a static plan leave to their replacements
+	// reorderings are files to run whole, reordered all that were.
+	reorderings, reordered []*reordering
+	reordering             time.Duration // that they take
+	strands                []int32       // by file number, the first of its strand; nil: not known
+	wholes                 int           // workers asked for to run them
+	leftovers              []*leftover   // what lost workers of a static plan leave to their replacements
 
 	replaced int // lost workers
 	fresh    int // workers asked for to run failed tests again
@@ -80,8 +80,6 @@ func New(cfg Config) *Dispatcher {
 		files:   map[string]int32{},
 		byID:    map[WorkerID]*member{},
 		owner:   map[bond]*member{},
-
-		reordered: map[int32]bool{},
 	}
 	for i := range cfg.Workers {
 		m := d.join(WorkerID(i + 1))
@@ -145,7 +143,7 @@ func (d *Dispatcher) PlanWorkers() []WorkerID { return d.shards }
 
 // join adds a worker that is expected.
 func (d *Dispatcher) join(id WorkerID) *member {
-	m := &member{id: id, speed: 1, running: -1, last: -1, opened: map[int32]bool{}, ranIn: map[int32][]int32{}, barred: map[int32]bool{}}
+	m := &member{id: id, speed: 1, running: -1, opened: map[int32]bool{}, ranIn: map[int32]bool{}, barred: map[int32]bool{}}
 	d.members = append(d.members, m)
 	d.byID[id] = m
 	d.lives++

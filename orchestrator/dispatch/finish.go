@@ -39,8 +39,10 @@ func (d *Dispatcher) start(in TestStarted, now time.Duration) {
 // the first of its file there, and the test before it.
 func (d *Dispatcher) follow(m *member, i int32) (first bool, before int32) {
 	file := d.entries[i].file
-	first, before = len(m.ranIn[file]) == 0, m.last
-	m.ranIn[file], m.last = append(m.ranIn[file], i), i
+	if first, before = !m.ranIn[file], -1; len(m.order) > 0 {
+		before = m.order[len(m.order)-1]
+	}
+	m.ranIn[file], m.order = true, append(m.order, i)
 	return first, before
 }
 
@@ -139,7 +141,7 @@ func (d *Dispatcher) decide(i int32) {
 	case e.attempts[last].Whole:
 		d.leftWhole(e)
 		d.conclude(i, "")
-	case e.attempts[last].Misplaced && (!d.reordered[e.file] || d.reorderingOf(e.file) != nil):
+	case e.attempts[last].Misplaced && d.reorderingOf(e.file) != nil:
 		d.reorder(i)
 	case e.attempts[last].Tentative:
 		e.full = true

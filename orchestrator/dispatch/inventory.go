@@ -11,6 +11,7 @@ import (
 )
 
 func (d *Dispatcher) add(in TestsAdded, now time.Duration) {
+	d.strands = nil
 	d.entries = slices.Grow(d.entries, len(in.Tests))
 	if len(d.index) == 0 {
 		d.index = make(map[worker.TestID]int32, len(in.Tests))
@@ -64,6 +65,7 @@ func (d *Dispatcher) file(name string) int32 {
 }
 
 func (d *Dispatcher) drop(ids []worker.TestID) {
+	d.strands = nil
 	for _, id := range ids {
 		i, ok := d.index[id]
 		if !ok || d.entries[i].state == dropped {

@@ -43,13 +43,13 @@ type member struct {
 
 	held    []int32 // handed, in order; those that run are among the first
 	pending time.Duration
-	running int32             // the test that started last, or -1
-	last    int32             // likewise, also once it has ended
-	ranIn   map[int32][]int32 // by file, the tests that have started here, in that order
-	barred  map[int32]bool    // files of which it found other tests than there are
-	since   time.Duration     // when it did; of a batch, when its first one did
-	trip    time.Duration     // a message's there and back; 0: unknown
-	paid    worker.Token      // the last batch of which a test has ended
+	running int32          // the test that started last, or -1
+	since   time.Duration  // when it did; of a batch, when its first one did
+	order   []int32        // the tests that have started here, in that order
+	ranIn   map[int32]bool // their files
+	barred  map[int32]bool // files of which it found other tests than there are
+	trip    time.Duration  // a message's there and back; 0: unknown
+	paid    worker.Token   // the last batch of which a test has ended
 	alone   bool
 	whole   bool // it runs files whole: see reordering
 	// retiring workers end what they have; what they had besides went to others.

@@ -14,55 +14,97 @@ import (
 // run elsewhere. Such a failure is misplaced. It is settled on a fresh full worker,
 // which runs the whole file in the suite's order: what comes of it there counts for
 // all tests of the file. What has not been handed of the file runs only there.
+//
+// Files whose tests interleave, a strand (see plan.Strands), run whole together: each
+// by itself would set up a session's fixture once more for each parameter.
 
-// A reordering is a file that runs whole.
+// A reordering is a strand that runs whole, or one file of it.
 type reordering struct {
-	file  int32
+	file  int32   // one of the strand
+	alone bool    // without the others, which would take too long
 	begun bool    // its tests are those that the inventory has
 	tests []int32 // of these, the ones to hand
 	left  int     // tests without an outcome
 }
 
-// maxReordered bounds the files of one run that run whole: of a suite in which that
-// many fail, it is not the order that is wrong.
+// maxReordered bounds the reorderings of one run: of a suite in which that many
+// files fail, it is not the order that is wrong.
 const maxReordered = 50
 
 // misplaced reports whether the attempt, which has ended, is to be settled by its
-// whole file.
+// whole strand, or at least by its whole file.
 func (d *Dispatcher) misplaced(i int32, a *Attempt, in TestFinished, now time.Duration) bool {
 	e := &d.entries[i]
-	if d.cfg.Reorder <= 0 || d.cfg.Runner != Stream || d.cfg.Retries > 0 || d.stopped != "" || a.Whole || a.Tentative || e.test.File == "" {
+	stray := in.Stray && d.cfg.Workers > 1
+	switch {
+	case d.cfg.Reorder <= 0 || d.cfg.Runner != Stream || d.cfg.Retries > 0 || d.stopped != "" || a.Whole || a.Tentative || e.test.File == "":
+		return false
+	case !stray && !a.Outcome.Fails():
 		return false
 	}
-	switch m := d.byID[a.Worker]; {
-	case in.Stray && d.cfg.Workers > 1:
-	case !a.Outcome.Fails() || d.inPlace(m, i):
-		return false
+	for _, r := range []*reordering{{file: e.file}, {file: e.file, alone: true}} {
+		tests := d.testsOf(r)
+		switch {
+		case !stray && d.inPlace(d.byID[a.Worker], r, tests, i):
+			return false
+		case d.wasReordered(e.file):
+			return d.reorderingOf(e.file) != nil
+		case len(d.reordered) < maxReordered && d.isWhole(r, tests) && d.affords(tests, now):
+			d.reordered, d.reorderings = append(d.reordered, r), append(d.reorderings, r)
+			return true
+		}
 	}
-	if d.reordered[e.file] {
-		return d.reorderingOf(e.file) != nil
-	}
-	return len(d.reordered) < maxReordered && d.isWhole(e.file) && d.affords(e.file, now)
+	return false
 }
 
-// isWhole reports whether the file's tests need not stay with those of others.
-func (d *Dispatcher) isWhole(file int32) bool {
+// has reports whether the reordering is of the file.
+func (d *Dispatcher) has(r *reordering, file int32) bool {
+	if r.alone || r.file == file {
+		return r.file == file
+	}
+	if d.strands == nil {
+		d.strands = d.findStrands()
+	}
+	return d.strands[r.file] == d.strands[file]
+}
+
+// findStrands returns the first file of each file's strand, by number.
+func (d *Dispatcher) findStrands() []int32 {
+	tests := make([]plan.Test, 0, len(d.entries))
+	for i := range d.entries {
+		if d.entries[i].state != dropped {
+			tests = append(tests, d.entries[i].test)
+		}
+	}
+	strands := make([]int32, len(d.files))
+	for f := range strands {
+		strands[f] = int32(f)
+	}
+	for file, first := range plan.Strands(tests) {
+		strands[d.files[file]] = d.files[first]
+	}
+	return strands
+}
+
+// isWhole reports whether the reordering's tests need not stay with those of other
+// files.
+func (d *Dispatcher) isWhole(r *reordering, tests []int32) bool {
 	if d.cfg.Split == plan.ByDirectory {
 		return false
 	}
-	for _, i := range d.testsOf(file) {
-		group := d.entries[i].test.Group
-		if group != "" && slices.ContainsFunc(d.entries, func(o entry) bool { return o.file != file && o.test.Group == group }) {
-			return false
-		}
+	groups := map[string]bool{}
+	for _, i := range tests {
+		groups[d.entries[i].test.Group] = true
 	}
-	return true
+	return !slices.ContainsFunc(d.entries, func(o entry) bool {
+		return o.test.Group != "" && groups[o.test.Group] && !d.has(r, o.file)
+	})
 }
 
-// affords reports whether the file may run once more, whole, and counts its time.
-func (d *Dispatcher) affords(file int32, now time.Duration) bool {
+// affords reports whether the tests may run once more, and counts their time.
+func (d *Dispatcher) affords(tests []int32, now time.Duration) bool {
 	var cost time.Duration
-	for _, i := range d.testsOf(file) {
+	for _, i := range tests {
 		cost += d.toConfirm(&d.entries[i])
 	}
 	if d.reordering+cost > max(d.cfg.Reorder, (now-d.epoch)/2) {
@@ -72,26 +114,28 @@ func (d *Dispatcher) affords(file int32, now time.Duration) bool {
 	return true
 }
 
-// inPlace reports whether the worker ran the test as a plain run does: behind all
-// those before it in its file.
-func (d *Dispatcher) inPlace(m *member, i int32) bool {
-	file := d.entries[i].file
-	ran := m.ranIn[file]
-	for k, before := range d.testsOf(file) {
-		if k >= len(ran) || ran[k] != before {
+// inPlace reports whether the worker ran test i as a plain run does: behind all
+// those before it of the reordering's tests.
+func (d *Dispatcher) inPlace(m *member, r *reordering, tests []int32, i int32) bool {
+	next := 0
+	for _, ran := range m.order {
+		switch {
+		case !d.has(r, d.entries[ran].file):
+			continue
+		case next == len(tests) || tests[next] != ran:
 			return false
-		}
-		if before == i {
+		case ran == i:
 			return true
 		}
+		next++
 	}
 	return false
 }
 
-// testsOf returns the file's tests in the suite's order.
-func (d *Dispatcher) testsOf(file int32) (tests []int32) {
+// testsOf returns the reordering's tests in the suite's order.
+func (d *Dispatcher) testsOf(r *reordering) (tests []int32) {
 	for i := range d.entries {
-		if e := &d.entries[i]; e.file == file && e.state != dropped {
+		if e := &d.entries[i]; e.state != dropped && d.has(r, e.file) {
 			tests = append(tests, int32(i))
 		}
 	}
@@ -99,26 +143,27 @@ func (d *Dispatcher) testsOf(file int32) (tests []int32) {
 	return tests
 }
 
+// reorderingOf returns what runs whole, or is to, with the file; nil for none.
 func (d *Dispatcher) reorderingOf(file int32) *reordering {
 	for _, r := range d.reorderings {
-		if r.file == file {
+		if d.has(r, file) {
 			return r
 		}
 	}
 	return nil
 }
 
-// reorder lets the test wait until its file runs whole, and takes back the file's
-// tests that wait elsewhere.
+// wasReordered reports whether the file has run whole, or is to.
+func (d *Dispatcher) wasReordered(file int32) bool {
+	return slices.ContainsFunc(d.reordered, func(r *reordering) bool { return d.has(r, file) })
+}
+
+// reorder lets the test wait until its reordering begins, and takes back the
+// tests that wait elsewhere and belong to it.
 func (d *Dispatcher) reorder(i int32) {
 	e := &d.entries[i]
 	e.state, e.lane, e.unit = parked, whole, nil
-	if d.reorderingOf(e.file) != nil {
-		return
-	}
-	d.reordered[e.file] = true
-	d.reorderings = append(d.reorderings, &reordering{file: e.file})
-	for _, k := range d.testsOf(e.file) {
+	for _, k := range d.testsOf(d.reorderingOf(e.file)) {
 		o := &d.entries[k]
 		switch {
 		case o.state == waiting:
@@ -131,7 +176,7 @@ func (d *Dispatcher) reorder(i int32) {
 	d.tidy(func(o *entry) bool { return o.lane != whole })
 }
 
-// settleOrder gives files that are to run whole to a fresh worker, one after the
+// settleOrder gives what is to run whole to a fresh worker, one reordering after the
 // other in the suite's order.
 func (d *Dispatcher) settleOrder(now time.Duration) {
 	if len(d.reorderings) == 0 || !d.complete {
@@ -174,16 +219,16 @@ func (d *Dispatcher) hireWhole(now time.Duration) {
 	d.touch(m)
 }
 
-// rests reports whether no worker has a test of the file.
+// rests reports whether no worker has a test of the reordering.
 func (d *Dispatcher) rests(r *reordering) bool {
-	return r.begun || !slices.ContainsFunc(d.testsOf(r.file), func(i int32) bool {
+	return r.begun || !slices.ContainsFunc(d.testsOf(r), func(i int32) bool {
 		s := d.entries[i].state
 		return s == held || s == running
 	})
 }
 
-// feedWhole hands the worker what it has room for of the file that it runs, and
-// releases it when there is none.
+// feedWhole hands the worker what it has room for of the reordering that it runs,
+// and releases it when there is none.
 func (d *Dispatcher) feedWhole(m *member) {
 	for len(d.reorderings) > 0 {
 		r := d.nextWhole()
@@ -202,8 +247,8 @@ func (d *Dispatcher) feedWhole(m *member) {
 	d.release(m)
 }
 
-// nextWhole returns the file that runs whole, or else the next one that may; nil for
-// none.
+// nextWhole returns the reordering that has begun, or else the next one that may; nil
+// for none.
 func (d *Dispatcher) nextWhole() (next *reordering) {
 	for _, r := range d.reorderings {
 		if r.begun {
@@ -216,9 +261,11 @@ func (d *Dispatcher) nextWhole() (next *reordering) {
 	return next
 }
 
-// beginWhole withdraws the verdicts on the file's tests.
+// beginWhole withdraws the verdicts on the reordering's tests. Others of its files
+// are settled with it.
 func (d *Dispatcher) beginWhole(r *reordering) {
-	r.begun, r.tests = true, d.testsOf(r.file)
+	d.reorderings = slices.DeleteFunc(d.reorderings, func(o *reordering) bool { return o != r && d.has(r, o.file) })
+	r.begun, r.tests = true, d.testsOf(r)
 	r.left = len(r.tests)
 	for _, i := range r.tests {
 		e := &d.entries[i]
@@ -233,7 +280,7 @@ func (d *Dispatcher) beginWhole(r *reordering) {
 	d.tidy(func(e *entry) bool { return e.lane != whole })
 }
 
-// handWhole hands tests of the file, so that the worker always has some.
+// handWhole hands tests of the reordering, so that the worker always has some.
 func (d *Dispatcher) handWhole(m *member, r *reordering) {
 	if len(m.held) > maxWindow/2 || len(r.tests) == 0 {
 		return
@@ -256,22 +303,24 @@ func (d *Dispatcher) handWhole(m *member, r *reordering) {
 	}
 }
 
-// leftWhole notes that a test of a file that runs whole needs no more of it.
+// leftWhole notes that a test of a reordering needs no more of it.
 func (d *Dispatcher) leftWhole(e *entry) {
 	if e.lane != whole {
 		return // it was amended
 	}
 	e.lane = normal
-	if r := d.reorderingOf(e.file); r != nil && r.begun {
-		r.left--
+	for _, r := range d.reorderings {
+		if r.begun && d.has(r, e.file) {
+			r.left--
+		}
 	}
 }
 
-// forgo gives up that a file runs whole: what is known of its tests stands, and the
-// others run as they come.
+// forgo gives up a reordering: what is known of its tests stands, and the others run
+// as they come.
 func (d *Dispatcher) forgo(r *reordering) {
 	d.reorderings = slices.DeleteFunc(d.reorderings, func(o *reordering) bool { return o == r })
-	for _, i := range d.testsOf(r.file) {
+	for _, i := range d.testsOf(r) {
 		if e := &d.entries[i]; e.state == parked && e.lane == whole {
 			e.lane = normal
 			d.standOn(i)

@@ -90,6 +90,68 @@ var orderSpecs = []spec{
 		verdicts: "a passed, b failed, c passed, d passed, e not-run, f not-run",
 	},
 	{
+		name: "files whose tests interleave are settled together, in the suite's order",
+		cfg:  reorder,
+		script: `
+			add a:2s@f b:1s@g c:1s@f d:1s@g e:1s@h
+			complete
+			ready 1 full
+			> hand 1 a d
+			ready 2 full
+			> hand 2 c b
+			start 1 a
+			start 2 c
+			1s fail 2 c 1s
+			> hand 2 e
+			start 2 b
+			2s pass 2 b 1s
+			start 2 e
+			2s pass 1 a 2s
+			start 1 d
+			3s fail 1 d 1s
+			> release 1
+			> replace 3 full
+			3s ready 3 full
+			> hand 3 a b c d
+			start 3 a
+			5s pass 3 a 2s
+			start 3 b
+			6s fail 3 b 1s
+			start 3 c
+			7s pass 3 c 1s
+			start 3 d
+			8s pass 3 d 1s
+			> release 3
+			9s pass 2 e 1s
+			> release 2
+			> done`,
+		verdicts: "a passed, b failed, c passed reordered, d passed reordered, e passed",
+	},
+	{
+		name: "where they would take too long together, the file is settled alone",
+		cfg:  dispatch.Config{Workers: 2, Reorder: 3 * time.Second, MaxReplacements: 2},
+		script: `
+			add a:2s@f b:1s@g c:1s@f d:1s@g
+			complete
+			ready 1 full
+			> hand 1 a d
+			ready 2 full
+			> hand 2 c b
+			start 1 a
+			start 2 c
+			1s fail 2 c 1s
+			start 2 b
+			2s pass 2 b 1s
+			2s pass 1 a 2s
+			> release 2
+			> replace 3 full
+			start 1 d
+			3s fail 1 d 1s
+			3s ready 3 full
+			> hand 3 a c`,
+		verdicts: "a passed, b passed, c failed, d failed",
+	},
+	{
 		name: "when its worker is lost, what is known stands",
 		cfg:  reorder,
 		script: misplaced + `

@@ -100,7 +100,8 @@ func (f Fixture) Cost() time.Duration {
 	return max(f.First-f.Other, 0)
 }
 
-// A File is a file of the suite with its tests, in the suite's order.
+// A File is a file of the suite with its tests, in the suite's order. Where other
+// files' tests come in between it is there more than once.
 type File struct {
 	Path  string `json:"path"`
 	Tests []Test `json:"tests"`
