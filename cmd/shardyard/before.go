@@ -39,21 +39,20 @@ func addBefore(ctx context.Context, db *history.DB, key string, rep *report.Repo
 	}
 	for i := range rep.Tests {
 		if t := &rep.Tests[i]; t.Verdict == report.Fail {
-			t.Before = before(marks[worker.TestID(t.Test)])
+			var ended []report.Verdict
+			for _, m := range marks[worker.TestID(t.Test)] {
+				ended = append(ended, endedAs(m))
+			}
+			t.Before = report.Past(ended)
 		}
 	}
 }
 
-func before(marks []history.Mark) *report.Before {
-	b := &report.Before{}
-	for _, m := range marks {
-		if m.Outcome == worker.Skipped {
-			continue
-		}
-		b.Runs++
-		if m.Again || m.Outcome.Fails() {
-			b.Failed++
-		}
+// endedAs is the verdict of a run on a test.
+func endedAs(m history.Mark) report.Verdict {
+	v := report.VerdictOf(m.Outcome)
+	if v == report.Pass && m.Again {
+		return report.Flaky
 	}
-	return b
+	return v
 }

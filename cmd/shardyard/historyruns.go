@@ -30,7 +30,7 @@ func newHistoryViews() []*cobra.Command {
 		{"runs", "List the runs that the history knows, newest first", "RUN\tWHEN\tTOOK\tWORKERS\tTESTS\tFAILED\tFLAKY\tEXIT", 20, historyRuns},
 		{"trend", "Show how wall clock, tests and coverage changed from run to run, oldest first", "WHEN\tCOMMIT\tTESTS\tFAILED\tCOVER\tPREDICTED\tTOOK\t", 30, historyTrend},
 		{"flaky", "List tests that passed in some runs and failed in others, or did both in one", "RUNS\tFLAKY\tFAILED\tTEST", 0, historyFlaky},
-		{"drift", "List tests that take longer, or shorter, than they used to", "WAS\tNOW\tCHANGE\tTEST", 20, historyDrift},
+		{"drift", "List tests that take longer, or shorter, than they used to, by half and 0.1 s", "WAS\tNOW\tCHANGE\tTEST", 20, historyDrift},
 	} {
 		list = append(list, v.command())
 	}
@@ -143,7 +143,7 @@ func historyDrift(ctx context.Context, db *history.DB, key string, n int) (lines
 	}
 	marks, err := db.Outcomes(ctx, key, nil, "")
 	rows := []row{}
-	for _, d := range first(history.Drift(marks), n) {
+	for _, d := range first(history.Drift(marks, report.Differ), n) {
 		rows = append(rows, row{string(d.Test), millis(d.Was), millis(d.Now)})
 		lines = append(lines, fmt.Sprintf("%s\t%s\t%+.3fs\t%s", short(d.Was), short(d.Now), (d.Now-d.Was).Seconds(), report.Clean(string(d.Test))))
 	}

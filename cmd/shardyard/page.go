@@ -234,19 +234,11 @@ func (m *pageMaker) past(ctx context.Context, d *page.Data) error {
 	for id, list := range marks {
 		for _, x := range list {
 			if x.Run < m.rep.Run {
-				d.Past[string(id)] = append(d.Past[string(id)], markOf(x))
+				d.Past[string(id)] = append(d.Past[string(id)], page.Mark{Verdict: endedAs(x), Took: time.Duration(x.Took) * time.Microsecond})
 			}
 		}
 	}
 	return nil
-}
-
-func markOf(m history.Mark) page.Mark {
-	v := report.VerdictOf(m.Outcome)
-	if v == report.Pass && m.Again {
-		v = report.Flaky
-	}
-	return page.Mark{Verdict: v, Took: time.Duration(m.Took) * time.Microsecond}
 }
 
 // commands returns what makes the commands that run a test again. Without shardyard, and

@@ -32,7 +32,7 @@ docs/run-json.md explains its columns.
 
 --html writes a page of the run, one file that needs no network: failures with their past, what each worker did when, where
 the time went, all tests, coverage with its sources. --open shows it in the browser. Where CI is set a run writes it by itself,
-as report.html beside its run.json.
+as report.html beside its run.json. With --json or a list of tests, that is printed besides; else where the page is.
 
 Exit status: the run's own with --exit-code, else 0.`,
 		Example: `  shardyard report
@@ -88,15 +88,20 @@ Exit status: the run's own with --exit-code, else 0.`,
 		if err != nil {
 			return infraError{err}
 		}
+		if html != "" || open {
+			html, err = writePage(cmd, &pageMaker{run: run, rep: rep, project: store.Project()}, html, open)
+		}
 		switch {
+		case err != nil:
+			err = infra(err)
 		case traced != "":
 			err = traceFile(traced).write(rep)
-		case html != "" || open:
-			err = infra(writePage(cmd, &pageMaker{run: run, rep: rep, project: store.Project()}, html, open))
 		case lists.any():
 			err = lists.show(rep, asJSON, cmd.OutOrStdout())
 		case asJSON:
 			err = rep.WriteJSON(jsonTo(cmd.OutOrStdout()))
+		case html != "":
+			fmt.Fprintln(cmd.OutOrStdout(), html)
 		default:
 			err = infra(showReport(rep, run, colors.colored(), cmd.OutOrStdout()))
 		}
@@ -120,28 +125,27 @@ Exit status: the run's own with --exit-code, else 0.`,
 	return cmd
 }
 
-// writePage writes a run's page, says where it is, and may open it. Without a history
-// the page says nothing of earlier runs.
-func writePage(cmd *cobra.Command, m *pageMaker, to string, open bool) (err error) {
+// writePage writes a run's page, to its own directory where no file is named, may open
+// it, and returns where it is. Without a history the page says nothing of earlier runs.
+func writePage(cmd *cobra.Command, m *pageMaker, to string, open bool) (path string, err error) {
 	if to == "" {
 		to = m.run.Path(pageFile)
 	}
 	logger := hclog.New(&hclog.LoggerOptions{Output: cmd.ErrOrStderr(), Level: hclog.Warn})
 	at, err := (&projectFlags{}).owner(cmd.Context(), m.project)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if m.db = openHistory(cmd.Context(), at.id, logger); m.db != nil {
 		defer func() { err = errors.Join(err, m.db.Close()) }()
 	}
 	if err := m.write(cmd.Context(), to); err != nil {
-		return err
+		return "", err
 	}
-	fmt.Fprintln(cmd.OutOrStdout(), to)
 	if open {
-		return browse(cmd.Context(), to)
+		return to, browse(cmd.Context(), to)
 	}
-	return nil
+	return to, nil
 }
 
 func listRuns(store runs.Store, out io.Writer) error {

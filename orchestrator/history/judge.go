@@ -58,16 +58,12 @@ type Drifting struct {
 	Was, Now time.Duration // medians of the earlier passes and of the last recent ones
 }
 
-// What counts as a drift: the last passes against the ones before, by so much and by
-// such a factor.
-const (
-	recent     = 3
-	driftLeast = 50 * time.Millisecond
-	driftTimes = 1.3
-)
+// recent is how many passes are held against the ones before.
+const recent = 3
 
-// Drift returns the tests whose time has changed, those by most first.
-func Drift(marks map[worker.TestID][]Mark) []Drifting {
+// Drift returns the tests whose time has changed, those by most first. differ says what
+// is a change.
+func Drift(marks map[worker.TestID][]Mark, differ func(was, now time.Duration) bool) []Drifting {
 	var list []Drifting
 	for id, ms := range marks {
 		var times []time.Duration
@@ -80,7 +76,7 @@ func Drift(marks map[worker.TestID][]Mark) []Drifting {
 			continue
 		}
 		d := Drifting{id, median(slices.Clone(times[:len(times)-recent])), median(slices.Clone(times[len(times)-recent:]))}
-		if (d.Now-d.Was).Abs() >= driftLeast && float64(max(d.Now, d.Was)) >= driftTimes*float64(min(d.Now, d.Was)) {
+		if differ(d.Was, d.Now) {
 			list = append(list, d)
 		}
 	}

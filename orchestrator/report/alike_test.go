@@ -1,6 +1,10 @@
 package report
 
-import "testing"
+import (
+	"slices"
+	"testing"
+	"time"
+)
 
 func TestAlike(t *testing.T) {
 	for _, pair := range [][2]string{
@@ -14,5 +18,29 @@ func TestAlike(t *testing.T) {
 	}
 	if Alike("ValueError: a") == Alike("ValueError: b") {
 		t.Error("different words are one cause")
+	}
+}
+
+func TestPast(t *testing.T) {
+	for want, ended := range map[string][]Verdict{
+		"new":                          {Skip, NotRun},
+		"passed in the run before":     {Pass, Skip},
+		"passed in the 19 runs before": append([]Verdict{Fail}, slices.Repeat([]Verdict{Pass}, 19)...),
+		"failed in 2 of 3 runs":        {Fail, Flaky, Pass},
+	} {
+		if got := Past(ended).String(); got != want {
+			t.Errorf("%v: %q, want %q", ended, got, want)
+		}
+	}
+}
+
+func TestDiffer(t *testing.T) {
+	for _, x := range []struct {
+		was, now time.Duration
+		want     bool
+	}{{time.Second, 1500 * time.Millisecond, true}, {time.Second, 1400 * time.Millisecond, false}, {10 * time.Millisecond, 100 * time.Millisecond, false}, {0, 100 * time.Millisecond, true}} {
+		if Differ(x.was, x.now) != x.want || Differ(x.now, x.was) != x.want {
+			t.Errorf("%s and %s differ: want %v", x.was, x.now, x.want)
+		}
 	}
 }

@@ -153,18 +153,15 @@ func (d Data) tested(t *report.Test) tested {
 	x.Path, x.Name = part(t.Test)
 	past := d.Past[t.Test]
 	past = past[max(0, len(past)-maxMarks+1):]
-	ran, failed := 0, 0
+	var ended []report.Verdict
 	for _, m := range past {
-		if m.Verdict != report.Skip { // as the last lines of a run count
-			ran++
-		}
+		ended = append(ended, m.Verdict)
 		x.Strip = append(x.Strip, mark{Class: string(m.Verdict), Title: string(m.Verdict) + ", " + span(m.Took)})
-		if m.Verdict == report.Fail || m.Verdict == report.Flaky {
-			failed++
-		}
 	}
 	x.Strip = append(x.Strip, mark{Class: string(t.Verdict), Title: "this run: " + string(t.Verdict), Now: true})
-	x.Said = (&report.Before{Runs: ran, Failed: failed}).String()
+	if len(d.Runs) > 0 { // else everything is new
+		x.Said = report.Past(ended).String()
+	}
 	if last := t.Last(); last != nil {
 		x.Where = report.WorkerName(last.Worker) + " · " + span(last.Total())
 	}

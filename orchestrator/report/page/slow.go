@@ -61,8 +61,7 @@ func (v *view) slow(d Data) {
 	v.Files = v.Files[:min(len(v.Files), maxSlow)]
 }
 
-// slower finds tests that took twice what they took in the median of at least three
-// earlier runs, and 0.2 s more.
+// slower finds tests that took longer than in the median of at least three earlier runs.
 func (v *view) slower(d Data) {
 	type drift struct {
 		slower
@@ -83,7 +82,7 @@ func (v *view) slower(d Data) {
 		}
 		slices.Sort(before)
 		usual, now := before[len(before)/2], last.Total()
-		if now < 2*usual || now-usual < 200*time.Millisecond {
+		if now < usual || !report.Differ(usual, now) {
 			continue
 		}
 		x := drift{by: now - usual, slower: slower{Now: span(now), Usual: span(usual), Lost: fmt.Sprintf("%.1f×", float64(now)/float64(max(usual, time.Microsecond)))}}
