@@ -5,7 +5,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GO      := CGO_ENABLED=0 go
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build demo unit test test-properties test-suites test-faults test-cache soak test-viewers lint bench bench-first bench-cost bench-view bench-schedule bench-peers bench-reality dist clean
+.PHONY: build demo unit test test-properties test-suites test-faults test-cache soak test-viewers lint bench bench-first bench-cost bench-view bench-schedule bench-peers bench-cache bench-start bench-reality dist clean
 
 build: ## bin/shardyard, static: the same file is the agent inside workers
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/shardyard ./cmd/shardyard
@@ -67,6 +67,12 @@ bench-schedule: build ## the planner on real histories, beside every peer
 
 bench-peers: build ## xdist, containers with pytest-split, and shardyard
 	bench/peers
+
+bench-cache: build ## what installing costs: each shard for itself, with a naive shared volume, with shardyard
+	bench/cache
+
+bench-start: build ## from `run` to the first test on all workers, beside the engine's own floor
+	bench/start
 
 bench-reality: build ## the simulator beside real workers, and real xdist
 	bench/reality

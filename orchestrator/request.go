@@ -62,6 +62,9 @@ type Request struct {
 
 	Session framework.Suite   // how the suite is run
 	Env     map[string]string // what the user has tests see
+	// Caches are variables of tests that place the caches of tools, below {cache}, where
+	// workers have a package cache.
+	Caches map[string]string
 
 	Workers     int           // 0: chosen from the estimates and the engine's capacity
 	Target      time.Duration // with Workers 0: choose N for this wall clock; 0: none

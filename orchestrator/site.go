@@ -141,6 +141,7 @@ func (s *site) place(role engine.Role, name string) engine.Spec {
 	spec := s.spec(role, name)
 	spec.Layer, spec.Tree = s.layer, s.tree
 	spec.OwnTree = role == engine.Worker && s.req.Session.OwnTree
+	spec.OwnCache = role == engine.Worker && len(s.req.Caches) > 0
 	return spec
 }
 
@@ -180,6 +181,11 @@ func (s *site) testEnv(l engine.Layout) map[string]string {
 	if s.layer != "" {
 		env["PATH"] = searchPath(tools, f, l.Path)
 		for name, value := range tools.Env {
+			env[name] = f.Replace(value)
+		}
+	}
+	if l.Cache != "" {
+		for name, value := range s.req.Caches {
 			env[name] = f.Replace(value)
 		}
 	}

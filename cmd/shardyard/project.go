@@ -257,7 +257,7 @@ func (f *placeFlags) open(ctx context.Context, p *project, req *orchestrator.Req
 		return nil, "", err
 	}
 	req.Builder = settings(reach)
-	req.Builder.Caches = p.caches()
+	req.Builder.Caches, req.Caches = p.caches(), framework.CachesOfTests(p.dir)
 	building := builder(reach)
 	for _, c := range framework.Compilers(ctx, p.dir) {
 		building.Offers = append(building.Offers, c.Dir)

@@ -113,7 +113,7 @@ const (
 	// Preparer installs the project: like Builder, with the tree, as the
 	// workers' user.
 	Preparer Role = "preparer"
-	// Worker runs tests: unprivileged, hardened, cache read-only.
+	// Worker runs tests: unprivileged, hardened.
 	Worker Role = "worker"
 	// Finisher makes reports from results: like Worker, without network.
 	Finisher Role = "finisher"
@@ -140,11 +140,15 @@ type Spec struct {
 	// OwnTree is true if nobody else may see what is written into the tree: not
 	// every engine keeps its workers apart otherwise.
 	OwnTree bool
-	Env     map[string]string // not for secrets: it is visible to the engine
-	Limits  Limits
-	Harden  Harden
-	Network string // "" the role's default; "none"; "bridge"; PrivateNetwork; or the engine's own name for one
-	User    string // "" the default unprivileged user; "root"; or uid[:gid]
+	// OwnCache gives a worker what the package cache holds when the run's first one starts,
+	// to write over as it likes: nothing of that is kept. Not every engine can, and then
+	// workers have no package cache.
+	OwnCache bool
+	Env      map[string]string // not for secrets: it is visible to the engine
+	Limits   Limits
+	Harden   Harden
+	Network  string // "" the role's default; "none"; "bridge"; PrivateNetwork; or the engine's own name for one
+	User     string // "" the default unprivileged user; "root"; or uid[:gid]
 }
 
 // Limits bound a place of work. Zero means the engine's default.
@@ -197,7 +201,7 @@ type Instance interface {
 type Layout struct {
 	Source string // the tree: writable, owned by the user that tests run as
 	Env    string // the environment, made by setup, outside the tree
-	Cache  string // the shared cache; "" where the role has none
+	Cache  string // the package cache; "" where the place has none
 	Home   string // writable
 	Temp   string // writable, private
 	// CA is a PEM bundle for SSL_CERT_FILE, PIP_CERT and their like, in

@@ -2,6 +2,7 @@ package framework
 
 import (
 	"maps"
+	"slices"
 )
 
 // places are where installers of a language keep what they download: the files that show
@@ -9,6 +10,17 @@ import (
 type places struct {
 	shows     []string
 	variables map[string]string
+}
+
+// running are the variables of those that tests run too, and that download or compile what
+// their cache lacks.
+var running = []string{"GOMODCACHE", "GOCACHE", "CARGO_HOME", "MAVEN_ARGS", "GRADLE_USER_HOME"}
+
+// CachesOfTests returns those of Caches that tests need besides.
+func CachesOfTests(dir string) map[string]string {
+	set := Caches(dir)
+	maps.DeleteFunc(set, func(name, _ string) bool { return !slices.Contains(running, name) })
+	return set
 }
 
 var allPlaces = []places{

@@ -28,4 +28,7 @@ func TestCaches(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got[name], want)
 		}
 	}
+	if got := CachesOfTests(dir); len(got) != 2 || got["GOCACHE"] != "{cache}/go/build" {
+		t.Errorf("tests have %v, want those of Go", got)
+	}
 }

@@ -89,20 +89,22 @@ func traitsOf(i system.Info) traits {
 
 // A blueprint is all that decides how a container is made, as plain data.
 type blueprint struct {
-	Spec    engine.Spec
-	Name    string
-	Image   string // reference
-	Labels  map[string]string
-	Who     identity // who runs tests
-	Path    string   // PATH of the image
-	Unset   []string // variables of the image that are not passed on
-	Agent   string   // volume
-	Cache   string   // volume; "" for none
-	CA      string   // volume; "" for none
-	Tree    *treeMount
-	Upper   string   // volume under the tree's mount, that is to get the workers' user as its owner; "" for none
-	Binds   []string // of this machine, read-only, at the same path
-	Network string   // of builders
+	Spec   engine.Spec
+	Name   string
+	Image  string // reference
+	Labels map[string]string
+	Who    identity   // who runs tests
+	Path   string     // PATH of the image
+	Unset  []string   // variables of the image that are not passed on
+	Agent  string     // volume
+	Cache  *treeMount // nil for none
+	// Packages are the volumes of the generation of the package cache that is beneath Cache.
+	Packages []string
+	CA       string // volume; "" for none
+	Tree     *treeMount
+	Upper    string   // volume under the tree's mount, that is to get the workers' user as its owner; "" for none
+	Binds    []string // of this machine, read-only, at the same path
+	Network  string   // of builders
 	// Stays has the agent's stdin go on when the connection ends.
 	Stays bool
 	// Loopback gives the container ::1.
@@ -113,7 +115,7 @@ type blueprint struct {
 // treeMount is a volume that the engine makes together with the container.
 type treeMount struct {
 	Volume  string
-	Options map[string]string // of the local driver
+	Options map[string]string // of the local driver; nil for a volume that is there
 }
 
 // privileged reports whether the container's process is root whoever runs tests.
@@ -131,8 +133,11 @@ func (b blueprint) layout() engine.Layout {
 		Source: b.source(), Env: envDir, Home: homeDir, Temp: tempDir,
 		Path: b.searchPath(), UID: b.Who.UID, GID: b.Who.GID,
 	}
-	if b.Cache != "" {
+	if b.Cache != nil {
 		l.Cache = cacheDir
+	}
+	if len(b.Packages) > 0 {
+		l.Cache = path.Join(cacheDir, allOf)
 	}
 	if b.CA != "" {
 		l.CA = caFile
@@ -201,18 +206,29 @@ func convert(b blueprint) (*container.Config, *container.HostConfig) {
 	return config, host
 }
 
-// handOver runs the agent, and gives what root made to the workers' user.
-const handOver = `"$@"; s=$?
-for d in ` + envDir + " " + homeDir + `; do [ ! -e "$d" ] || chown -Rh "$OWNER" "$d" || s=1; done
-exit $s`
+// handOver gives what root made to the workers' user.
+const handOver = `for d in ` + envDir + " " + homeDir + `; do [ ! -e "$d" ] || chown -Rh "$OWNER" "$d" || s=1; done
+`
 
+// openUp lets any user write what this one has put into the package cache: it goes over it
+// in an overlay of its own.
+const openUp = `! command -v find >/dev/null || find ` + cacheDir + `/` + allOf + ` -user "$(id -u)" \( -type d ! -perm -0777 -o -type f ! -perm -0666 \) -exec chmod a+rwX {} + || s=1
+`
+
+// command runs the agent, and then what makes its work fit for others.
 func (b blueprint) command() []string {
 	agent := []string{agentFile, "agent"}
-	if !b.privileged() || b.Who.UID == 0 {
+	var after string
+	if b.privileged() && b.Who.UID != 0 {
+		after = "OWNER=" + b.Who.String() + "\n" + handOver
+	}
+	if b.Spec.Role != engine.Worker && len(b.Packages) > 0 {
+		after += openUp
+	}
+	if after == "" {
 		return agent
 	}
-	script := "OWNER=" + b.Who.String() + "; " + handOver
-	return append([]string{"/bin/sh", "-c", script, "sh"}, agent...)
+	return append([]string{"/bin/sh", "-c", `"$@"; s=$?` + "\n" + after + "exit $s", "sh"}, agent...)
 }
 
 func (b blueprint) env() []string {
@@ -268,15 +284,14 @@ func (b blueprint) resources() container.Resources {
 }
 
 func (b blueprint) mounts() []mount.Mount {
-	role := b.Spec.Role
 	m := []mount.Mount{
 		volumeAt(b.Agent, agentDir, true),
 		// Anonymous: goes with the container. Not in its own layer, which a
 		// seal would keep; the image's folder gives it its mode.
 		b.writable(tempDir),
 	}
-	if b.Cache != "" {
-		m = append(m, volumeAt(b.Cache, cacheDir, role == engine.Worker))
+	if b.Cache != nil {
+		m = append(m, b.mounted(*b.Cache, cacheDir))
 	}
 	if b.CA != "" {
 		m = append(m, volumeAt(b.CA, caDir, true))
@@ -309,9 +324,16 @@ func (b blueprint) treeMounts(at string) (m []mount.Mount) {
 		m = append(m, mount.Mount{Type: mount.TypeVolume, Source: b.Upper, Target: upperDir, ReadOnly: true, VolumeOptions: &mount.VolumeOptions{Labels: b.Labels}})
 	}
 	if b.Tree != nil {
-		m = append(m, mount.Mount{Type: mount.TypeVolume, Source: b.Tree.Volume, Target: at, VolumeOptions: &mount.VolumeOptions{
-			NoCopy: true, Labels: b.Labels, DriverConfig: &mount.Driver{Name: "local", Options: b.Tree.Options},
-		}})
+		m = append(m, b.mounted(*b.Tree, at))
+	}
+	return m
+}
+
+// mounted returns a volume that is made together with the container, if it has options.
+func (b blueprint) mounted(v treeMount, at string) mount.Mount {
+	m := volumeAt(v.Volume, at, false)
+	if v.Options != nil {
+		m.VolumeOptions.Labels, m.VolumeOptions.DriverConfig = b.Labels, &mount.Driver{Name: "local", Options: v.Options}
 	}
 	return m
 }

@@ -18,6 +18,7 @@ func TestConvert(t *testing.T) {
 	labels := map[string]string{labelProject: "p", labelRun: "r1", labelRole: "x", labelOwner: "host:/locks/session"}
 	all := traits{Init: true, Memory: true, Swap: true, PIDs: true, CPU: true}
 	tree := &treeMount{Volume: "shardyard-p-r1-worker-3", Options: overlayOptions([]string{"/v/prepared", "/v/tree"}, "/v/upper", "/v/work")}
+	view := &treeMount{Volume: "view", Options: overlayOptions([]string{"/v/2", "/v/1"}, "/v/upper", "/v/work")}
 	image := engine.Base{Image: "python:3.12-slim", ID: "sha256:1", Program: "python3"}
 	host := engine.Base{Image: "host", ID: "host:1", Host: true, Program: "/opt/python/bin/python3.12"}
 
@@ -28,24 +29,24 @@ func TestConvert(t *testing.T) {
 				Limits: engine.Limits{Memory: 2 << 30, CPUs: 1.5}, Harden: engine.Harden{CapAdd: []string{"NET_RAW"}},
 			},
 			Who: defaultUser, Path: "/shardyard/env/bin:/usr/local/bin:/usr/bin", Unset: []string{"BUILD_ONLY", "TZ"},
-			Agent: "agent", Cache: "cache", Tree: tree, Upper: "upper", Network: "host", Traits: all,
+			Agent: "agent", Cache: view, Packages: []string{"1", "2"}, Tree: tree, Upper: "upper", Network: "host", Traits: all,
 		},
 		"worker-on-host": {
 			Spec: engine.Spec{Name: "worker-1", Role: engine.Worker, Base: host, Tree: "t1", TreeName: "proj", Limits: engine.Limits{PIDs: 100}, Network: "container:db"},
-			Who:  identity{1234, 99}, Path: defaultPath, Agent: "agent", Cache: "cache", Tree: tree,
+			Who:  identity{1234, 99}, Path: defaultPath, Agent: "agent", Tree: tree,
 			Binds: []string{"/opt/python", "/usr"}, Traits: traits{PIDs: true, SELinux: true},
 		},
 		"worker-strict": {
 			Spec: engine.Spec{Name: "worker-1", Role: engine.Worker, Base: image, Tree: "t1", TreeName: "proj", Harden: engine.Harden{Strict: true}, Network: "none"},
-			Who:  defaultUser, Path: defaultPath, Agent: "agent", Cache: "cache", Traits: all,
+			Who:  defaultUser, Path: defaultPath, Agent: "agent", Traits: all,
 		},
 		"builder": {
 			Spec: engine.Spec{Name: "builder", Role: engine.Builder, Base: image, TreeName: "proj"},
-			Who:  defaultUser, Path: defaultPath, Agent: "agent", Cache: "cache", CA: "ca", Binds: []string{"/srv/wheels"}, Network: "host", Traits: all,
+			Who:  defaultUser, Path: defaultPath, Agent: "agent", Cache: view, Packages: []string{"1"}, CA: "ca", Binds: []string{"/srv/wheels"}, Network: "host", Traits: all,
 		},
 		"preparer": {
 			Spec: engine.Spec{Name: "preparer", Role: engine.Preparer, Base: image, Tree: "t1", TreeName: "proj"},
-			Who:  defaultUser, Path: defaultPath, Agent: "agent", Cache: "cache-user", CA: "ca", Tree: tree, Traits: all,
+			Who:  defaultUser, Path: defaultPath, Agent: "agent", Cache: &treeMount{Volume: "cache-user"}, CA: "ca", Tree: tree, Traits: all,
 		},
 		"finisher-as-root": {
 			Spec: engine.Spec{Name: "finisher", Role: engine.Finisher, Base: image, Tree: "t1", TreeName: "proj", User: "root"},

@@ -66,6 +66,7 @@ type Engine struct {
 		probes      memo[probed]
 		agents      memo[string]
 		networks    memo[string]
+		generations memo[[]string] // of the package cache
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,6 +29,10 @@ type instance struct {
 	// upper is the volume with what is written over the tree, work the one
 	// that the overlay needs beside it; "" for none.
 	upper, work string
+	// wrote is the volume with what is written over the package cache, and not kept; others
+	// are volumes that go with the instance.
+	wrote  string
+	others []string
 	// owner is who must live for it to live, as labels have it. member is the name in
 	// LockDir of one that waits, or has waited; "" for others.
 	owner, member string
@@ -122,8 +127,11 @@ func (i *instance) Seal(ctx context.Context, key string, about cache.About) (eng
 		return "", fmt.Errorf("seal %s: %w", i.b.Name, err)
 	}
 	i.mu.Lock()
+	defer i.mu.Unlock()
 	i.sealed = true
-	i.mu.Unlock()
+	if err := i.promote(ctx); err != nil {
+		return "", fmt.Errorf("seal %s: %w", i.b.Name, err)
+	}
 	return engine.Layer(layer), nil
 }
 
@@ -166,8 +174,10 @@ func (i *instance) Remove(ctx context.Context) error {
 	if i.upper != "" && !i.sealed {
 		errs = append(errs, i.e.removeVolume(ctx, i.upper))
 	}
-	if i.work != "" {
-		errs = append(errs, i.e.removeVolume(ctx, i.work))
+	for _, name := range append(slices.Clone(i.others), i.work, i.wrote) {
+		if name != "" {
+			errs = append(errs, i.e.removeVolume(ctx, name))
+		}
 	}
 	err := errors.Join(errs...)
 	if i.member != "" && err == nil {

@@ -180,7 +180,7 @@ func (e *Engine) neededBy(d droppable, listed engine.Kept) (bool, error) {
 		return true, err
 	}
 	kind := d.labels[labelRole]
-	if kind != kindSealed && kind != kindPrepared || e.now().Sub(d.keepsake.used) >= settleFor {
+	if kind != kindSealed && kind != kindPrepared && kind != kindPackages || e.now().Sub(d.keepsake.used) >= settleFor {
 		return false, nil
 	}
 	return e.lock.anyone()
@@ -215,7 +215,8 @@ func (e *Engine) ClearAll(ctx context.Context) error {
 	})
 	var errs []error
 	for _, v := range s.vols {
-		if kept[v.Name] {
+		// Another project's run may be about to mount what is in the package cache.
+		if kept[v.Name] || others && v.Labels[labelRole] == kindPackages {
 			continue
 		}
 		errs = append(errs, e.removeVolume(ctx, v.Name), e.dropMark(v.Name))
@@ -272,4 +273,5 @@ func (e *Engine) forget() {
 	e.once.foundations.clear()
 	e.once.derived.clear()
 	e.once.agents.clear()
+	e.once.generations.clear()
 }

@@ -47,7 +47,8 @@ const (
 	kindWork     = "work"  // the work folder that an overlay needs beside that
 	kindAgent    = "agent"
 	kindCA       = "ca"
-	kindCache    = "cache"
+	kindCache    = "cache"    // a package cache that is written in place
+	kindPackages = "packages" // what one builder wrote into the package cache
 	kindFiller   = "filler"
 	kindProbe    = "probe"
 	kindNetwork  = "network"

@@ -47,16 +47,33 @@ func (e *Engine) Export(ctx context.Context, b cache.Bundle, packages bool, out 
 	if !packages {
 		return nil
 	}
+	return e.readPackages(ctx, func(r io.Reader) error {
+		if err := out.Part(partPackages, r); err != nil {
+			return fmt.Errorf("export %s: %w", partPackages, err)
+		}
+		return nil
+	})
+}
+
+// readPackages calls read with an archive of the package cache, if there is one. The names in
+// it begin with one folder.
+func (e *Engine) readPackages(ctx context.Context, read func(io.Reader) error) error {
+	way, err := e.placing(ctx)
+	if err != nil {
+		return err
+	}
+	if _, overlays := way.(overlay); overlays {
+		g, err := e.generation(ctx)
+		if err != nil || len(g.all()) == 0 {
+			return err
+		}
+		return e.readGeneration(ctx, g.all(), read)
+	}
 	volume, err := e.cache(ctx, identity{})
 	if err != nil {
 		return err
 	}
-	return e.withFiller(ctx, volume, func(id string) error {
-		return e.exportPart(out, partPackages, func() (io.ReadCloser, error) {
-			archive, _, err := e.cli.CopyFromContainer(ctx, id, "/"+fillAt)
-			return archive, err
-		})
-	})
+	return e.readVolume(ctx, volume, read)
 }
 
 func (e *Engine) exportPart(out *cache.BundleWriter, name string, open func() (io.ReadCloser, error)) error {
@@ -236,12 +253,39 @@ func familiar(image string) string {
 
 // importPackages fills the package cache, unless there is one.
 func (e *Engine) importPackages(ctx context.Context, packages io.Reader) (filled bool, err error) {
-	fill := func(tw *tar.Writer) error {
-		filled = true
-		return transplant(packages, tw, fillAt, 1, 0, 0)
+	way, err := e.placing(ctx)
+	if err != nil {
+		return false, err
 	}
-	if _, err = e.cacheWith(ctx, identity{}, fill); err == nil && !filled {
+	if _, overlays := way.(overlay); overlays {
+		filled, err = e.importGeneration(ctx, packages)
+	} else {
+		_, err = e.cacheWith(ctx, identity{}, func(tw *tar.Writer) error {
+			filled = true
+			return transplant(packages, tw, fillAt, 1, 0, 0)
+		})
+	}
+	if err == nil && !filled {
 		_, err = io.Copy(io.Discard, packages)
 	}
 	return filled && err == nil, err
+}
+
+// importGeneration makes a generation of the package cache, unless there is one.
+func (e *Engine) importGeneration(ctx context.Context, packages io.Reader) (filled bool, err error) {
+	unlock, err := e.lockGeneration(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	if g, err := e.generation(ctx); err != nil || len(g.all()) > 0 {
+		return false, err
+	}
+	name, err := e.firstOfCache(ctx, func(tw *tar.Writer) error {
+		return transplant(packages, tw, path.Join(fillAt, allOf), 1, 0, 0)
+	})
+	if err == nil {
+		err = errors.Join(e.setMark(name, mark{}), e.setGeneration(generation{Own: []string{name}}))
+	}
+	return err == nil, err
 }

@@ -41,11 +41,14 @@ func (overlay) place(ctx context.Context, e *Engine, i *instance, layer image) e
 	return nil
 }
 
+// overlayOptions are those of a volume that is an overlay; without an upper folder it can
+// be read only.
 func overlayOptions(lower []string, upper, work string) map[string]string {
-	return map[string]string{
-		"type": "overlay", "device": "overlay",
-		"o": "lowerdir=" + strings.Join(lower, ":") + ",upperdir=" + upper + ",workdir=" + work,
+	o := "lowerdir=" + strings.Join(lower, ":")
+	if upper != "" {
+		o += ",upperdir=" + upper + ",workdir=" + work
 	}
+	return map[string]string{"type": "overlay", "device": "overlay", "o": o}
 }
 
 // folderOf returns where the engine keeps a volume's content, on its own machine.

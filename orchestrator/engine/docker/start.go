@@ -77,7 +77,12 @@ func (e *Engine) blueprint(ctx context.Context, spec engine.Spec, i *instance) e
 	}
 	b.Stays = i.member != ""
 	i.b = b
-	if b.Who != defaultUser {
+	if len(b.Packages) > 0 {
+		if err := e.placeCache(ctx, i); err != nil {
+			return fmt.Errorf("give it the package cache: %w", err)
+		}
+	}
+	if i.b.Who != defaultUser {
 		i.fills = append(i.fills, i.settle)
 	}
 	if spec.Tree == "" {
@@ -128,13 +133,7 @@ func (e *Engine) plan(ctx context.Context, spec engine.Spec, owner string) (b bl
 
 // supplies adds what the role is given: caches, and a builder's settings.
 func (e *Engine) supplies(ctx context.Context, b *blueprint) (err error) {
-	switch b.Spec.Role {
-	case engine.Builder, engine.Worker:
-		b.Cache, err = e.cache(ctx, identity{0, 0})
-	case engine.Preparer:
-		b.Cache, err = e.cache(ctx, b.Who)
-	}
-	if err != nil || b.Spec.Role == engine.Worker || b.Spec.Role == engine.Finisher {
+	if err := e.packages(ctx, b); err != nil || b.Spec.Role == engine.Worker || b.Spec.Role == engine.Finisher {
 		return err
 	}
 	if b.CA, err = e.ca(ctx); err != nil {

@@ -6,11 +6,42 @@ import (
 	"path"
 
 	"github.com/shardyard/shardyard/cache"
+	"github.com/shardyard/shardyard/orchestrator/engine"
 )
 
-// cache makes sure that the scope's cache for one user exists. Users do not
-// share one: installers refuse a cache that belongs to someone else, or fail on
-// one that it cannot write. Workers see the builder's.
+// packages says which package cache a role has: builders and preparers one that outlives
+// them, workers that ask for it what is in that, in their own view. Where the engine mounts
+// no overlays there is none for workers, and the others write theirs in place.
+func (e *Engine) packages(ctx context.Context, b *blueprint) error {
+	role := b.Spec.Role
+	if role == engine.Finisher || role == engine.Worker && !b.Spec.OwnCache {
+		return nil
+	}
+	way, err := e.placing(ctx)
+	if err != nil {
+		return err
+	}
+	_, overlays := way.(overlay)
+	switch {
+	case overlays && role == engine.Worker:
+		b.Packages, err = e.generationOfRun(ctx)
+	case overlays:
+		b.Packages, err = e.generationToExtend(ctx)
+	case role != engine.Worker:
+		who := b.Who
+		if role == engine.Builder {
+			who = identity{}
+		}
+		var volume string
+		volume, err = e.cache(ctx, who)
+		b.Cache = &treeMount{Volume: volume}
+	}
+	return err
+}
+
+// cache makes sure that the scope's cache for one user exists, of this project. Users do
+// not share one: installers refuse a cache that belongs to someone else, or fail on one
+// that it cannot write.
 func (e *Engine) cache(ctx context.Context, who identity) (string, error) {
 	return e.cacheWith(ctx, who, func(tw *tar.Writer) error { return tw.WriteHeader(folder(fillAt, 0o755, who.UID, who.GID)) })
 }

@@ -143,12 +143,18 @@ func (s *sweeper) volumes(ctx context.Context) error {
 	for _, i := range s.images {
 		uppers[i.Labels[labelUpper]] = true
 	}
+	generations, err := s.e.allGenerations()
+	if err != nil {
+		return err
+	}
 	var errs []error
 	kept := map[string][]keepsake{}
 	for _, v := range s.vols {
 		kind := v.Labels[labelRole]
 		if v.Labels[labelOwner] == "" {
-			kept[kind] = append(kept[kind], s.keepsake(v.Name, v.CreatedAt, v.Labels))
+			k := s.keepsake(v.Name, v.CreatedAt, v.Labels)
+			k.spare = kind == kindPackages && !generations[v.Name]
+			kept[kind] = append(kept[kind], k)
 			continue
 		}
 		drop, err := s.abandoned(v.Labels, false)
@@ -220,6 +226,7 @@ type keepsake struct {
 	used    time.Time
 	expired bool
 	foreign bool // kept by another LockDir, whose marks cannot be seen
+	spare   bool // nobody will ask for it
 }
 
 func (s *sweeper) keepsake(name, created string, labels map[string]string) keepsake {
@@ -255,7 +262,7 @@ func (s *sweeper) surplus(kind string, list []keepsake) []keepsake {
 		}
 		own++
 		idle := s.e.now().Sub(k.used)
-		if idle > forgetAfter || own > most && idle > settleFor {
+		if idle > forgetAfter || (own > most || k.spare) && idle > settleFor {
 			out = append(out, k)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"github.com/shardyard/shardyard/orchestrator/engine"
@@ -76,8 +77,14 @@ func (e *Engine) ownedTree(ctx context.Context, id engine.Tree, who identity) (s
 // readVolume calls read with an archive of a volume's content; the names in
 // it begin with the folder fillAt.
 func (e *Engine) readVolume(ctx context.Context, name string, read func(io.Reader) error) error {
+	return e.readVolumeAt(ctx, name, "", read)
+}
+
+// readVolumeAt calls read with an archive of a folder of a volume, "" for all of it; the
+// names in it begin with the folder's.
+func (e *Engine) readVolumeAt(ctx context.Context, name, dir string, read func(io.Reader) error) error {
 	return e.withFiller(ctx, name, func(id string) (err error) {
-		r, _, err := e.cli.CopyFromContainer(ctx, id, "/"+fillAt)
+		r, _, err := e.cli.CopyFromContainer(ctx, id, path.Join("/", fillAt, dir))
 		if err != nil {
 			return fmt.Errorf("read volume %s: %w", name, err)
 		}

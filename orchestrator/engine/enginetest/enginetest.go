@@ -19,8 +19,14 @@ type Config struct {
 	Engine func(t *testing.T) engine.Engine
 	// Other opens the engine for another project of the same user.
 	Other func(t *testing.T) engine.Engine
+	// Away opens the engine for another project, where nobody knows what this one keeps but
+	// for layers.
+	Away func(t *testing.T) engine.Engine
 	// Image is what to resolve; "" is "host".
 	Image string
+	// Generations says that places of this engine have views of the package cache of their
+	// own, and projects share it.
+	Generations bool
 	// Runs says which tests are run, by name; nil for all.
 	Runs func(test string) bool
 	// Leftovers names everything that exists for a run: processes, containers,
@@ -45,6 +51,7 @@ func Run(t *testing.T, cfg Config) {
 		{"Info", testInfo},
 		{"Roles", testRoles},
 		{"Environment", testEnvironment},
+		{"Packages", testPackages},
 		{"Moved", testMoved},
 		{"OtherProject", testOtherProject},
 		{"FailedBuilder", testFailedBuilder},

@@ -31,7 +31,7 @@ func testMoved(s *suite) {
 	s.lose(b.Key)
 	s.notFound(b.Key)
 
-	other := s.cfg.Other(s.T)
+	other := s.cfg.Away(s.T)
 	if did := s.importOn(other, file); did != (cache.Imported{Environment: true, Packages: true}) {
 		s.Errorf("imported %+v", did)
 	}

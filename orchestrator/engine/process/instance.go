@@ -214,10 +214,14 @@ func (i *instance) Host() string { return i.engine.host }
 
 // Layout implements engine.Instance.
 func (i *instance) Layout() engine.Layout {
+	var packages string
+	if i.spec.Role == engine.Builder || i.spec.Role == engine.Preparer {
+		packages = i.engine.dir("packages")
+	}
 	return engine.Layout{
 		Source: i.place.source(),
 		Env:    i.place.env(),
-		Cache:  i.engine.dir("packages"),
+		Cache:  packages,
 		Home:   filepath.Join(i.dir, "home"),
 		Temp:   i.temp,
 		Path:   filepath.Join(i.place.env(), "bin") + string(os.PathListSeparator) + os.Getenv("PATH"),
