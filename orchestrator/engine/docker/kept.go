@@ -104,7 +104,7 @@ func (e *Engine) Drop(ctx context.Context, things []engine.Kept) (dropped []engi
 	for _, v := range s.vols {
 		if v.Labels[labelOwner] == "" {
 			k := s.keepsake(v.Name, v.CreatedAt, v.Labels)
-			rooms[v.Name] = droppable{k, v.Labels, s.used[k.tree] && k.tree != "", s.dropVolume}
+			rooms[v.Name] = droppable{k, v.Labels, s.used[v.Name] || s.used[k.tree] && k.tree != "", s.dropVolume}
 		}
 	}
 	for _, i := range s.images {
@@ -215,8 +215,9 @@ func (e *Engine) ClearAll(ctx context.Context) error {
 	})
 	var errs []error
 	for _, v := range s.vols {
-		// Another project's run may be about to mount what is in the package cache.
-		if kept[v.Name] || others && v.Labels[labelRole] == kindPackages {
+		// Another project's worker may see what is in the package cache, and its run may be
+		// about to start one.
+		if kept[v.Name] || s.used[v.Name] || others && v.Labels[labelRole] == kindPackages {
 			continue
 		}
 		errs = append(errs, e.removeVolume(ctx, v.Name), e.dropMark(v.Name))

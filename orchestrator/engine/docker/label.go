@@ -21,6 +21,9 @@ const (
 	// labelTree is the tree that a container uses, or that an image contains
 	// or was prepared for.
 	labelTree = "dev.shardyard.tree"
+	// labelPackages are the volumes beneath a container's view of the package cache, which
+	// the engine does not know to be in use; with commas.
+	labelPackages = "dev.shardyard.packages"
 	// labelUpper is the volume with what a preparer wrote into the tree.
 	labelUpper = "dev.shardyard.upper"
 	// labelEnv lists variables of a builder that its layer must not pass on.

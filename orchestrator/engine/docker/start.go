@@ -76,6 +76,7 @@ func (e *Engine) blueprint(ctx context.Context, spec engine.Spec, i *instance) e
 		return err
 	}
 	b.Stays = i.member != ""
+	b.Labels[labelPackages] = strings.Join(b.Packages, ",")
 	i.b = b
 	if len(b.Packages) > 0 {
 		if err := e.placeCache(ctx, i); err != nil {

@@ -50,7 +50,7 @@ type sweeper struct {
 	all    []container.Summary
 	images []imagetypes.Summary
 	vols   []*volume.Volume
-	used   map[string]bool // trees and images of containers that stay, of any project
+	used   map[string]bool // trees, images and volumes beneath the package cache, of containers that stay, of any project
 	busy   bool            // containers of this project stay
 }
 
@@ -99,7 +99,7 @@ func (s *sweeper) containers(ctx context.Context) error {
 	s.used = map[string]bool{}
 	for _, c := range s.all {
 		if !s.e.mine(c.Labels) {
-			s.used[c.Labels[labelTree]], s.used[c.ImageID] = true, true
+			s.uses(c)
 			continue
 		}
 		ended := c.State == container.StateExited || c.State == container.StateDead
@@ -108,11 +108,20 @@ func (s *sweeper) containers(ctx context.Context) error {
 			err = s.e.removeContainer(ctx, c.ID)
 			s.note(err, "container", strings.TrimPrefix(strings.Join(c.Names, " "), "/"))
 		} else {
-			s.used[c.Labels[labelTree]], s.used[c.ImageID], s.busy = true, true, true
+			s.uses(c)
+			s.busy = true
 		}
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// uses notes what a container that stays needs.
+func (s *sweeper) uses(c container.Summary) {
+	s.used[c.Labels[labelTree]], s.used[c.ImageID] = true, true
+	for _, name := range strings.Split(c.Labels[labelPackages], ",") {
+		s.used[name] = true
+	}
 }
 
 func (s *sweeper) networks(ctx context.Context) error {
@@ -266,7 +275,7 @@ func (s *sweeper) surplus(kind string, list []keepsake) []keepsake {
 			out = append(out, k)
 		}
 	}
-	return slices.DeleteFunc(out, func(k keepsake) bool { return k.tree != "" && s.used[k.tree] })
+	return slices.DeleteFunc(out, func(k keepsake) bool { return k.tree != "" && s.used[k.tree] || s.used[k.name] })
 }
 
 func (s *sweeper) note(err error, kind, name string) {
