@@ -32,8 +32,10 @@ import (
 const (
 	// waitFor is how long a place waits for a run.
 	waitFor = 15 * time.Minute
-	// answerWithin is what a place that has waited gets to be as good as a new one.
-	answerWithin = time.Second
+	// answerWithin is what a place that has waited gets to be as good as a new one. When all
+	// of them wake at once on processors that others use too, one may take its seconds, and
+	// a new one would take more.
+	answerWithin = 3 * time.Second
 	// maxAmended and maxAmendedFiles bound what is changed in the tree of a place that
 	// waits: to start a new one costs less from there on.
 	maxAmended, maxAmendedFiles = 8 << 20, 2000

@@ -215,6 +215,9 @@ func (e *Engine) ClearAll(ctx context.Context) error {
 	})
 	var errs []error
 	for _, v := range s.vols {
+		if !e.mine(v.Labels) {
+			continue
+		}
 		// Another project's worker may see what is in the package cache, and its run may be
 		// about to start one.
 		if kept[v.Name] || s.used[v.Name] || others && v.Labels[labelRole] == kindPackages {

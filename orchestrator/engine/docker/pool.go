@@ -283,9 +283,15 @@ func (i *instance) attach(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// ofMember reports whether something belongs to a place that waits, or has waited, here.
+func (s session) ofMember(labels map[string]string) bool {
+	host, path, _ := strings.Cut(labels[labelOwner], ":")
+	return host == s.host && strings.HasPrefix(filepath.Base(path), memberPrefix) && filepath.Dir(path) == filepath.Dir(s.file.Path())
+}
+
 // forgetMembers removes the files of places that are no more.
 func (e *Engine) forgetMembers() error {
-	names, err := filepath.Glob(filepath.Join(e.opts.LockDir, e.memberPrefix()+"*"))
+	names, err := filepath.Glob(filepath.Join(e.opts.LockDir, memberPrefix+"*"))
 	for _, name := range names {
 		base, _, _ := strings.Cut(filepath.Base(name), ".")
 		_, failed := e.lock.lifeOfMember(filepath.Join(filepath.Dir(name), base))

@@ -162,9 +162,9 @@ func TestPoolIsSwept(t *testing.T) {
 	opts := project(t)
 	e := open(t, opts)
 	spec := engine.Spec{Run: waiting, Name: "worker-1", Role: engine.Worker, Base: mustBase(t, e), Tree: mustLoad(t, e, "t1"), TreeName: "proj"}
-	swept := func(what string) {
+	swept := func(by *Engine, what string) {
 		t.Helper()
-		if removed, err := e.Sweep(t.Context()); err != nil || len(removed) == 0 {
+		if removed, err := by.Sweep(t.Context()); err != nil || len(removed) == 0 {
 			t.Errorf("%s: %q, %v", what, removed, err)
 		}
 		noMembers(t, e)
@@ -187,7 +187,7 @@ func TestPoolIsSwept(t *testing.T) {
 		t.Errorf("swept under who starts it: %q, %v", removed, err)
 	}
 	died(starter)
-	swept("who started it died")
+	swept(e, "who started it died")
 	if err := half.Stream().Close(); err != nil {
 		t.Error(err)
 	}
@@ -198,7 +198,7 @@ func TestPoolIsSwept(t *testing.T) {
 		t.Fatal(err)
 	}
 	died(claimer)
-	swept("who claimed it died")
+	swept(e, "who claimed it died")
 
 	wait(t, opts, spec, time.Now().Add(10*time.Second))
 	if all, err := e.Claim(t.Context(), []engine.Spec{spec}); err != nil || all[0] != nil {
@@ -209,5 +209,5 @@ func TestPoolIsSwept(t *testing.T) {
 	}
 	noMembers(t, e)
 	wait(t, opts, spec, time.Now().Add(-time.Second))
-	swept("its time has passed")
+	swept(neighbour(t, opts), "its time has passed, by another project")
 }

@@ -25,7 +25,8 @@ const (
 	keepAnything = 1 << 30
 )
 
-// Sweep implements [engine.Engine]. What belongs to a run whose lock nobody
+// Sweep implements [engine.Engine]. Of other projects it removes places that have waited in
+// vain: their own next run may be long in coming. What belongs to a run whose lock nobody
 // holds is removed. What another machine's run made is removed when its
 // container has ended, or its time has passed. Of what the project keeps, the
 // few latest stay.
@@ -56,7 +57,9 @@ type sweeper struct {
 
 func (s *sweeper) look(ctx context.Context) (err error) {
 	cli := s.e.cli
-	mine := func(labels map[string]string) bool { return s.everyones || s.e.mine(labels) }
+	mine := func(labels map[string]string) bool {
+		return s.everyones || s.e.mine(labels) || s.e.lock.ofMember(labels)
+	}
 	// Volumes first: what is made after this is not looked at.
 	vols, err := cli.VolumeList(ctx, volume.ListOptions{Filters: ofAny()})
 	if err != nil {
@@ -98,7 +101,8 @@ func (s *sweeper) containers(ctx context.Context) error {
 	var errs []error
 	s.used = map[string]bool{}
 	for _, c := range s.all {
-		if !s.e.mine(c.Labels) {
+		mine := s.e.mine(c.Labels)
+		if !mine && !s.e.lock.ofMember(c.Labels) {
 			s.uses(c)
 			continue
 		}
@@ -109,7 +113,7 @@ func (s *sweeper) containers(ctx context.Context) error {
 			s.note(err, "container", strings.TrimPrefix(strings.Join(c.Names, " "), "/"))
 		} else {
 			s.uses(c)
-			s.busy = true
+			s.busy = s.busy || mine
 		}
 		errs = append(errs, err)
 	}
