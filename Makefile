@@ -41,7 +41,7 @@ SOAK_MINUTES ?= 60
 soak: build ## two long runs side by side with a fault every 30 s, on the engine that FAULTS_ENGINE names (process)
 	SHARDYARD_BIN=$(CURDIR)/bin/shardyard SOAK_MINUTES=$(SOAK_MINUTES) scripts/test -timeout 6h -v -count 1 -run TestSoak ./testsuites/injection
 
-test-viewers: build ## pages in Chromium, traces in speedscope, spans at OpenTelemetry's own receiver
+test-viewers: build ## pages in Chromium, traces in speedscope, spans at OpenTelemetry's own receiver, 30,000 tests under each CI system
 	scripts/viewers
 
 lint:

@@ -41,9 +41,13 @@ func (n *now) follow(e report.Event) {
 func (n *now) took(elapsed time.Duration) string { return report.Clock(max(elapsed-n.since, 0)) }
 
 // still returns the line of a log that has heard nothing for a while: what is done,
-// for how long, and what was said last. It is "" when nothing is known to be done.
+// for how long, and what was said last. It is "" when nothing is known to be done, and of
+// what has only begun.
 func (n *now) still(s *report.State, elapsed time.Duration) string {
 	if n.step != "" {
+		if elapsed-n.since < time.Second {
+			return ""
+		}
 		line := "  " + n.step + ": " + join(" ", "still", n.doing) + " (" + n.took(elapsed) + ")"
 		if n.said != "" {
 			line += ": " + n.said

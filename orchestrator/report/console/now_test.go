@@ -36,7 +36,8 @@ func TestALogIsNotSilent(t *testing.T) {
 	until(41*time.Second, report.StepProgress{Name: "environment", Text: "Resolved"}, report.StepProgress{Name: "environment", Text: "Building x"})
 	until(60*time.Second, report.StepFinished{Name: "environment"}, report.WorkerStarted{Worker: 1}, report.WorkerStarted{Worker: 2})
 	until(60*time.Second, report.TestStarted{Worker: 1, Test: "a"}, report.TestStarted{Worker: 2, Test: "b"})
-	until(75 * time.Second)
+	until(95*time.Second, report.StepStarted{Name: "conclude"})
+	until(97 * time.Second)
 	if _, err := c.Write([]byte("==== 2 passed ====\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -51,6 +52,7 @@ shardyard  process
   environment: still $ uv sync (11.0s): Building x
   environment    0.0s
   1m10s  worker-1 runs a, and 1 worker more
+  1m30s  worker-1 runs a, and 1 worker more
 ==== 2 passed ====
 `, "\n")
 	if diff := cmp.Diff(want, out.String()); diff != "" {
