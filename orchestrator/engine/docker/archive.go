@@ -11,7 +11,7 @@ import (
 
 // transplant copies an archive's entries below the folder dir of another
 // archive, owned by uid and gid. strip is the number of leading elements of
-// each name that are left out. Every folder comes before what is in it, whether
+// each name that are left out. What an overlay says was deleted is left out. Every folder comes before what is in it, whether
 // the archive names it or not.
 func transplant(r io.Reader, tw *tar.Writer, dir string, strip, uid, gid int) error {
 	known := map[string]bool{}
@@ -40,8 +40,8 @@ func transplant(r io.Reader, tw *tar.Writer, dir string, strip, uid, gid int) er
 			return fmt.Errorf("read archive: %w", err)
 		}
 		name, ok := inside(h.Name, strip)
-		if !ok {
-			continue // the root
+		if !ok || h.Typeflag == tar.TypeChar {
+			continue // the root, or what an overlay says was deleted
 		}
 		h.Name = path.Join(dir, name)
 		if err := ensure(path.Dir(h.Name)); err != nil {

@@ -24,8 +24,8 @@ import (
 
 // Where the engine mounts overlays, the package cache belongs to a scope of trust, and is
 // made of generations. One is volumes, each with what one builder wrote over those before
-// it. A builder or a preparer writes over the generation that it finds; once it is sealed
-// and nobody was quicker, what it wrote is on top of the next one. What was not sealed is
+// it. A builder or a preparer writes over the generation that it finds; once it is sealed,
+// what it wrote is on top of the next one. What was not sealed is
 // removed. No volume is written again after that, so whoever mounts a generation sees the
 // same as long as it lives.
 
@@ -154,7 +154,7 @@ func (e *Engine) flat(ctx context.Context, g generation) (generation, error) {
 		if len(g.Own) == 0 {
 			return nil
 		}
-		return e.readGeneration(ctx, g.Own, func(r io.Reader) error { return transplant(r, tw, path.Join(fillAt, allOf), 1, 0, 0) })
+		return e.readGeneration(ctx, g.Own, func(r io.Reader) error { return intoCache(r, tw) })
 	})
 	return generation{Own: []string{name}}, err
 }
@@ -163,7 +163,7 @@ func (e *Engine) flat(ctx context.Context, g generation) (generation, error) {
 func (e *Engine) firstOfCache(ctx context.Context, fill func(*tar.Writer) error) (name string, err error) {
 	name = e.cacheVolume()
 	_, err = e.newVolume(ctx, name, e.cacheLabels(), func(tw *tar.Writer) error {
-		return errors.Join(tw.WriteHeader(folder(fillAt, 0o755, 0, 0)), fill(tw), tw.WriteHeader(folder(path.Join(fillAt, allOf), 0o777, 0, 0)))
+		return errors.Join(tw.WriteHeader(folder(fillAt, 0o755, 0, 0)), tw.WriteHeader(folder(path.Join(fillAt, allOf), 0o777, 0, 0)), fill(tw))
 	})
 	return name, err
 }
@@ -178,23 +178,15 @@ func (e *Engine) cacheLabels() map[string]string {
 
 // readGeneration calls read with an archive of what volumes hold together; the names in it
 // begin with the folder allOf.
-func (e *Engine) readGeneration(ctx context.Context, volumes []string, read func(io.Reader) error) (err error) {
-	name := volumes[0]
-	if len(volumes) > 1 {
-		lower, err := e.foldersOf(ctx, volumes)
-		if err != nil {
-			return err
-		}
-		v, err := e.cli.VolumeCreate(ctx, volume.CreateOptions{
-			Name: e.cacheVolume(), Driver: "local", DriverOpts: overlayOptions(lower, "", ""), Labels: e.owned("", kindPackages),
-		})
-		if err != nil {
-			return fmt.Errorf("make a volume of the package cache: %w", err)
-		}
-		name = v.Name
-		defer func() { err = errors.Join(err, e.removeVolume(ctx, name)) }()
+func (e *Engine) readGeneration(ctx context.Context, volumes []string, read func(io.Reader) error) error {
+	if len(volumes) == 1 {
+		return e.readVolumeAt(ctx, volumes[0], allOf, read)
 	}
-	return e.readVolumeAt(ctx, name, allOf, read)
+	lower, err := e.foldersOf(ctx, volumes)
+	if err != nil {
+		return err
+	}
+	return e.withView(ctx, overlayOptions(lower, "", ""), func(view string) error { return e.readVolumeAt(ctx, view, allOf, read) })
 }
 
 // foldersOf returns where the engine keeps volumes, in the order of an overlay's: the last
@@ -240,8 +232,7 @@ func (e *Engine) placeCache(ctx context.Context, i *instance) error {
 	return nil
 }
 
-// promote has what a builder wrote be on top of the next generation, unless another one was
-// quicker: over what that wrote it does not fit.
+// promote has what a builder wrote be on top of the next generation.
 func (i *instance) promote(ctx context.Context) (err error) {
 	if i.wrote == "" {
 		return nil
@@ -252,15 +243,71 @@ func (i *instance) promote(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
 	g, err := i.e.generation(ctx)
-	if err != nil || !slices.Equal(g.all(), i.b.Packages) {
+	if err != nil {
 		return err
 	}
-	g.Own = append(slices.Clone(g.Own), i.wrote)
-	if err := errors.Join(i.e.setMark(i.wrote, mark{}), i.e.setGeneration(g)); err != nil {
-		return err
+	top := i.wrote
+	if !slices.Equal(g.all(), i.b.Packages) {
+		if len(g.all()) == 0 {
+			return nil // it was cleared meanwhile
+		}
+		if top, err = i.e.over(ctx, g.all(), i.wrote); err != nil {
+			return err
+		}
+	} else {
+		i.wrote = "" // it stays
 	}
-	i.wrote = ""
-	return nil
+	g.Own = append(slices.Clone(g.Own), top)
+	return errors.Join(i.e.setMark(top, mark{}), i.e.setGeneration(g))
+}
+
+// over returns a volume to lie on others, with what was written while another builder was
+// quicker: folders that an overlay has made hide those beneath, so the files are copied. What
+// was deleted is there again.
+func (e *Engine) over(ctx context.Context, volumes []string, wrote string) (name string, err error) {
+	lower, err := e.foldersOf(ctx, volumes)
+	if err != nil {
+		return "", err
+	}
+	name = e.cacheVolume()
+	upper, err := e.emptyVolume(ctx, name, e.cacheLabels())
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.removeVolume(ctx, name))
+		}
+	}()
+	aside := e.cacheVolume()
+	work, err := e.emptyVolume(ctx, aside, e.owned("", kindWork))
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, e.removeVolume(ctx, aside)) }()
+	return name, e.withView(ctx, overlayOptions(lower, upper, work), func(view string) error {
+		return e.withFiller(ctx, view, func(id string) error {
+			return e.copyIn(ctx, id, "/", func(tw *tar.Writer) error {
+				return e.readVolumeAt(ctx, wrote, allOf, func(r io.Reader) error { return intoCache(r, tw) })
+			})
+		})
+	})
+}
+
+// intoCache copies an archive of a package cache to where a volume of it is filled.
+func intoCache(r io.Reader, tw *tar.Writer) error {
+	all := path.Join(fillAt, allOf)
+	return errors.Join(transplant(r, tw, all, 1, 0, 0), tw.WriteHeader(folder(all, 0o777, 0, 0)))
+}
+
+// withView calls use with a volume that is an overlay, while that is there.
+func (e *Engine) withView(ctx context.Context, options map[string]string, use func(volume string) error) (err error) {
+	v, err := e.cli.VolumeCreate(ctx, volume.CreateOptions{Name: e.cacheVolume(), Driver: "local", DriverOpts: options, Labels: e.owned("", kindPackages)})
+	if err != nil {
+		return fmt.Errorf("make a volume of the package cache: %w", err)
+	}
+	defer func() { err = errors.Join(err, e.removeVolume(ctx, v.Name)) }()
+	return use(v.Name)
 }
 
 // allGenerations returns the volumes of which the generations of all scopes are made.

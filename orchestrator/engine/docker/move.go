@@ -281,9 +281,7 @@ func (e *Engine) importGeneration(ctx context.Context, packages io.Reader) (fill
 	if g, err := e.generation(ctx); err != nil || len(g.all()) > 0 {
 		return false, err
 	}
-	name, err := e.firstOfCache(ctx, func(tw *tar.Writer) error {
-		return transplant(packages, tw, path.Join(fillAt, allOf), 1, 0, 0)
-	})
+	name, err := e.firstOfCache(ctx, func(tw *tar.Writer) error { return intoCache(packages, tw) })
 	if err == nil {
 		err = errors.Join(e.setMark(name, mark{}), e.setGeneration(generation{Own: []string{name}}))
 	}
