@@ -3,13 +3,10 @@ package orchestrator
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/shardyard/shardyard/orchestrator/plan"
 	"github.com/shardyard/shardyard/orchestrator/report"
-	"github.com/shardyard/shardyard/worker"
 )
 
 // A Discovery is a suite with the facts that a plan needs.
@@ -23,17 +20,6 @@ type Discovery struct {
 // workerCost is what one more worker adds to a run: its share of starting, and
 // of slowing the others' start.
 const workerCost = 200 * time.Millisecond
-
-// atDesk returns tests with the ids that they have in the checkout: an id can contain
-// a path of the sources, as a parameter.
-func atDesk(tests []plan.Test, inside, checkout string) []plan.Test {
-	moved := strings.NewReplacer(inside+"/", checkout+"/", inside+"]", checkout+"]")
-	tests = slices.Clone(tests)
-	for i := range tests {
-		tests[i].ID = worker.TestID(moved.Replace(string(tests[i].ID)))
-	}
-	return tests
-}
 
 // Discover collects the suite on one worker, as a run would, and runs nothing.
 // If it could not, the report has the reason.
@@ -76,7 +62,7 @@ func discover(ctx context.Context, req *Request, deps Deps, rec *recorder) (*Dis
 		return nil, err
 	}
 	return &Discovery{
-		Tests: atDesk(out.tests, out.inside, at.src.Root), Fixtures: known.estimates.Fixtures, Costs: plan.Costs{Start: known.overhead, Worker: workerCost},
+		Tests: out.tests, Fixtures: known.estimates.Fixtures, Costs: plan.Costs{Start: known.overhead, Worker: workerCost},
 		Limit: workerLimit(at.info, req.Limits),
 	}, err
 }

@@ -59,7 +59,7 @@ func (f *finisher) start(ctx context.Context, s *spool) {
 			at, l := f.site, f.place.layout
 			f.done, f.failed = f.place.client.Conclude(ctx, worker.Conclude{
 				Framework: at.req.Session.Framework, Source: at.dir(l), Dir: f.dir, Await: path.Join(f.dir, complete), Project: at.req.Project,
-				Args: at.req.Session.Args, Env: at.testEnv(l), Options: at.req.Session.Options, Program: at.program(l),
+				Args: at.req.Session.Args, Env: at.testEnv(l), Options: at.req.Session.Options, Program: at.program(l), Desk: at.desk(l),
 			}, func(o worker.Output) { f.text.write(o.Data) })
 		}()
 	})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -18,7 +19,6 @@ func (l *loop) take(ctx context.Context, msg message) {
 	switch {
 	case msg.attached != nil:
 		p := msg.attached
-		l.inside = p.layout.Source
 		m.client, m.budget, m.host = p.client, p.budget, p.inst.Host()
 		m.shared = p.layout.Here && !m.late && !l.req.Session.OwnTree && l.workers > 1
 		l.emit(report.WorkerAttached{
@@ -108,8 +108,20 @@ func (l *loop) failed(ctx context.Context, m *member, f worker.Failed) {
 		l.log.Debug("failed", "worker", m.name(), "error", f.Error)
 	}
 	m.short = !l.census.Full(m.id)
+	before := l.stopped
 	l.obey(ctx, m, l.census.Failed(m.id, f))
+	if l.stopped && !before {
+		l.note(report.Info, "all that %s printed is in %s", m.name(), l.shortened(l.dir.path("workers", m.name()+".log")))
+	}
 	l.obey(ctx, m, l.census.Orphaned(f.Error))
+}
+
+// shortened returns a path as it is from the project's directory, if it is below that.
+func (l *loop) shortened(path string) string {
+	if rel, err := filepath.Rel(l.req.Project, path); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return path
 }
 
 func (l *loop) sessionClosed(ctx context.Context, m *member, c worker.Closed) {

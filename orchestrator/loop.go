@@ -60,7 +60,6 @@ type loop struct {
 	// discoverOnly stops the run once the tests are known.
 	discoverOnly bool
 
-	inside     string // where the sources lie in places
 	settings   *settings
 	spoolNoted bool            // the user knows that reports cannot be kept
 	missing    []missing       // files of workers

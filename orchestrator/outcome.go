@@ -19,7 +19,6 @@ type outcome struct {
 	known      bool // the suite was discovered
 	files      []worker.Discovered
 	tests      []plan.Test       // those of the files, estimated
-	inside     string            // where the sources lay
 	results    []dispatch.Result // of every test, in the suite's order
 	part       bool              // not all of it ran
 	deselected int
@@ -50,7 +49,7 @@ type outcome struct {
 // outcome returns what the loop has come to.
 func (l *loop) outcome() *outcome {
 	return &outcome{
-		known: l.census.Known(), files: l.census.Files(), tests: l.census.Tests(), inside: l.inside, results: l.carried.together(l.d.Results()), part: l.carried != nil,
+		known: l.census.Known(), files: l.census.Files(), tests: l.census.Tests(), results: l.carried.together(l.d.Results()), part: l.carried != nil,
 		deselected: l.census.Deselected() + l.carried.leaves(), left: l.carried.leaves(), broken: l.census.Broken(), stopped: l.stopped, missing: l.missing, hung: len(l.hung) > 0,
 		unexplained: l.unexplained,
 		reports:     l.spool.of, session: l.spool.rest, observed: l.census.Observation(), together: l.together,

@@ -153,8 +153,13 @@ func (s *site) open(mode worker.Mode, l engine.Layout, id, of int) worker.Open {
 		Framework: s.req.Session.Framework, Mode: mode, Dir: s.dir(l),
 		Args: s.req.Session.Args, Env: env, Results: l.Temp + "/results",
 		TestTimeoutMS: s.req.TestTimeout.Milliseconds(), OutputLimit: s.req.OutputLimit,
-		Options: s.req.Session.Options, Program: s.program(l),
+		Options: s.req.Session.Options, Program: s.program(l), Desk: s.desk(l),
 	}
+}
+
+// desk returns where the user has the sources.
+func (s *site) desk(l engine.Layout) worker.Desk {
+	return worker.Desk{Here: l.Source, There: s.src.Root}
 }
 
 // dir returns the suite's directory inside.

@@ -225,6 +225,8 @@ type Open struct {
 	// this session compiles. See CompiledSource.
 	Compiled string `json:"compiled,omitempty"`
 	Compile  bool   `json:"compile,omitempty"`
+	// Desk is where the user has the sources.
+	Desk Desk `json:"desk,omitzero"`
 }
 
 // OfRun reports whether a variable of Open.Env is known only once there is a run:
@@ -481,6 +483,8 @@ type Conclude struct {
 	// Await, when set, is a file that the coordinator puts last: Dir is
 	// complete once it is there. The framework gets ready meanwhile.
 	Await string `json:"await,omitempty"`
+	// Desk is as Open.Desk: what is printed, and text of the results, has its path.
+	Desk Desk `json:"desk,omitzero"`
 }
 
 // Concluded answers Conclude. Files are the result files, relative to Dir.

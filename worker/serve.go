@@ -237,7 +237,7 @@ func (a *agent) conclude(ctx context.Context, req Conclude) {
 		return
 	}
 	a.wg.Go(func() {
-		done, err := framework.Conclude(ctx, req, a.emit)
+		done, err := req.Desk.conclude(ctx, framework, req, a.emit)
 		a.mu.Lock()
 		a.concluding = false
 		a.mu.Unlock()

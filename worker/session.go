@@ -28,6 +28,7 @@ func (a *agent) open(ctx context.Context, open Open) {
 	if a.ready != nil && a.ready.Name() == open.Framework {
 		framework, a.ready = a.ready, nil
 	}
+	open.Args = open.Desk.insideAll(open.Args)
 	q := newQueue(a.emit)
 	a.session, a.opened = q, Moment()
 	a.wg.Go(func() {
@@ -40,7 +41,9 @@ func (a *agent) open(ctx context.Context, open Open) {
 			a.emit(Event{Returned: &Returned{Tests: tests}})
 		}
 		if err != nil {
-			a.emit(Event{Failed: failure("open", err)})
+			failed := failure("open", err)
+			failed.Error = open.Desk.Show(failed.Error)
+			a.emit(Event{Failed: failed})
 		}
 		a.emit(Event{Closed: &closed})
 	})
@@ -62,7 +65,7 @@ func runSession(ctx context.Context, f Framework, open Open, q *queue) (Closed, 
 	}
 	for fruitless := 0; ; {
 		_, before := q.counts()
-		exit, err := f.Run(ctx, open, q)
+		exit, err := f.Run(ctx, open, shown{q, open.Desk})
 		blame(q, exit)
 		for _, file := range exit.Files {
 			if !slices.Contains(closed.Files, file) {

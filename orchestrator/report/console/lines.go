@@ -218,7 +218,8 @@ func lostLine(b report.WorkerLost) string {
 	if b.Test != "" {
 		line += " while running " + report.Clean(b.Test)
 	}
-	return line + ": " + report.Clean(b.Cause)
+	cause, _, _ := strings.Cut(b.Cause, "\n")
+	return line + ": " + report.Clean(cause)
 }
 
 func stopLine(b report.Stopped) string {

@@ -89,14 +89,15 @@ type order struct {
 	Sources bool            `json:"sources"` // asks for ending.Sources
 	Reason  string          `json:"reason"`  // why Mode is not Lazy, when that was asked for
 	// Env are variables that an interpreter which was started before was not given.
-	Env map[string]string `json:"env,omitempty"`
+	Env  map[string]string `json:"env,omitempty"`
+	Desk worker.Desk       `json:"desk"`
 }
 
 // newOrder makes the order for a session, but for where the plugin is.
 func newOrder(open worker.Open, options Options) order {
 	return order{
 		options: options,
-		Args:    append([]string{}, open.Args...), Mode: open.Mode, Options: worker.Raw(options), Results: open.Results, Sources: open.Compile,
+		Args:    append([]string{}, open.Args...), Mode: open.Mode, Options: worker.Raw(options), Results: open.Results, Sources: open.Compile, Desk: open.Desk,
 	}
 }
 

@@ -105,7 +105,7 @@ class Collection:
         for item in items:
             files.setdefault(identity.file_of(item), []).append(item)
         for file, of_file in files.items():
-            for item, test_id in zip(of_file, identity.identify(of_file)):
+            for item, test_id in zip(of_file, identity.identify(of_file, self._wire.shown)):
                 self._items[file, test_id] = item
 
     def _runs(self, items):

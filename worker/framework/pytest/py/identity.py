@@ -29,10 +29,10 @@ def utf8(text):
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def identify(items):
-    """The ids of one file's tests, in order: the node id, and for the second
-    test of the same node id `<node id> #2`, and so on."""
-    nodeids = [_shortened(utf8(item.nodeid)) for item in items]
+def identify(items, shown):
+    """The ids of one file's tests, in order: the node id, with paths as shown has
+    them, and for the second test of the same node id `<node id> #2`, and so on."""
+    nodeids = [_shortened(shown(utf8(item.nodeid))) for item in items]
     taken = set(nodeids)
     count = {}
     ids = []

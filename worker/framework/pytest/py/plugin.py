@@ -6,6 +6,7 @@ import pytest
 
 from . import gathered, junit, lazy, loops, reports, verdict, xdist
 from .collection import Collection
+from .desk import shown
 from .ends import End
 from .lacks import lack_of
 from .leave import settle
@@ -21,7 +22,7 @@ class Plugin:
 
     def __init__(self, channel, order):
         options = order["options"]
-        self._wire = reports.Wire(channel)
+        self._wire = reports.Wire(channel, shown(order.get("desk")))
         self._settings = Settings(int(options.get("seed") or 0), order["scratch"])
         self._measured = options.get("coverage") is not None
         self._lazy = order["mode"] == "lazy"
@@ -275,7 +276,15 @@ class Plugin:
         if self._ran:
             self._end.hear("internal error of pytest: %s\n" % what)
             return
-        self._wire.send({"failed": {"what": "session", "error": "internal error of pytest: %s (%s:%d)" % (what, entry.path, entry.lineno + 1)}})
+        error = "internal error of pytest: %s (%s:%d)%s" % (what, entry.path, entry.lineno + 1, _way(excinfo.traceback))
+        self._wire.send({"failed": {"what": "session", "error": error}})
+
+
+def _way(traceback):
+    """How an error came about, in lines of their own: the last calls, less those
+    within pytest."""
+    own = [entry for entry in traceback if not {"_pytest", "pluggy"}.intersection(str(entry.path).split(os.sep))]
+    return "".join("\n%s:%d: in %s\n    %s" % (entry.path, entry.lineno + 1, entry.name, str(entry.statement).strip()) for entry in own[-5:])
 
 
 class First:

@@ -203,7 +203,7 @@ class Replay:
         with open(os.path.join(self._dir, "run.json"), encoding="utf-8") as f:
             self._run = json.load(f)
         order = "order.jsonl" if self._share is None else os.path.join("shares", self._share + ".jsonl")
-        self._records = Records(os.path.join(self._dir, "reports.jsonl"), os.path.join(self._dir, order), self._share)
+        self._records = Records(os.path.join(self._dir, "reports.jsonl"), os.path.join(self._dir, order), self._paths, self._share)
         session.perform_collect = lambda args=None, genitems=True: self._collect(session)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -295,9 +295,6 @@ class Replay:
     # One method for each kind of record. Kinds that say nothing to pytest
     # (the coordinator's own) have none.
 
-    def _on_settings(self, record, data):
-        self._paths.of(record["worker"], data.get("rootdir"))
-
     def _on_collect(self, record, data):
         if self._once.first(record["worker"], "collect", data):
             self._config.hook.pytest_collectreport(report=report_of(self._config, data))
@@ -342,7 +339,6 @@ class Replay:
         self._config.hook.pytest_runtest_logreport(report=report)
 
     def _on_warning(self, record, data):
-        data["warning"]["filename"] = self._paths.here(record["worker"], data["warning"]["filename"])
         if data["when"] != "runtest" and not self._once.first(record["worker"], "warning", _key(data)):
             return
         self._firing = True

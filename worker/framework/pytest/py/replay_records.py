@@ -6,13 +6,15 @@ import sys
 import warnings
 
 from . import attributes
+from .desk import shown
 
 
 class Records:
     """The records of a file, in the order of another one: first those of no
     test, then the tests one by one. With a worker, only its own."""
 
-    def __init__(self, path, order, worker=None):
+    def __init__(self, path, order, paths, worker=None):
+        self._paths = paths
         self._worker = worker
         self._order = open(order, encoding="ascii")
         self._file = open(path, "rb")
@@ -30,9 +32,10 @@ class Records:
             text += self._file.read(length)
         lines = text.rstrip(b"\n")  # a line end is nowhere else in what is written here
         try:
-            return json.loads(b"[" + lines.replace(b"\n", b",") + b"]")
+            records = json.loads(b"[" + lines.replace(b"\n", b",") + b"]")
         except ValueError:
-            return [_read_alone(line) for line in lines.split(b"\n")]
+            records = [_read_alone(line) for line in lines.split(b"\n")]
+        return [self._paths.moved(record) for record in records]
 
     def head(self):
         records = self.read(json.loads(self._order.readline()))
@@ -105,25 +108,39 @@ class Once:
 
 
 class Paths:
-    """Where a file of a worker's source tree is in this process."""
+    """Where workers' source trees are in this process: places of the process engine
+    are apart."""
 
     def __init__(self, root):
         self._root = root
         self._roots = {}
-
-    def of(self, worker, root):
-        if root and root != self._root:
-            self._roots[worker] = os.path.join(root, "")
+        self._moves = {}
 
     def root_of(self, worker):
         """The root of a worker's tree, there."""
-        return self._roots.get(worker, os.path.join(self._root, ""))[:-1]
+        return self._roots.get(worker, self._root)
 
-    def here(self, worker, path):
-        root = self._roots.get(worker)
-        if root and path.startswith(root):
-            return os.path.join(self._root, path[len(root) :])
-        return path
+    def moved(self, record):
+        """The record with this process's paths. A worker's settings come first."""
+        worker = record["worker"]
+        if record["kind"] == "settings":
+            root = record["data"].get("rootdir")
+            if root and root != self._root:
+                self._roots[worker], self._moves[worker] = root, shown({"here": root, "there": self._root})
+        elif worker in self._moves:
+            record["data"] = _each(self._moves[worker], record["data"])
+        return record
+
+
+def _each(change, value):
+    """The value with each string in it changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [_each(change, element) for element in value]
+    if isinstance(value, dict):
+        return {change(key): _each(change, element) for key, element in value.items()}
+    return value
 
 
 def report_of(config, data):

@@ -18,8 +18,9 @@ class Wire:
     """Events of worker.Event on the channel. Every method is silent in a
     forked child."""
 
-    def __init__(self, channel):
+    def __init__(self, channel, shown):
         self._channel = channel
+        self.shown = shown  # a text with the user's paths
         self._counts = {"started": 0, "finished": 0}
         self.config = None
         self.send = channel.send
