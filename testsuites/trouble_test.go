@@ -36,7 +36,7 @@ def test_hang():
     time.sleep(600)
 
 def test_fails():
-    assert 1 == 2
+    assert 1 == 2, __file__
 `
 
 // hostConfig is a project that needs nothing but an interpreter with pytest.
@@ -163,7 +163,8 @@ func TestEveryTroubleHasItsVerdict(t *testing.T) {
 	bin := build(t)
 	for _, engine := range []string{"docker", "process"} {
 		t.Run(engine, func(t *testing.T) {
-			cmd := start(t, bin, project(t, troubled), "--engine", engine, "-w", "3", "--test-timeout", "3s")
+			dir := project(t, troubled)
+			cmd := start(t, bin, dir, "--engine", engine, "-w", "3", "--test-timeout", "3s")
 			r := finish(t, cmd, 1)
 			for _, want := range []struct {
 				test, cause string
@@ -179,8 +180,9 @@ func TestEveryTroubleHasItsVerdict(t *testing.T) {
 					t.Errorf("%s: %s, cause %q, status %d, %q; want failed, %q, %d", want.test, verdict, cause, code, message, want.cause, want.code)
 				}
 			}
-			if verdict, _, _, _ := r.test(t, "test_fails"); verdict != "failed" {
-				t.Errorf("test_fails: %s", verdict)
+			verdict, _, message, _ := r.test(t, "test_fails")
+			if verdict != "failed" || !strings.Contains(message, filepath.Join(dir, "test_it.py")) {
+				t.Errorf("test_fails: %s, %q; want failed, with the path in %s", verdict, message, dir)
 			}
 			if r.Totals.Passed != 30 || r.Totals.Failed != 5 || r.Totals.NotRun != 0 {
 				t.Errorf("%+v, want 30 passed, 5 failed", r.Totals)
