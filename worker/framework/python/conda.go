@@ -167,4 +167,4 @@ var condaNames = map[string]string{
 // condaSystem are packages that are no Python packages.
 var condaSystem = regexp.MustCompile(`^(lib.*|_.*|.*compilers?|gcc.*|gxx.*|gfortran.*|clang.*|make|automake|autoconf|pkg-config|nodejs|yarn|npm|git|git-lfs|curl|wget|` +
 	`openssl|zlib|zstd|bzip2|xz|sqlite|postgresql|postgis|redis|redis-server|mysql|openjdk|r-base|r-.*|gdal|geos|proj|hdf5|netcdf-c|fftw|blas|lapack|openblas|` +
-	`boost|boost-cpp|eigen|ffmpeg|graphviz|pandoc|texlive.*|tk|qt.*|cudatoolkit|cuda.*|cudnn|nccl|openmpi|mpich|samtools|bedtools|blast|rust|go|perl|ruby|bash|gawk|swig|graph-tool)$`)
+	`boost|boost-cpp|eigen|ffmpeg|graphviz|pandoc|texlive.*|tk|qt.*|cudatoolkit|cuda.*|cudnn|nccl|openmpi|mpich|samtools|bedtools|blast|rust|go|perl|ruby|bash|gawk|swig|graph-tool|quarto)$`)

@@ -93,7 +93,7 @@ func TestCondaVersions(t *testing.T) {
 	for item, want := range map[string]string{
 		"numpy": "numpy", "numpy=1.26": "numpy==1.26.*", "numpy==1.26.4": "numpy==1.26.4", "numpy=1.26.4=py311h_0": "numpy==1.26.4", "numpy 1.26.*": "numpy==1.26.*",
 		"numpy >=1.20,<2": "numpy>=1.20,<2", "conda-forge::scipy>=1": "scipy>=1", "pytorch": "torch", "'h3-py >=4'": "h3>=4", "a=1|2": "a==1.*", "geopandas>=0.9.*": "geopandas>=0.9",
-		"pandas  # why": "pandas", "python=3.11": "", "https://host/a.tar.bz2": "",
+		"pandas  # why": "pandas", "python=3.11": "", "quarto=1.5.57": "", "https://host/a.tar.bz2": "",
 	} {
 		var e condaEnv
 		e.add(item)
