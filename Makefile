@@ -33,7 +33,7 @@ test-faults: build ## every fault of docs/reliability.md, FAULTS_ROUNDS times at
 	SHARDYARD_BIN=$(CURDIR)/bin/shardyard FAULTS_ROUNDS=$(FAULTS_ROUNDS) scripts/test -timeout 6h -v -count 1 ./testsuites/injection
 
 HERD_RUNS ?= 16
-test-cache: build ## HERD_RUNS runs at once on one cold environment, and builders killed at ten moments, on both engines; workers that have waited
+test-cache: build ## HERD_RUNS runs at once on one cold environment, builders killed at ten moments, prune beside runs, on both engines; workers that have waited
 	SHARDYARD_BIN=$(CURDIR)/bin/shardyard HERD_RUNS=$(HERD_RUNS) go test -timeout 1h -v -count 1 ./testsuites/herd
 	SHARDYARD_TEST=all SHARDYARD_TEST_POOL=1 go test -timeout 1h -count 1 -run TestConformance/.*/pool ./orchestrator/engine/docker
 

@@ -11,8 +11,8 @@ import (
 
 // transplant copies an archive's entries below the folder dir of another
 // archive, owned by uid and gid. strip is the number of leading elements of
-// each name that are left out. What an overlay says was deleted is left out. Every folder comes before what is in it, whether
-// the archive names it or not.
+// each name that are left out. So is what an overlay says was deleted. Every
+// folder comes before what is in it, whether the archive names it or not.
 func transplant(r io.Reader, tw *tar.Writer, dir string, strip, uid, gid int) error {
 	known := map[string]bool{}
 	var ensure func(name string) error

@@ -25,9 +25,8 @@ import (
 // Where the engine mounts overlays, the package cache belongs to a scope of trust, and is
 // made of generations. One is volumes, each with what one builder wrote over those before
 // it. A builder or a preparer writes over the generation that it finds; once it is sealed,
-// what it wrote is on top of the next one. What was not sealed is
-// removed. No volume is written again after that, so whoever mounts a generation sees the
-// same as long as it lives.
+// what it wrote is on top of the next one. What was not sealed is removed. No volume is
+// written again after that, so whoever mounts a generation sees the same as long as it lives.
 
 const (
 	// maxLayers is of how many volumes a generation is made at most: their names must fit
