@@ -27,6 +27,9 @@ type carried struct {
 	run   string // its id
 	dir   runDir
 	named Names // run, and no others; none for all that are not proven
+	// order are the places of the tests that run, and no others, one behind the other; nil
+	// where the order is the plan's.
+	order map[worker.TestID]int
 	// proven are the tests that need not run; nil when nothing can be taken over.
 	proven   map[worker.TestID]report.Test
 	coverage string // the earlier run's complete data; "" for none
@@ -46,6 +49,13 @@ func carry(req *Request, at *site, rec *recorder) (*carried, error) {
 		return nil, err
 	}
 	c := &carried{run: log.Run().Run, dir: runDir(req.Again), named: req.Named}
+	if len(req.Order) > 0 {
+		c.order = make(map[worker.TestID]int, len(req.Order))
+		for i, id := range req.Order {
+			c.order[id] = i
+		}
+		return c, nil
+	}
 	rep := log.Report()
 	if why := cmp.Or(c.unlike(log, req, at), c.unproven(log, rep)); why != "" {
 		return c.nothing(rec, why), nil
@@ -73,8 +83,12 @@ func (c *carried) keeps(t *report.Test) bool {
 	return false
 }
 
-// others reports whether tests are named, and this is none of them.
+// others reports whether tests are named, or ordered, and this is none of them.
 func (c *carried) others(file string, id worker.TestID) bool {
+	if c.order != nil {
+		_, ok := c.order[id]
+		return !ok
+	}
 	return len(c.named) > 0 && !c.named.Has(file, id)
 }
 
@@ -129,6 +143,9 @@ func (l *loop) narrow(d report.Discovered) report.Discovered {
 		if c.others(t.File, t.ID) {
 			c.left++
 		}
+	}
+	if gone := len(c.order) - (d.Tests - c.left); c.order != nil && gone > 0 {
+		l.note(report.Warning, "the order of run %s is not whole: of its %s %s not there any more", c.run, report.Count(len(c.order), "test", "tests"), report.Count(gone, "is", "are"))
 	}
 	d.Tests, d.Deselected = d.Tests-c.left, d.Deselected+c.left
 	return d
@@ -213,7 +230,13 @@ func (c *carried) unproven(log *report.State, rep *report.Report) string {
 func (l *loop) rest(tests []plan.Test) ([]plan.Test, error) {
 	c := l.carried
 	if c.proven == nil {
-		return slices.DeleteFunc(slices.Clone(tests), func(t plan.Test) bool { return c.others(t.File, t.ID) }), nil
+		rest := slices.DeleteFunc(slices.Clone(tests), func(t plan.Test) bool { return c.others(t.File, t.ID) })
+		for i := range rest {
+			if c.order != nil { // what is one group stays on one worker, in this order
+				rest[i].Group, rest[i].Index = "order", c.order[rest[i].ID]
+			}
+		}
+		return rest, nil
 	}
 	from, err := os.Open(c.dir.path(reportsFile))
 	if err != nil {

@@ -36,6 +36,9 @@ type Request struct {
 	// to, and no others. The others keep what they came to where that can be taken
 	// over, and are left out where it cannot.
 	Named Names
+	// Order are tests of that run, too: if there are any, these run on one worker, in this
+	// order, and no others. No verdict of it is taken over.
+	Order []worker.TestID
 	// Invocation is how the user asked for the run, for one that repeats it.
 	Invocation []string
 
@@ -137,7 +140,7 @@ func (r *Request) split() plan.Split {
 
 // reorder returns how long whole files may run again because of their order.
 func (r *Request) reorder() time.Duration {
-	if !r.Session.Ordered {
+	if !r.Session.Ordered || len(r.Order) > 0 { // the order is what is asked for
 		return 0
 	}
 	return 20 * time.Second

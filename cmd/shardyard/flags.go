@@ -37,7 +37,7 @@ func (f *runFlags) request(ctx context.Context, p *project, suite string) (orche
 	}
 	req := orchestrator.Request{
 		Version: version, Project: p.dir, ProjectID: p.id.ID, Suite: s.Name, RunID: orchestrator.NewRunID(time.Now()),
-		Again: f.again, Named: f.named, Invocation: f.invocation(f.flags, f.args),
+		Again: f.again, Named: f.named, Order: f.order, Invocation: f.invocation(f.flags, f.args),
 		Source: source.Options{
 			Rev: f.rev, Include: p.config.Source.Include, Git: p.config.Source.Git != nil && *p.config.Source.Git,
 			Own: []string{stateDir(), cacheDir()},

@@ -9,6 +9,7 @@ import (
 	"github.com/shardyard/shardyard/configs"
 	"github.com/shardyard/shardyard/orchestrator"
 	"github.com/shardyard/shardyard/orchestrator/report/ci"
+	"github.com/shardyard/shardyard/worker"
 )
 
 // A command takes the sets of flags that it honours, and no others: a flag that it
@@ -87,6 +88,7 @@ type runFlags struct {
 	again   string             // the directory of the run of which verdicts are taken over
 	left    *leaving           // what the next run is likely to start with; nil for nothing
 	named   orchestrator.Names // the tests of that run that run, if not all
+	order   []worker.TestID    // or those that run in this order
 }
 
 // register registers what every command honours that makes a request: where

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -14,6 +17,7 @@ import (
 	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/orchestrator/runs"
+	"github.com/shardyard/shardyard/worker"
 )
 
 func newRerunCommand() *cobra.Command {
@@ -28,6 +32,9 @@ coverage. The earlier run is the newest, or the one with this id or the beginnin
 Where tests are named, these run and no others: by their ids as reports name them, by the beginning of ids (of a class, of all
 parameters of a test), or by their files. All others keep the verdict of the earlier run, failures too.
 
+With --order RUN:N the tests run that worker N of that run had, one after the other on one worker, as they ran there: of those
+that are named, to the last, so that what came before a failure comes before it again. The verdict is on these tests alone.
+
 Verdicts hold for the same sources, environment, variables and selection of tests: where something differs, all tests run, or
 those that are named, on which alone the verdict is then, and it is said why. Suite, selection, coverage, engine and image are
 those of the earlier run. Where coverage is measured, verdicts of a run are taken over that came to its end with a complete coverage.
@@ -35,7 +42,8 @@ those of the earlier run. Where coverage is measured, verdicts of a run are take
 Exit status: as of shardyard run.`,
 		Example: `  shardyard rerun
   shardyard rerun -w 2 20261124-0308
-  shardyard rerun tests/api/test_auth.py::test_expired`,
+  shardyard rerun tests/api/test_auth.py::test_expired
+  shardyard rerun --order latest:2 tests/api/test_auth.py::test_expired`,
 		Args: func(cmd *cobra.Command, _ []string) error {
 			if cmd.ArgsLenAtDash() >= 0 {
 				return errors.New("what follows -- is taken from the earlier run; another selection is another run: shardyard run")
@@ -59,7 +67,14 @@ Exit status: as of shardyard run.`,
 			return err
 		}
 		store := nearestRuns(dir)
-		run, names, err := chosen(store, args)
+		var run *runs.Run
+		var names orchestrator.Names
+		var order []worker.TestID
+		if f.order != "" {
+			run, order, err = f.ordered(store, args)
+		} else {
+			run, names, err = chosen(store, args)
+		}
 		if err != nil {
 			return err
 		}
@@ -67,7 +82,10 @@ Exit status: as of shardyard run.`,
 		if err != nil {
 			return err
 		}
-		repeated.dir, repeated.again, repeated.named = store.Project(), run.Dir, names
+		repeated.dir, repeated.again, repeated.named, repeated.order = store.Project(), run.Dir, names, order
+		if order != nil {
+			repeated.workers, repeated.target = "1", 0
+		}
 		return repeated.run(cmd.Context(), suite, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
 	f.register(cmd)
@@ -106,6 +124,58 @@ func chosen(store runs.Store, args []string) (run *runs.Run, names orchestrator.
 	return nil, nil, fmt.Errorf("run %s has no test %s%s: shardyard run -- with a path runs what is new", run.ID(), report.Clean(strange[0]), resembling(strange[0], tests))
 }
 
+// ordered returns the run that --order names, and the tests that its worker had, as they
+// ran there: to the last of those that are named.
+func (f *rerunFlags) ordered(store runs.Store, named orchestrator.Names) (*runs.Run, []worker.TestID, error) {
+	id, number, _ := strings.Cut(f.order, ":")
+	n, err := strconv.Atoi(strings.TrimPrefix(number, "worker-"))
+	if err != nil || id == "" {
+		return nil, nil, fmt.Errorf("--order %q: write RUN:N, as in latest:2", f.order)
+	}
+	run, err := findRun(store, []string{id})
+	if err != nil {
+		return nil, nil, err
+	}
+	rep, err := run.Read()
+	if err != nil {
+		return nil, nil, infraError{err}
+	}
+	ran := ranOn(rep, n)
+	if len(ran) == 0 {
+		return nil, nil, fmt.Errorf("--order %s: no test ran on %s of run %s: its workers are 1 to %d", f.order, report.WorkerName(n), run.ID(), len(rep.Workers))
+	}
+	last := len(ran) - 1
+	if len(named) > 0 {
+		last = -1
+	}
+	var order []worker.TestID
+	for i, t := range ran {
+		order = append(order, worker.TestID(t.Test))
+		if named.Has(t.File, worker.TestID(t.Test)) {
+			last = i
+		}
+	}
+	if last < 0 {
+		return nil, nil, fmt.Errorf("--order %s: %s of run %s ran no test %s", f.order, report.WorkerName(n), run.ID(), report.Clean(strings.Join(named, " and no test ")))
+	}
+	return run, order[:last+1], nil
+}
+
+// ranOn returns the tests that ran on a worker, each where it ran first.
+func ranOn(rep *report.Report, n int) (tests []*report.Test) {
+	at := map[*report.Test]time.Duration{}
+	for i := range rep.Tests {
+		for _, a := range rep.Tests[i].Attempts { // in their order
+			if _, known := at[&rep.Tests[i]]; a.Worker == n && a.Run == "" && !known {
+				at[&rep.Tests[i]] = a.Began()
+				tests = append(tests, &rep.Tests[i])
+			}
+		}
+	}
+	slices.SortStableFunc(tests, func(a, b *report.Test) int { return cmp.Compare(at[a], at[b]) })
+	return tests
+}
+
 // resembling says which tests may have been meant.
 func resembling(name string, tests []history.File) string {
 	last := name[strings.LastIndexAny(name, ":/.[")+1:]
@@ -142,7 +212,8 @@ func testsOf(run *runs.Run, but orchestrator.Names) (ids []string) {
 // rerunFlags are the flags of rerun: how wide it runs, and how it is shown. What
 // is tested is the earlier run's. They are flags of run, which reads them.
 type rerunFlags struct {
-	dir string
+	dir   string
+	order string // RUN:N
 	logbook
 	palette
 	shown runFlags
@@ -152,11 +223,14 @@ func (f *rerunFlags) register(cmd *cobra.Command) {
 	directoryFlag(cmd, &f.dir)
 	f.logbook.register(cmd)
 	f.palette.register(cmd)
+	cmd.Flags().StringVar(&f.order, "order", "", "run what worker N of a run had, in its order: RUN:N")
 	var all cobra.Command
 	f.shown.registerAll(&all)
 	for _, name := range []string{"workers", "target", "progress", "ci", "trace"} {
 		cmd.Flags().AddFlag(all.Flags().Lookup(name))
 	}
+	cmd.MarkFlagsMutuallyExclusive("order", "workers") // it is one
+	cmd.MarkFlagsMutuallyExclusive("order", "target")
 }
 
 // registerAll registers the flags of run.
@@ -187,7 +261,7 @@ func repeat(cmd *cobra.Command, run *runs.Run) (f *runFlags, suite string, err e
 	}
 	f.args = again.Flags().Args()
 	cmd.Flags().Visit(func(flag *pflag.Flag) {
-		if flag.Name != "directory" {
+		if flag.Name != "directory" && flag.Name != "order" {
 			err = errors.Join(err, again.Flags().Set(flag.Name, flag.Value.String()))
 		}
 	})
