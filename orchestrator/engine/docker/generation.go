@@ -29,8 +29,8 @@ import (
 // written again after that, so whoever mounts a generation sees the same as long as it lives.
 
 const (
-	// maxLayers is of how many volumes a generation is made at most: their names must fit
-	// into the options of a mount, which are a page long.
+	// maxLayers is of how many volumes a generation is made at most, or twice as many while
+	// builders add theirs: their names must fit into the options of a mount, a page in all.
 	maxLayers = 20
 	// allOf is the folder of the volumes with what they hold. Its root has the owner that
 	// the engine gives to an empty volume; this folder anyone may write.
@@ -247,8 +247,8 @@ func (i *instance) promote(ctx context.Context) (err error) {
 	}
 	top := i.wrote
 	if !slices.Equal(g.all(), i.b.Packages) {
-		if len(g.all()) == 0 {
-			return nil // it was cleared meanwhile
+		if n := len(g.all()); n == 0 || n >= 2*maxLayers {
+			return nil // it was cleared meanwhile, or very many build at once
 		}
 		if top, err = i.e.over(ctx, g.all(), i.wrote); err != nil {
 			return err

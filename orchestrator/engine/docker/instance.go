@@ -129,8 +129,8 @@ func (i *instance) Seal(ctx context.Context, key string, about cache.About) (eng
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.sealed = true
-	if err := i.promote(ctx); err != nil {
-		return "", fmt.Errorf("seal %s: %w", i.b.Name, err)
+	if err := i.promote(ctx); err != nil { // the layer is whole without it
+		i.e.log.Warn("what was downloaded does not get into the package cache: later builds download it again", "builder", i.b.Name, "error", err)
 	}
 	return engine.Layer(layer), nil
 }
