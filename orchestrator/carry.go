@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/plan"
 	"github.com/shardyard/shardyard/orchestrator/report"
@@ -172,6 +173,7 @@ func (c *carried) unlike(log *report.State, req *Request, at *site) string {
 		"the suite":                    {log.Run().Suite, req.Suite},
 		"the framework":                {log.Run().Framework, req.Session.Framework},
 		"the version of shardyard":     {log.Run().Version, req.Version},
+		"the scopes of trust":          {fmt.Sprint(log.Run().Untrusted), fmt.Sprint(req.Scope == cache.Untrusted)},
 	} {
 		if values[0] != values[1] {
 			differ = append(differ, name)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/report"
 	"github.com/shardyard/shardyard/worker"
@@ -122,6 +123,7 @@ func TestWhereSomethingDiffersAllTestsRun(t *testing.T) {
 		"selection":           {func(x *trial) { x.req.Session.Args = []string{"-k", "a"} }, "the selection of tests differ from those of run r"},
 		"variables":           {func(x *trial) { x.req.Env = map[string]string{"TZ": "UTC"} }, "the variables that tests see differ from those of run r"},
 		"version":             {func(x *trial) { x.req.Version = "2" }, "the version of shardyard differ from those of run r"},
+		"scope":               {func(x *trial) { x.req.Scope = cache.Untrusted }, "the scopes of trust differ from those of run r"},
 		"coverage of the run": {func(x *trial) { x.suite.session = `{"measured": true}` }, "the coverage of run r is not whole"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -51,7 +51,7 @@ type fakeEngine struct {
 }
 
 func (e *fakeEngine) Info(context.Context) (engine.Info, error) {
-	return engine.Info{Name: "fake", Version: "1", Platform: runtime.GOOS + "/" + runtime.GOARCH, CPUs: max(e.cpus, 1), Memory: e.memory, Local: true}, nil
+	return engine.Info{Name: "fake", Version: "1", Platform: runtime.GOOS + "/" + runtime.GOARCH, CPUs: max(e.cpus, 1), Memory: e.memory, Local: true, Isolated: true}, nil
 }
 func (e *fakeEngine) Sweep(context.Context) ([]string, error) { return []string{"a container"}, nil }
 func (e *fakeEngine) Close() error                            { return nil }
