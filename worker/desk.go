@@ -27,13 +27,20 @@ func (d Desk) Show(text string) string { return moved(text, d.Here, d.There) }
 // Inside returns the text with the tree's path where the checkout's is.
 func (d Desk) Inside(text string) string { return moved(text, d.There, d.Here) }
 
-// insideAll is Inside for each text.
-func (d Desk) insideAll(texts []string) []string {
-	moved := make([]string, len(texts))
-	for i, text := range texts {
-		moved[i] = d.Inside(text)
+// choice returns arguments with the tree's path in those that choose tests: ids, and
+// paths that are there. Where something is to be written stays as it was typed.
+func (d Desk) choice(args []string) []string {
+	chosen := slices.Clone(args)
+	for i, arg := range args {
+		inside := d.Inside(arg)
+		if inside == arg || strings.HasPrefix(arg, "-") {
+			continue
+		}
+		if _, err := os.Stat(inside); err == nil || strings.Contains(arg, "::") {
+			chosen[i] = inside
+		}
 	}
-	return moved
+	return chosen
 }
 
 // isFar reports whether the two paths differ.
@@ -87,7 +94,7 @@ func (d Desk) conclude(ctx context.Context, f Framework, req Conclude, emit func
 	if !d.isFar() {
 		return f.Conclude(ctx, req, emit)
 	}
-	req.Args = d.insideAll(req.Args)
+	req.Args = d.choice(req.Args)
 	t := translation{desk: d, emit: emit, rest: map[string][]byte{}}
 	done, err := f.Conclude(ctx, req, t.pass)
 	t.flush()

@@ -3,6 +3,7 @@ package worker
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -21,6 +22,19 @@ func TestDesk(t *testing.T) {
 		if got := d.Show(inside); got != want || d.Inside(got) != inside || d.Show(got) != got {
 			t.Errorf("%q is shown as %q, not %q; back it is %q", inside, got, want, d.Inside(got))
 		}
+	}
+}
+
+// Of what is typed only what chooses tests is brought to the tree.
+func TestDeskOfArguments(t *testing.T) {
+	d := Desk{Here: t.TempDir(), There: "/home/me/shop"}
+	if err := os.WriteFile(filepath.Join(d.Here, "test_a.py"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"/home/me/shop/test_a.py", "test_a.py::test[/home/me/shop/a]", "--junitxml", "/home/me/shop/out.xml", "--html=/home/me/shop/test_a.py"}
+	want := []string{d.Here + "/test_a.py", "test_a.py::test[" + d.Here + "/a]", args[2], args[3], args[4]}
+	if got := d.choice(args); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

@@ -28,7 +28,7 @@ func (a *agent) open(ctx context.Context, open Open) {
 	if a.ready != nil && a.ready.Name() == open.Framework {
 		framework, a.ready = a.ready, nil
 	}
-	open.Args = open.Desk.insideAll(open.Args)
+	open.Args = open.Desk.choice(open.Args)
 	q := newQueue(a.emit)
 	a.session, a.opened = q, Moment()
 	a.wg.Go(func() {
