@@ -1,9 +1,9 @@
 // check looks at a page of a run in a real browser: node check.mjs PAGE [PICTURES]
 //
 // It wants no error on the console, no request but the page itself, nothing that runs but
-// its own script, nothing that axe finds in either theme, a page that fits a phone, reads
-// without scripts and under Jenkins' header, and, of a large one, that it is ready and
-// filtered in time. With a directory it leaves pictures there. It needs
+// its own script, nothing that axe finds in either theme, on a phone, without scripts or
+// without styles too, a page that fits a phone, reads without scripts and under Jenkins'
+// header, and, of a large one, that it is ready and filtered in time. With a directory it leaves pictures there. It needs
 // playwright-core and axe-core beside it (npm install --no-save playwright-core axe-core)
 // and Chromium, which CHROMIUM names.
 import { chromium } from "playwright-core";
@@ -77,14 +77,24 @@ for (const colorScheme of ["light", "dark"]) {
 	wants((await tab.title()).startsWith(title), "its title became " + await tab.title());
 	await tab.context().close();
 
-	// axe cannot be put into the page, whose policy it is that nothing else runs.
-	const bare = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme, bypassCSP: true });
+	await inspect(colorScheme, { colorScheme });
+	await inspect(colorScheme + ", on a phone", { colorScheme, viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true });
+}
+await inspect("without scripts", {}, /<script>[^]*?<\/script>/g);
+await inspect("without scripts and styles", {}, /<(script|style)>[^]*?<\/\1>/g);
+
+// inspect has axe look at the page, or at what is left of it without something. axe cannot be
+// put into the page as it is, whose policy it is that nothing else runs.
+async function inspect(where, options, without) {
+	const bare = await browser.newContext({ viewport: { width: 1280, height: 900 }, bypassCSP: true, ...options });
 	const looked = await bare.newPage();
+	if (without) await looked.route("**", route => route.fulfill({ body: readFileSync(page, "utf8").replace(without, ""), contentType: "text/html; charset=utf-8" }));
 	await looked.goto(address);
-	await ready(looked);
+	if (!without) await ready(looked);
+	else wants(!(await looked.evaluate(() => document.documentElement.dataset.ready)), `${where} it runs`);
 	await looked.evaluate(axe);
 	const result = await looked.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-	for (const v of result.violations) problems.push(`axe, ${colorScheme}: ${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map(n => n.target.join(" ") + " " + (n.any[0]?.message ?? "")).join("; ")}`);
+	for (const v of result.violations) problems.push(`axe, ${where}: ${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map(n => n.target.join(" ") + " " + (n.any[0]?.message ?? "")).join("; ")}`);
 	await bare.close();
 }
 

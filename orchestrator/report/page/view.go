@@ -277,7 +277,7 @@ func (v *view) about(d Data) {
 		}
 		add("machine", machine, false)
 	}
-	if r.Times.Waited > 0 {
+	if r.Times.Waited.Std() >= time.Second { // less is nobody's concern
 		add("waited", span(r.Times.Waited.Std())+" for another run", false)
 	}
 	add("shardyard", r.Version, false)
