@@ -49,7 +49,7 @@ func conform(t *testing.T, image string, way TreeWay, as func(*Engine) engine.En
 	opts.Trees = way
 	seer := open(t, opts)
 	enginetest.Run(t, enginetest.Config{
-		Image: image, Runs: runs, Generations: way == Overlay,
+		Image: image, Runs: runs, SharedPackages: way == Overlay, Generations: way == Overlay,
 		Engine: func(t *testing.T) engine.Engine { return as(open(t, opts)) },
 		Other:  func(t *testing.T) engine.Engine { return neighbour(t, opts) },
 		Away: func(t *testing.T) engine.Engine {

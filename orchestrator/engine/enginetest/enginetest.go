@@ -24,9 +24,9 @@ type Config struct {
 	Away func(t *testing.T) engine.Engine
 	// Image is what to resolve; "" is "host".
 	Image string
-	// Generations says that places of this engine have views of the package cache of their
-	// own, and projects share it.
-	Generations bool
+	// SharedPackages says that projects share the package cache. Generations says that places
+	// have views of it of their own, besides.
+	SharedPackages, Generations bool
 	// Runs says which tests are run, by name; nil for all.
 	Runs func(test string) bool
 	// Leftovers names everything that exists for a run: processes, containers,

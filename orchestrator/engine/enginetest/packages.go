@@ -15,6 +15,11 @@ func testPackages(s *suite) {
 	p.sh(`mkdir "$CACHE_DIR/of-user" && echo two > "$CACHE_DIR/of-user/two"`)
 	p.seal(s.key("second"))
 
+	if s.cfg.SharedPackages {
+		other := s.startOn(s.cfg.Other(s.T), s.spec(engine.Spec{Run: s.key("other"), Role: engine.Builder}))
+		other.expect("one\n", `cat "$CACHE_DIR/go/mod/one"`)
+		other.remove()
+	}
 	none := s.start(engine.Spec{Role: engine.Worker, Name: "none", Tree: id})
 	none.expect("\n", `echo "$CACHE_DIR"`)
 	none.remove()
@@ -29,8 +34,7 @@ func testPackages(s *suite) {
 }
 
 // sealedGenerations is the rest of testPackages, for an engine that gives each place its own
-// view: nothing is kept of what was not sealed, nobody sees another's writes, and other
-// projects have the same package cache.
+// view: nothing is kept of what was not sealed, and nobody sees another's writes.
 func (s *suite) sealedGenerations(id engine.Tree) {
 	const both = `cat "$CACHE_DIR/go/mod/one" "$CACHE_DIR/of-user/two"; ls "$CACHE_DIR" "$CACHE_DIR/go/mod" | grep -c half`
 	const write = `echo half > "$CACHE_DIR/go/mod/half"; mkdir "$CACHE_DIR/half-new"; echo 2 >> "$CACHE_DIR/go/lock"; rm -r "$CACHE_DIR/of-user"`
@@ -63,8 +67,7 @@ func (s *suite) sealedGenerations(id engine.Tree) {
 	quick.seal(s.key("quick"))
 	slow.seal(s.key("slow"))
 
-	other := s.cfg.Other(s.T)
-	p := s.startOn(other, s.spec(engine.Spec{Run: s.key("other"), Role: engine.Builder}))
+	p := s.start(engine.Spec{Role: engine.Builder, Name: "last"})
 	clean(p)
 	p.expect("quick\nslow\n", `cat "$CACHE_DIR/both/of-quick" "$CACHE_DIR/both/of-slow" && touch "$CACHE_DIR/new"`)
 	p.remove()

@@ -23,8 +23,8 @@
 //
 // Beneath the cache directory: sealed layers, loaded trees and the package
 // cache. Beneath the state directory: slots, locks, and the directories of live
-// runs. Layers are found by their key alone, whichever project made them; all
-// else is the project's. Everything of a run goes with Instance.Remove, or, when its coordinator
+// runs. Layers are found by their key alone, whichever project made them, and the
+// package cache is everyone's; all else is the project's. Everything of a run goes with Instance.Remove, or, when its coordinator
 // died, with the next Sweep.
 package process
 
@@ -75,6 +75,7 @@ type Engine struct {
 	cache      string // of the project, as what follows
 	state      string
 	layers     string // of all projects, as what follows
+	packages   string // which builders write in place
 	shared     string // locks
 	expiry     time.Duration
 	log        hclog.Logger
@@ -94,7 +95,7 @@ func New(o Options) (*Engine, error) {
 	if !supported {
 		return nil, fmt.Errorf("process engine: it does not work on %s, which has no process groups to end a worker with; use --engine docker", runtime.GOOS)
 	}
-	if o.Project == "" || o.Project != filepath.Base(o.Project) || o.Project == "." || o.Project == ".." || o.Project == "layers" || o.Project == "locks" {
+	if o.Project == "" || o.Project != filepath.Base(o.Project) || o.Project == "." || o.Project == ".." || o.Project == "layers" || o.Project == "locks" || o.Project == kindPackages {
 		return nil, fmt.Errorf("process engine: project %q is not a name for a directory", o.Project)
 	}
 	if o.CacheDir == "" || o.StateDir == "" {
@@ -130,7 +131,7 @@ func New(o Options) (*Engine, error) {
 	}
 	for dir, path := range map[*string]string{
 		&e.cache: filepath.Join(o.CacheDir, o.Project), &e.state: filepath.Join(o.StateDir, o.Project),
-		&e.layers: filepath.Join(o.CacheDir, "layers"), &e.shared: filepath.Join(o.StateDir, "locks"),
+		&e.layers: filepath.Join(o.CacheDir, "layers"), &e.packages: filepath.Join(o.CacheDir, kindPackages), &e.shared: filepath.Join(o.StateDir, "locks"),
 	} {
 		abs, err := filepath.Abs(path)
 		if err != nil {
@@ -138,7 +139,7 @@ func New(o Options) (*Engine, error) {
 		}
 		*dir = abs
 	}
-	for _, dir := range []string{e.layers, e.shared, e.dir("trees"), e.dir("packages"), e.dir("slots"), e.dir("runs"), e.dir("locks")} {
+	for _, dir := range []string{e.layers, e.packages, e.shared, e.dir("trees"), e.dir("slots"), e.dir("runs"), e.dir("locks")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("process engine: %w; choose another directory, or make this one writable", err)
 		}
@@ -153,12 +154,14 @@ func New(o Options) (*Engine, error) {
 	return e, nil
 }
 
-// dir returns one of the directories: of the project, or of all for layers.
+// dir returns one of the directories: of the project, or of all for layers and packages.
 func (e *Engine) dir(name string) string {
 	switch name {
 	case "layers":
 		return e.layers
-	case "trees", "packages":
+	case kindPackages:
+		return e.packages
+	case "trees":
 		return filepath.Join(e.cache, name)
 	default:
 		return filepath.Join(e.state, name)

@@ -44,9 +44,10 @@ func conform(t *testing.T, dial bool) {
 		Engine: func(t *testing.T) engine.Engine {
 			return conforming(t, dir, "project", dial)
 		},
-		Other:     func(t *testing.T) engine.Engine { return conforming(t, dir, "other", dial) },
-		Away:      func(t *testing.T) engine.Engine { return conforming(t, dir, "other", dial) },
-		Leftovers: func(t *testing.T, run string) []string { return leftovers(t, dir, run) },
+		Other:          func(t *testing.T) engine.Engine { return conforming(t, dir, "other", dial) },
+		Away:           func(t *testing.T) engine.Engine { return conforming(t, t.TempDir(), "other", dial) },
+		SharedPackages: true,
+		Leftovers:      func(t *testing.T, run string) []string { return leftovers(t, dir, run) },
 		Kill: func(t *testing.T, _ engine.Spec, agent worker.Greeting) {
 			if err := kill(agent.PID); err != nil {
 				t.Fatal(err)

@@ -377,3 +377,28 @@ func TestDrop(t *testing.T) {
 		t.Errorf("dropped %q, want %q", got, want)
 	}
 }
+
+// A package cache that a project had for itself becomes everyone's, unless there is one.
+func TestPackagesOfAProjectBecomeEveryones(t *testing.T) {
+	dir := t.TempDir()
+	e, err := open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Join(dir, "cache/project/packages")
+	for _, wheel := range []string{"first", "second"} {
+		if err := errors.Join(os.MkdirAll(own, 0o755), os.WriteFile(filepath.Join(own, wheel), nil, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Lstat(own); err == nil {
+			t.Errorf("%s is there after a sweep", own)
+		}
+	}
+	got, err := filepath.Glob(filepath.Join(dir, "cache/packages/*"))
+	if err != nil || len(got) != 1 || filepath.Base(got[0]) != "first" {
+		t.Errorf("everyone's package cache holds %q, %v", got, err)
+	}
+}

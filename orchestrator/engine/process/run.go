@@ -74,7 +74,7 @@ func (e *Engine) quit(r *run) error {
 // Sweep implements engine.Engine.
 func (e *Engine) Sweep(ctx context.Context) (removed []string, err error) {
 	var errs []error
-	for _, sweep := range []func(context.Context) ([]string, error){e.sweepRuns, e.sweepBefore, e.sweepLayers, e.sweepTrees} {
+	for _, sweep := range []func(context.Context) ([]string, error){e.sweepRuns, e.sweepBefore, e.sweepOwnPackages, e.sweepLayers, e.sweepTrees} {
 		names, err := sweep(ctx)
 		removed = append(removed, names...)
 		errs = append(errs, err)
@@ -90,10 +90,10 @@ func (e *Engine) ClearAll(ctx context.Context) error {
 	if _, err := e.sweepRuns(ctx); err != nil {
 		return fmt.Errorf("clear: %w", err)
 	}
-	if live, err := os.ReadDir(e.dir("runs")); err != nil {
+	if own, err := os.ReadDir(e.dir("runs")); err != nil {
 		return fmt.Errorf("clear: %w", err)
-	} else if len(live) > 0 {
-		return fmt.Errorf("clear: run %s lives; try again when it has ended", live[0].Name())
+	} else if len(own) > 0 {
+		return fmt.Errorf("clear: run %s lives; try again when it has ended", own[0].Name())
 	}
 	var errs []error
 	for _, kind := range []string{kindLayer, kindTree, kindSlot} {
@@ -108,7 +108,10 @@ func (e *Engine) ClearAll(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
-	errs = append(errs, removeAll(e.dir(kindPackages)), os.MkdirAll(e.dir(kindPackages), 0o755))
+	live, err := e.living()
+	if errs = append(errs, err); len(live) == 0 { // else another project's builder may use it
+		errs = append(errs, e.dropPackages())
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("clear: %w", err)
 	}
@@ -160,6 +163,19 @@ func (e *Engine) sweepBefore(ctx context.Context) (removed []string, err error) 
 		}
 	}
 	return removed, errors.Join(errs...)
+}
+
+// sweepOwnPackages gives the package cache that the project had for itself to all, if they
+// have none yet, or else removes it.
+func (e *Engine) sweepOwnPackages(context.Context) (removed []string, err error) {
+	own := filepath.Join(e.cache, kindPackages)
+	if _, err := os.Lstat(own); err != nil {
+		return nil, nil //nolint:nilerr // there is none
+	}
+	if os.Remove(e.packages) == nil { // it was empty
+		return nil, os.Rename(own, e.packages)
+	}
+	return []string{own}, removeAll(own)
 }
 
 // A shelf is where layers or trees are kept.

@@ -41,10 +41,10 @@ func (e *Engine) Usage(ctx context.Context, whose cache.Whose) ([]engine.Kept, e
 			more, e := p.keptIn(ctx, kind)
 			list, err = append(list, more...), errors.Join(err, e)
 		}
-		packages, e := p.measure(ctx, kindPackages, p.dir(kindPackages))
-		if err = errors.Join(err, e); packages.Size > 0 {
-			list = append(list, packages)
-		}
+	}
+	packages, failed := e.measure(ctx, kindPackages, e.packages)
+	if err = errors.Join(err, failed); packages.Size > 0 {
+		list = append(list, packages)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list what is kept: %w", err)
@@ -107,13 +107,13 @@ func (e *Engine) measure(ctx context.Context, kind, dir string) (engine.Kept, er
 func (e *Engine) of(project string) *Engine {
 	return &Engine{
 		project: project, state: filepath.Join(filepath.Dir(e.state), project), cache: filepath.Join(filepath.Dir(e.cache), project),
-		layers: e.layers, shared: e.shared, log: e.log,
+		layers: e.layers, packages: e.packages, shared: e.shared, log: e.log,
 	}
 }
 
 // everyone returns the engines of all projects that keep something.
 func (e *Engine) everyone() (all []*Engine, err error) {
-	seen := map[string]bool{filepath.Base(e.layers): true, filepath.Base(e.shared): true}
+	seen := map[string]bool{filepath.Base(e.layers): true, filepath.Base(e.packages): true, filepath.Base(e.shared): true}
 	for _, root := range []string{filepath.Dir(e.state), filepath.Dir(e.cache)} {
 		entries, e2 := os.ReadDir(root)
 		err = errors.Join(err, e2)
@@ -142,28 +142,33 @@ func (e *Engine) lives() (bool, error) {
 	return false, err
 }
 
-// Drop implements engine.Keeper.
-func (e *Engine) Drop(ctx context.Context, things []engine.Kept) (dropped []engine.Kept, err error) {
-	live := map[string]bool{} // projects
+// living returns the projects of which a run lives.
+func (e *Engine) living() (live map[string]bool, err error) {
+	live = map[string]bool{}
 	projects, err := e.everyone()
-	if err != nil {
-		return nil, fmt.Errorf("remove what is kept: %w", err)
-	}
 	for _, p := range projects {
-		lives, err := p.lives()
-		if err != nil {
-			return nil, fmt.Errorf("remove what is kept: %w", err)
-		}
+		lives, failed := p.lives()
+		err = errors.Join(err, failed)
 		if lives {
 			live[p.project] = true
 		}
+	}
+	return live, err
+}
+
+// Drop implements engine.Keeper.
+func (e *Engine) Drop(ctx context.Context, things []engine.Kept) (dropped []engine.Kept, err error) {
+	live, err := e.living()
+	if err != nil {
+		return nil, fmt.Errorf("remove what is kept: %w", err)
 	}
 	var errs []error
 	for _, k := range things {
 		if err := ctx.Err(); err != nil {
 			return dropped, err
 		}
-		if live[k.Project] || len(live) > 0 && k.Kind == kindLayer && time.Since(k.Used) < settled {
+		shared := k.Kind == kindPackages || k.Kind == kindLayer && time.Since(k.Used) < settled
+		if live[k.Project] || len(live) > 0 && shared {
 			continue
 		}
 		gone, err := e.of(k.Project).drop(k)
@@ -176,11 +181,15 @@ func (e *Engine) Drop(ctx context.Context, things []engine.Kept) (dropped []engi
 	return dropped, errors.Join(errs...)
 }
 
+func (e *Engine) dropPackages() error {
+	return errors.Join(removeAll(e.packages), os.MkdirAll(e.packages, 0o755))
+}
+
 // drop removes one thing of the project, unless somebody uses it, or has found it
 // since it was listed.
 func (e *Engine) drop(k engine.Kept) (gone bool, err error) {
 	if k.Kind == kindPackages { // only builders of live runs use it
-		return true, errors.Join(removeAll(e.dir(kindPackages)), os.Mkdir(e.dir(kindPackages), 0o755))
+		return true, e.dropPackages()
 	}
 	dir := filepath.Join(e.dir(k.Kind+"s"), k.Name)
 	used := dir
