@@ -182,9 +182,11 @@ class Plugin:
     def _attempt(self):
         return self._loop.attempt if self._loop is not None else None
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item, call):
-        """That the test which is failed for it passes elsewhere proves nothing."""
+        """That the test which is failed for it passes elsewhere proves nothing. Of a
+        unittest test, the call has its exception once this hook has run."""
+        yield
         if call.excinfo is not None and is_stray(call.excinfo.value):
             self._strays += 1
             self._end.failed(call.excinfo.value)
