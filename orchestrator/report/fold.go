@@ -119,7 +119,6 @@ func (s *State) times(r *Report) Times {
 			t.Balance = min(float64(t.Total)/(float64(n)*float64(busiest)), 1)
 		}
 	}
-	s.serial(&t, n)
 	t.Cache, t.Saved = cacheOf(s.steps)
 	for _, st := range s.steps {
 		t.Waited += st.Waited
@@ -127,23 +126,25 @@ func (s *State) times(r *Report) Times {
 			t.Installing += st.Duration
 		}
 	}
+	s.serial(&t, n)
 	return t
 }
 
 // serial is measured by this very run when it had one worker, else what the
 // plan said, else the sum of this run's times; a plan without history leaves
 // it unknown, since what a session costs beside its tests is not known either.
+// All of these are times with everything installed.
 func (s *State) serial(t *Times, workers int) {
 	switch {
 	case workers == 1 && s.end != nil:
-		t.Serial, t.SerialMeasured = t.Duration, true
+		t.Serial, t.SerialMeasured = t.Installed(), true
 	case s.planned.Serial > 0:
 		t.Serial, t.SerialMeasured = s.planned.Serial, s.planned.SerialMeasured
 	case s.planned.Unknown == 0:
 		t.Serial = t.Total
 	}
-	if t.Duration > 0 && t.Serial > 0 {
-		t.Speedup = float64(t.Serial) / float64(t.Duration)
+	if took := t.Installed(); took > 0 && t.Serial > 0 {
+		t.Speedup = float64(t.Serial) / float64(took)
 	}
 }
 

@@ -115,7 +115,7 @@ type Totals struct {
 // Judged returns how many tests have a verdict.
 func (t Totals) Judged() int { return t.Passed + t.Failed + t.Skipped + t.Flaky + t.NotRun }
 
-// Times are the run's measures. Speedup is Serial / Duration.
+// Times are the run's measures. Speedup is Serial / Installed().
 type Times struct {
 	Duration   Duration `json:"duration_ms"`
 	Predicted  Duration `json:"predicted_ms,omitempty"`
@@ -148,6 +148,10 @@ type Times struct {
 	// Waited is the time in which another run built what this one needed.
 	Waited Duration `json:"waited_ms,omitempty"`
 }
+
+// Installed is the run's wall clock without what installing took: what a warm run has, and
+// what Serial and Predicted are of.
+func (t *Times) Installed() Duration { return t.Duration - t.Installing }
 
 // Coverage is the combined coverage. Percent and Under are the word of the tool
 // that measured: it rounds as its users know it.

@@ -93,7 +93,7 @@ func timeWords(r *report.Report) string {
 	if t.Predicted > 0 && all {
 		in = append(in, "predicted "+report.Clock(t.Predicted.Std()))
 	}
-	if t.Serial > 0 && all && (!t.SerialMeasured || t.Serial != t.Duration) {
+	if t.Serial > 0 && all && (!t.SerialMeasured || t.Serial != t.Installed()) {
 		in = append(in, "serial "+approx(t.SerialMeasured)+report.Clock(t.Serial.Std()))
 		in = append(in, fmt.Sprintf("%.1f×", t.Speedup))
 	}
