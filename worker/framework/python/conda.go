@@ -34,20 +34,25 @@ func (p *Project) conda(d *framework.Detected) bool {
 		return false
 	}
 	d.Kind = "conda"
-	var words []string
-	for _, line := range append(all.packages, all.pip...) {
-		if m := fileOption.FindStringSubmatch(line); m != nil {
-			if !p.Has(m[2]) {
-				continue
+	// As conda does it: pip comes second, and may replace what it cannot go with.
+	for _, lines := range [][]string{all.packages, all.pip} {
+		var words []string
+		for _, line := range lines {
+			if m := fileOption.FindStringSubmatch(line); m != nil {
+				if !p.Has(m[2]) {
+					continue
+				}
+				d.Key = append(d.Key, m[2])
+				line = "-r " + shell.Word(m[2])
+			} else {
+				line = shell.Word(line)
 			}
-			d.Key = append(d.Key, m[2])
-			line = "-r " + shell.Word(m[2])
-		} else {
-			line = shell.Word(line)
+			words = append(words, line)
 		}
-		words = append(words, line)
+		if len(words) > 0 {
+			d.Setup = append(d.Setup, "uv pip install "+strings.Join(words, " "))
+		}
 	}
-	d.Setup = []string{"uv pip install " + strings.Join(words, " ")}
 	if len(all.system) > 0 {
 		d.Notes = append(d.Notes, strings.Join(all.system, ", ")+" of conda's file: in no package index, so the image must have what is needed of it (image: in shardyard.yaml)")
 	}
