@@ -50,7 +50,6 @@ type Settings struct {
 	CovFailUnder *float64 `json:"cov_fail_under"`
 	JUnitXML     *string  `json:"junitxml"`
 	Cov          bool     `json:"cov"` // pytest-cov is asked to measure
-	RootDir      string   `json:"rootdir"`
 	IniFile      *string  `json:"inifile"`
 	Plugins      []string `json:"plugins"` // "name-version"
 	Pytest       string   `json:"pytest"`

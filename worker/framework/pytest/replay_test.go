@@ -54,7 +54,7 @@ func of(e map[string]any, test, kind, when string) bool {
 }
 
 // TestReplayOfSeveralWorkers has what every worker says for itself said twice,
-// by two workers: it is shown once.
+// by two workers in two places: it is shown once.
 func TestReplayOfSeveralWorkers(t *testing.T) {
 	for release := range releases {
 		t.Run(release, func(t *testing.T) {
@@ -73,6 +73,13 @@ func TestReplayOfSeveralWorkers(t *testing.T) {
 			// What was gathered behind the last test belongs to no test.
 			gathered := map[string]any{"kind": "gathered", "data": map[string]any{"added": map[string]any{}, "lost": []string{}}}
 			second = append(second, copied(second[0], gathered))
+			root := map[string]any{"rootdir": "/elsewhere"}
+			all = append(all, copied(second[0], map[string]any{"kind": "root", "data": root}))
+			for _, e := range second {
+				if warning, ok := e["data"].(map[string]any)["warning"].(map[string]any); ok {
+					warning["filename"] = "/elsewhere/" + filepath.Base(warning["filename"].(string))
+				}
+			}
 			all = append(all, second...)
 			all = append(all, j.entries(t)...)
 			all.write(t, j.dir)

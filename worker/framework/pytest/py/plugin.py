@@ -84,6 +84,8 @@ class Plugin:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_load_initial_conftests(self, early_config):
         self._settings.early(early_config)
+        # Warnings of the conftests come next, and name files below it.
+        self._wire.reported("", "root", {"rootdir": str(early_config.rootpath)})
         self._names.config = frozenset(vars(early_config))
         outcome = yield
         if outcome.excinfo is not None:

@@ -121,11 +121,11 @@ class Paths:
         return self._roots.get(worker, self._root)
 
     def moved(self, record):
-        """The record with this process's paths. A worker's settings come first."""
+        """The record with this process's paths. A worker's root comes first."""
         worker = record["worker"]
-        if record["kind"] == "settings":
-            root = record["data"].get("rootdir")
-            if root and root != self._root:
+        if record["kind"] == "root":
+            root = record["data"]["rootdir"]
+            if root != self._root:
                 self._roots[worker], self._moves[worker] = root, shown({"here": root, "there": self._root})
         elif worker in self._moves:
             record["data"] = _each(self._moves[worker], record["data"])

@@ -135,7 +135,6 @@ class Settings:
         return dict(
             self._data,
             notes=self._notes,
-            rootdir=str(config.rootpath),
             inifile=str(config.inipath) if config.inipath else None,
             plugins=plugins,
             pytest=pytest.__version__,
