@@ -183,7 +183,7 @@ func (d Desk) showFiles(dir string, files []string) error {
 			return fmt.Errorf("show the checkout's paths: %w", err)
 		}
 		if there := moved(string(text), spell(d.Here), spell(d.There)); there != string(text) {
-			if err := os.WriteFile(file, []byte(there), 0o644); err != nil { //nolint:gosec // a result is for everybody
+			if err := os.WriteFile(file, []byte(there), 0o644); err != nil {
 				return fmt.Errorf("show the checkout's paths: %w", err)
 			}
 		}
