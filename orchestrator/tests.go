@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/shardyard/shardyard/orchestrator/dispatch"
 	"github.com/shardyard/shardyard/orchestrator/report"
@@ -49,7 +48,7 @@ func (l *loop) testFinished(ctx context.Context, m *member, f worker.Finished) {
 // maxfail stops the run after so many failures, counted over all workers.
 func (l *loop) maxfail(ctx context.Context) {
 	if n := l.ran.failures(); l.settings != nil && l.settings.MaxFail > 0 && n >= l.settings.MaxFail {
-		l.stop(ctx, report.Stopped{Reason: fmt.Sprintf("stopping after %d failures", n)})
+		l.stop(ctx, report.Stopped{Reason: "stopping after " + report.Count(n, "failure", "failures")})
 	}
 }
 

@@ -76,7 +76,7 @@ func TestExitCode(t *testing.T) {
 		{"terminated", Report{Totals: green, Stopped: &Stopped{Reason: "terminated", Signal: "terminated"}}, 143, []string{"terminated"}},
 		{"Ctrl-C before discovery", Report{Stopped: &Stopped{Reason: "interrupted", Signal: "interrupt"}}, 130, []string{"interrupted"}},
 		{"stopped before discovery", Report{Stopped: &Stopped{Reason: "conftest.py ended it"}}, 3, []string{"no test was discovered: conftest.py ended it"}},
-		{"--maxfail", Report{Totals: Totals{Discovered: 3, Failed: 1, NotRun: 2}, Stopped: &Stopped{Reason: "stopping after 1 failures"}}, 1, []string{"1 test failed", "2 tests not run: stopping after 1 failures"}},
+		{"--maxfail", Report{Totals: Totals{Discovered: 3, Failed: 1, NotRun: 2}, Stopped: &Stopped{Reason: "stopping after 1 failure"}}, 1, []string{"1 test failed", "2 tests not run: stopping after 1 failure"}},
 		{
 			"all at once", Report{
 				Totals: Totals{Discovered: 4, Failed: 1, Flaky: 1, NotRun: 2}, Stopped: &Stopped{Reason: "interrupted", Signal: "interrupt"}, FailOn: []string{"flaky"},
