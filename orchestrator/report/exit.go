@@ -167,12 +167,8 @@ func (f *findings) sessions(r *Report) {
 	}
 	var ends []end
 	names := map[end][]string{}
-	var excused []string
-	if c := r.Concluded; c != nil && c.Code == 0 && c.Error == "" {
-		excused = c.Excused
-	}
 	for _, w := range r.Workers {
-		if e := (end{w.Code, firstLine(w.Closing)}); w.Unexplained && !slices.Contains(excused, WorkerName(w.Worker)) {
+		if e := (end{w.Code, firstLine(w.Closing)}); w.Unexplained && !r.Concluded.excuses(w.Worker) {
 			if names[e] == nil {
 				ends = append(ends, e)
 			}
@@ -187,6 +183,12 @@ func (f *findings) sessions(r *Report) {
 		f.add(ExitFailed, ReasonSession, "%s%s ended with status %d, which no test explains: %s",
 			whose, strings.Join(names[e], ", "), e.code, cmp.Or(e.closing, "look for a plugin's or a conftest's end of the session"))
 	}
+}
+
+// excuses reports whether the conclusion, in which the framework is content, excuses
+// how the worker's session ended.
+func (c *Concluded) excuses(worker int) bool {
+	return c != nil && c.Code == 0 && c.Error == "" && slices.Contains(c.Excused, WorkerName(worker))
 }
 
 // firstLine returns the first line of a text that is more than a rule, without the

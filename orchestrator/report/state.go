@@ -380,15 +380,16 @@ func (s *State) Discovery() Discovered { return s.discovered }
 // Inventoried reports whether the run's directory has the list of the tests.
 func (s *State) Inventoried() bool { return s.inventory.File != "" }
 
-// SaidFirst reports whether a worker's session that its tests do not explain
-// says something at its end that none of another worker has said.
-func (s *State) SaidFirst(b WorkerClosed) bool {
-	for n, w := range s.workers {
-		if n != b.Worker && w.Unexplained && w.Code == b.Code && w.Closing == b.Closing {
-			return false
+// Unexplained returns the workers whose sessions ended otherwise than their tests
+// explain, and are not excused; of those that say the same, the first.
+func (s *State) Unexplained() (out []*Worker) {
+	for _, n := range s.Workers() {
+		w := s.workers[n]
+		if w.Unexplained && !s.concluded.excuses(n) && !slices.ContainsFunc(out, func(o *Worker) bool { return o.Code == w.Code && o.Closing == w.Closing }) {
+			out = append(out, w)
 		}
 	}
-	return b.Unexplained
+	return out
 }
 
 // Dropped returns the number of bytes that a worker printed beyond what is kept.

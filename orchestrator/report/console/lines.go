@@ -137,11 +137,7 @@ func eventLines(s *report.State, e report.Event, p paint) []string {
 	case report.WorkerLost:
 		return append(droppedLines(s.Dropped(b.Worker), b.Worker, p), p.yellow(lostLine(b)))
 	case report.WorkerClosed:
-		lines := droppedLines(s.Dropped(b.Worker), b.Worker, p)
-		if s.SaidFirst(b) {
-			lines = append(lines, closingLines(b, p)...)
-		}
-		return lines
+		return droppedLines(s.Dropped(b.Worker), b.Worker, p)
 	case report.Died:
 		return []string{p.yellow("warning: ") + diedLine(b)}
 	case report.Discovered:
@@ -156,6 +152,12 @@ func eventLines(s *report.State, e report.Event, p paint) []string {
 		return []string{p.yellow(stopLine(b))}
 	case report.Fault:
 		return faultLines(b, p)
+	case report.RunFinished: // the conclusion may excuse them
+		var lines []string
+		for _, w := range s.Unexplained() {
+			lines = append(lines, closingLines(w, p)...)
+		}
+		return lines
 	}
 	return nil
 }
@@ -166,9 +168,9 @@ const maxClosing = 20
 
 // closingLines returns the last words of a session that ended with a status which
 // no test explains.
-func closingLines(b report.WorkerClosed, p paint) []string {
-	text := fmt.Sprintf("the session of %s ended with status %d, which no test explains", report.WorkerName(b.Worker), b.Code)
-	if said := strings.Split(strings.TrimSpace(b.Closing), "\n"); said[0] != "" {
+func closingLines(w *report.Worker, p paint) []string {
+	text := fmt.Sprintf("the session of %s ended with status %d, which no test explains", report.WorkerName(w.Worker), w.Code)
+	if said := strings.Split(strings.TrimSpace(w.Closing), "\n"); said[0] != "" {
 		text += "; at its end it said:\n  " + strings.Join(said[:min(len(said), maxClosing)], "\n  ")
 	}
 	return noteLines(report.Note{Level: report.Warning, Text: text}, p)
