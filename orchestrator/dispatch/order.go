@@ -39,7 +39,7 @@ func (d *Dispatcher) misplaced(i int32, a *Attempt, in TestFinished, now time.Du
 	switch {
 	case d.cfg.Reorder <= 0 || d.cfg.Runner != Stream || d.cfg.Retries > 0 || d.stopped != "" || a.Whole || a.Tentative || e.test.File == "":
 		return false
-	case !stray && !a.Outcome.Fails():
+	case !stray && !a.Outcome.Fails(), len(d.reordered) >= maxReordered && !d.wasReordered(e.file):
 		return false
 	}
 	for _, r := range []*reordering{{file: e.file}, {file: e.file, alone: true}} {
@@ -49,7 +49,7 @@ func (d *Dispatcher) misplaced(i int32, a *Attempt, in TestFinished, now time.Du
 			return false
 		case d.wasReordered(e.file):
 			return d.reorderingOf(e.file) != nil
-		case len(d.reordered) < maxReordered && d.isWhole(r, tests) && d.affords(tests, now):
+		case d.isWhole(r, tests) && d.affords(tests, now):
 			d.reordered, d.reorderings = append(d.reordered, r), append(d.reorderings, r)
 			return true
 		}
