@@ -224,3 +224,48 @@ func (r *running) killBuilder() {
 		_ = exec.Command(kill[0], append(kill[1:], id)...).Run() //nolint:noctx // it may have ended just now
 	}
 }
+
+// A loop that removes all that it may, beside runs that begin, build and test, takes nothing
+// from them. A go.mod has their workers look into the package cache.
+func TestPruneUnderLoad(t *testing.T) {
+	const turns = 4
+	for _, engine := range []string{"process", "docker"} {
+		t.Run(engine, func(t *testing.T) {
+			h := newHerd(t, engine)
+			stop, pruned := make(chan struct{}), make(chan int)
+			go func() {
+				n := 0
+				for {
+					select {
+					case <-stop:
+						pruned <- n
+						return
+					default:
+					}
+					n++
+					if out, err := h.command("clear", "cache", "prune", "--engine", engine, "--max-size", "1", "--max-age", "1s").CombinedOutput(); err != nil {
+						t.Errorf("prune: %v\n%s", err, out)
+					}
+				}
+			}()
+			defer func() {
+				close(stop)
+				t.Logf("pruned %d times", <-pruned)
+			}()
+			for turn := range turns {
+				var all []*running
+				for i := range 3 {
+					name := fmt.Sprintf("clone-%d", i+1)
+					h.checkout(name, fmt.Sprintf("key%d", (turn+i)%2))
+					if err := os.WriteFile(h.dir(name)+"/go.mod", []byte("module herd\n"), 0o644); err != nil {
+						t.Fatal(err)
+					}
+					all = append(all, h.start(name))
+				}
+				for _, r := range all {
+					r.green()
+				}
+			}
+		})
+	}
+}
