@@ -55,9 +55,9 @@ func (c *Census) Disproved(tests []dispatch.Result) (r Ruling) {
 	return r
 }
 
-// Repeated records, at the end of the run, how long tests took that ran again because
-// they had run on a lazy worker, and how long it would have taken those workers, in
-// sum, to collect everything; 0 where nobody has measured that.
+// Repeated records, at the end of the run, how long tests took that had to be repeated
+// because what they came to on a lazy worker was suspect, and how long it would have
+// taken those workers, in sum, to collect everything; 0 where nobody has measured that.
 func (c *Census) Repeated(ran, collecting time.Duration) (r Ruling) {
 	if ran <= collecting || collecting == 0 || c.stopped || c.seen != Unseen && c.seen != Doubted {
 		return nil

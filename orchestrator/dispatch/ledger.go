@@ -213,10 +213,11 @@ func (d *Dispatcher) Result(id worker.TestID) (Result, bool) {
 // Remaining returns the number of tests without a verdict.
 func (d *Dispatcher) Remaining() int { return d.open }
 
-// Repeated returns how long the test's tentative attempts took that it ran again for.
+// Repeated returns how long the test's attempts took that did not fail, were suspect,
+// and had to be repeated.
 func (r Result) Repeated() (d time.Duration) {
 	for i, a := range r.Attempts {
-		if a.Tentative && a.Void == "" && i < len(r.Attempts)-1 {
+		if a.Tentative && !a.Outcome.Fails() && a.Void == "" && i < len(r.Attempts)-1 {
 			d += a.Setup + a.Call + a.Teardown
 		}
 	}
