@@ -77,7 +77,9 @@ func (l *loop) close(ctx context.Context) {
 		}
 	}
 	l.obey(ctx, nil, l.census.Disproved(disproved))
-	l.obey(ctx, nil, l.census.Repeated(repeated, l.collected*time.Duration(l.workers-1)))
+	if l.req.Collection != Lazy { // who asks for it knows what it costs
+		l.obey(ctx, nil, l.census.Repeated(repeated, l.collected*time.Duration(l.workers-1)))
+	}
 	l.ordered(reordered)
 }
 

@@ -286,8 +286,11 @@ class Plugin:
 
 def _way(traceback):
     """How an error came about, in lines of their own: the last calls, less those
-    within pytest."""
-    own = [entry for entry in traceback if not {"_pytest", "pluggy"}.intersection(str(entry.path).split(os.sep))]
+    within pytest and in this package, which lies elsewhere on each worker."""
+    here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+    own = [
+        entry for entry in traceback if not str(entry.path).startswith(here) and not {"_pytest", "pluggy"}.intersection(str(entry.path).split(os.sep))
+    ]
     return "".join("\n%s:%d: in %s\n    %s" % (entry.path, entry.lineno + 1, entry.name, str(entry.statement).strip()) for entry in own[-5:])
 
 
