@@ -210,7 +210,7 @@ func convert(b blueprint) (*container.Config, *container.HostConfig) {
 const handOver = `for d in ` + envDir + " " + homeDir + `; do [ ! -e "$d" ] || chown -Rh "$OWNER" "$d" || s=1; done
 `
 
-// openUp lets any user write what this one has put into the package cache: it goes over it
+// openUp lets others write over what this user has put into the package cache: each does so
 // in an overlay of its own.
 const openUp = `! command -v find >/dev/null || find ` + cacheDir + `/` + allOf + ` -user "$(id -u)" \( -type d ! -perm -0777 -o -type f ! -perm -0666 \) -exec chmod a+rwX {} + || s=1
 `

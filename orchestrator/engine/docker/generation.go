@@ -29,7 +29,7 @@ import (
 // written again after that, so whoever mounts a generation sees the same as long as it lives.
 
 const (
-	// maxLayers is of how many volumes a generation is made at most, or twice as many while
+	// maxLayers is how many volumes make a generation at most, and twice as many while several
 	// builders add theirs: their names must fit into the options of a mount, a page in all.
 	maxLayers = 20
 	// allOf is the folder of the volumes with what they hold. Its root has the owner that
@@ -50,6 +50,18 @@ func (e *Engine) generationFile(s cache.Scope) string {
 	return filepath.Join(e.opts.LockDir, "generation-"+string(s))
 }
 
+// readGenerationFile returns what a generation's file says; nothing where there is none.
+func readGenerationFile(file string) (g generation, err error) {
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(text, &g)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return generation{}, fmt.Errorf("read what the package cache holds: %w", err)
+	}
+	return g, nil
+}
+
 // scope is the run's own.
 func (e *Engine) scope() cache.Scope {
 	reads := e.opts.Builder.Scope.Reads()
@@ -60,13 +72,9 @@ func (e *Engine) scope() cache.Scope {
 // is void, and so is what was made on another one than is there now.
 func (e *Engine) generation(ctx context.Context) (g generation, err error) {
 	for _, scope := range e.opts.Builder.Scope.Reads() {
-		var own generation
-		text, err := os.ReadFile(e.generationFile(scope))
-		if err == nil {
-			err = json.Unmarshal(text, &own)
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return g, fmt.Errorf("read what the package cache holds: %w", err)
+		own, err := readGenerationFile(e.generationFile(scope))
+		if err != nil {
+			return g, err
 		}
 		g = generation{Under: g.all()}
 		if !slices.Equal(own.Under, g.Under) {
@@ -170,7 +178,8 @@ func (e *Engine) firstOfCache(ctx context.Context, fill func(*tar.Writer) error)
 // cacheVolume names one more volume of the package cache.
 func (e *Engine) cacheVolume() string { return "shardyard-" + kindPackages + "-" + short(rand.Text()) }
 
-// cacheLabels has a volume expire like all that is kept: no label can say later that it is.
+// cacheLabels are those of what is kept, from the start: labels cannot change once a builder
+// is sealed.
 func (e *Engine) cacheLabels() map[string]string {
 	return labelsWith(e.kept(kindPackages), map[string]string{labelHere: e.here})
 }
@@ -221,13 +230,13 @@ func (e *Engine) placeCache(ctx context.Context, i *instance) error {
 	if err != nil {
 		return err
 	}
-	i.others = append(i.others, name(kindWork))
-	work, err := e.emptyVolume(ctx, i.others[0], own(kindWork))
+	aside, view := name(kindWork), name("view")
+	i.others = append(i.others, aside, view)
+	work, err := e.emptyVolume(ctx, aside, own(kindWork))
 	if err != nil {
 		return err
 	}
-	i.b.Cache = &treeMount{Volume: name("view"), Options: overlayOptions(lower, upper, work)}
-	i.others = append(i.others, i.b.Cache.Volume)
+	i.b.Cache = &treeMount{Volume: view, Options: overlayOptions(lower, upper, work)}
 	return nil
 }
 
@@ -314,14 +323,8 @@ func (e *Engine) allGenerations() (map[string]bool, error) {
 	used := map[string]bool{}
 	files, err := filepath.Glob(e.generationFile("*"))
 	for _, file := range files {
-		var g generation
-		text, failed := os.ReadFile(file)
-		if failed == nil {
-			failed = json.Unmarshal(text, &g)
-		}
-		if failed != nil && !errors.Is(failed, fs.ErrNotExist) {
-			err = errors.Join(err, fmt.Errorf("read what the package cache holds: %w", failed))
-		}
+		g, failed := readGenerationFile(file)
+		err = errors.Join(err, failed)
 		for _, name := range g.all() {
 			used[name] = true
 		}

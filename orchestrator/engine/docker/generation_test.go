@@ -2,11 +2,13 @@ package docker
 
 import (
 	"archive/tar"
+	"errors"
 	"io"
 	"slices"
 	"testing"
 
 	"github.com/shardyard/shardyard/cache"
+	"github.com/shardyard/shardyard/internal/needs"
 )
 
 // A generation of as many volumes as there may be is read, and replaced by one that holds
@@ -17,8 +19,8 @@ func TestGenerations(t *testing.T) {
 	e := open(t, opts)
 	opts.Builder.Scope = cache.Untrusted
 	stranger := open(t, opts)
-	if _, overlays := must(e.placing(t.Context())).(overlay); !overlays {
-		t.Skip("SKIPPED, the engine mounts no overlays")
+	if !must(e.overlays(t.Context())) {
+		needs.Lacks(t, "an engine that mounts overlays", errors.ErrUnsupported)
 	}
 	full := generation{Own: []string{must(e.firstOfCache(t.Context(), func(tw *tar.Writer) error { return file(tw, fillAt+"/"+allOf+"/wheel", 0o644, []byte("wheel")) }))}}
 	for len(full.Own) < maxLayers {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -26,13 +25,11 @@ type instance struct {
 	stream *stream
 	// fills write into the container before it starts.
 	fills []filler
-	// upper is the volume with what is written over the tree, work the one
-	// that the overlay needs beside it; "" for none.
-	upper, work string
-	// wrote is the volume with what is written over the package cache, and not kept; others
-	// are volumes that go with the instance.
-	wrote  string
-	others []string
+	// upper is the volume with what is written over the tree, wrote the one with what is
+	// written over the package cache, and not kept; "" for none. others are volumes that go
+	// with the instance, as those that overlays need beside.
+	upper, wrote string
+	others       []string
 	// owner is who must live for it to live, as labels have it. member is the name in
 	// LockDir of one that waits, or has waited; "" for others.
 	owner, member string
@@ -174,10 +171,11 @@ func (i *instance) Remove(ctx context.Context) error {
 	if i.upper != "" && !i.sealed {
 		errs = append(errs, i.e.removeVolume(ctx, i.upper))
 	}
-	for _, name := range append(slices.Clone(i.others), i.work, i.wrote) {
-		if name != "" {
-			errs = append(errs, i.e.removeVolume(ctx, name))
-		}
+	if i.wrote != "" {
+		errs = append(errs, i.e.removeVolume(ctx, i.wrote))
+	}
+	for _, name := range i.others {
+		errs = append(errs, i.e.removeVolume(ctx, name))
 	}
 	err := errors.Join(errs...)
 	if i.member != "" && err == nil {

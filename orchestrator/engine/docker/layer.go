@@ -71,12 +71,8 @@ func (e *Engine) Find(ctx context.Context, key string) (engine.Layer, bool, erro
 		return "", false, err
 	}
 	if upper := found.Labels[labelUpper]; upper != "" {
-		way, err := e.placing(ctx)
-		if err != nil {
+		if overlays, err := e.overlays(ctx); err != nil || !overlays {
 			return "", false, err
-		}
-		if _, mounts := way.(overlay); !mounts {
-			return "", false, nil
 		}
 		if _, err := e.cli.VolumeInspect(ctx, upper); cerrdefs.IsNotFound(err) {
 			return "", false, nil

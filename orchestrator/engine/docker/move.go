@@ -58,11 +58,9 @@ func (e *Engine) Export(ctx context.Context, b cache.Bundle, packages bool, out 
 // readPackages calls read with an archive of the package cache, if there is one. The names in
 // it begin with one folder.
 func (e *Engine) readPackages(ctx context.Context, read func(io.Reader) error) error {
-	way, err := e.placing(ctx)
-	if err != nil {
+	if overlays, err := e.overlays(ctx); err != nil {
 		return err
-	}
-	if _, overlays := way.(overlay); overlays {
+	} else if overlays {
 		g, err := e.generation(ctx)
 		if err != nil || len(g.all()) == 0 {
 			return err
@@ -253,11 +251,11 @@ func familiar(image string) string {
 
 // importPackages fills the package cache, unless there is one.
 func (e *Engine) importPackages(ctx context.Context, packages io.Reader) (filled bool, err error) {
-	way, err := e.placing(ctx)
+	overlays, err := e.overlays(ctx)
 	if err != nil {
 		return false, err
 	}
-	if _, overlays := way.(overlay); overlays {
+	if overlays {
 		filled, err = e.importGeneration(ctx, packages)
 	} else {
 		_, err = e.cacheWith(ctx, identity{}, func(tw *tar.Writer) error {

@@ -73,7 +73,8 @@ func (e *Engine) scratch(ctx context.Context, i *instance) (upper, work string, 
 	name := func(kind string) string {
 		return e.volumeName(kind, runName(spec.Run), slug(spec.Name), short(rand.Text()))
 	}
-	i.upper, i.work = name(kindUpper), name(kindWork)
+	aside := name(kindWork)
+	i.upper, i.others = name(kindUpper), append(i.others, aside)
 	if who == defaultUser {
 		i.b.Upper = i.upper
 		upper, err = e.emptyVolume(ctx, i.upper, e.ownedBy(i.owner, spec.Run, kindUpper))
@@ -85,6 +86,6 @@ func (e *Engine) scratch(ctx context.Context, i *instance) (upper, work string, 
 	if err != nil {
 		return "", "", err
 	}
-	work, err = e.emptyVolume(ctx, i.work, e.ownedBy(i.owner, spec.Run, kindWork))
+	work, err = e.emptyVolume(ctx, aside, e.ownedBy(i.owner, spec.Run, kindWork))
 	return upper, work, err
 }

@@ -44,8 +44,8 @@ type member struct {
 	Until   time.Time // when its agent ends by itself
 
 	// As in an instance.
-	Upper, Work, Volume, Wrote string
-	Others                     []string
+	Upper, Volume, Wrote string
+	Others               []string
 
 	path string // its name in LockDir
 	size int64  // of its volumes
@@ -86,7 +86,7 @@ func (i *instance) Leave(at time.Time) error {
 	if err != nil {
 		return err
 	}
-	m := member{Project: i.e.opts.Project, Print: digest, Name: i.b.Name, ID: i.id, Tree: i.b.Spec.Tree, Until: at, Upper: i.upper, Work: i.work, Wrote: i.wrote, Others: i.others}
+	m := member{Project: i.e.opts.Project, Print: digest, Name: i.b.Name, ID: i.id, Tree: i.b.Spec.Tree, Until: at, Upper: i.upper, Wrote: i.wrote, Others: i.others}
 	if i.b.Tree != nil {
 		m.Volume = i.b.Tree.Volume
 	}
@@ -161,7 +161,7 @@ func (m member) kept() engine.Kept {
 
 // take claims a member; false if another session has.
 func (e *Engine) take(m member) (*claimed, bool, error) {
-	i := &instance{e: e, member: m.path, id: m.ID, upper: m.Upper, work: m.Work, wrote: m.Wrote, others: m.Others}
+	i := &instance{e: e, member: m.path, id: m.ID, upper: m.Upper, wrote: m.Wrote, others: m.Others}
 	i.b.Name = m.Name
 	if m.Volume != "" {
 		i.b.Tree = &treeMount{Volume: m.Volume}

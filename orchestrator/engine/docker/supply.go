@@ -17,11 +17,10 @@ func (e *Engine) packages(ctx context.Context, b *blueprint) error {
 	if role == engine.Finisher || role == engine.Worker && !b.Spec.OwnCache {
 		return nil
 	}
-	way, err := e.placing(ctx)
+	overlays, err := e.overlays(ctx)
 	if err != nil {
 		return err
 	}
-	_, overlays := way.(overlay)
 	switch {
 	case overlays && role == engine.Worker:
 		b.Packages, err = e.generationOfRun(ctx)

@@ -132,6 +132,13 @@ func (e *Engine) placing(ctx context.Context) (placing, error) {
 	return imageLayer{}, nil
 }
 
+// overlays reports whether the engine mounts overlays, and is to.
+func (e *Engine) overlays(ctx context.Context) (bool, error) {
+	way, err := e.placing(ctx)
+	_, ok := way.(overlay)
+	return ok, err
+}
+
 // imageLayer is the placing of ImageLayer.
 type imageLayer struct{}
 

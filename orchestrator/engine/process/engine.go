@@ -154,13 +154,11 @@ func New(o Options) (*Engine, error) {
 	return e, nil
 }
 
-// dir returns one of the directories: of the project, or of all for layers and packages.
+// dir returns one of the directories: of the project, or of all for layers.
 func (e *Engine) dir(name string) string {
 	switch name {
 	case "layers":
 		return e.layers
-	case kindPackages:
-		return e.packages
 	case "trees":
 		return filepath.Join(e.cache, name)
 	default:

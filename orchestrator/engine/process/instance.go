@@ -216,7 +216,7 @@ func (i *instance) Host() string { return i.engine.host }
 func (i *instance) Layout() engine.Layout {
 	var packages string
 	if i.spec.Role == engine.Builder || i.spec.Role == engine.Preparer {
-		packages = i.engine.dir("packages")
+		packages = i.engine.packages
 	}
 	return engine.Layout{
 		Source: i.place.source(),

@@ -35,7 +35,7 @@ func (e *Engine) Export(ctx context.Context, b cache.Bundle, packages bool, out 
 	if err := exportDir(ctx, out, partLayer, e.layerDir(b.Key)); err != nil || !packages {
 		return err
 	}
-	return exportDir(ctx, out, partPackages, e.dir("packages"))
+	return exportDir(ctx, out, partPackages, e.packages)
 }
 
 func exportDir(ctx context.Context, out *cache.BundleWriter, part, dir string) error {
@@ -134,12 +134,11 @@ func (e *Engine) importLayer(ctx context.Context, key string, layer io.Reader) (
 
 // importPackages fills the package cache, unless there is one.
 func (e *Engine) importPackages(ctx context.Context, packages io.Reader) (filled bool, err error) {
-	dir := e.dir("packages")
-	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) { // it is not empty
+	if err := os.Remove(e.packages); err != nil && !errors.Is(err, fs.ErrNotExist) { // it is not empty
 		_, err = io.Copy(io.Discard, packages)
 		return false, err
 	}
-	err = whole(e.dir("trees"), dir, func(work string) error {
+	err = whole(e.dir("trees"), e.packages, func(work string) error {
 		return errors.Join(os.Chmod(work, 0o755), extract(ctx, packages, work))
 	})
 	return err == nil, err
