@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -111,17 +110,13 @@ func (l *loop) failed(ctx context.Context, m *member, f worker.Failed) {
 	before := l.stopped
 	l.obey(ctx, m, l.census.Failed(m.id, f))
 	if l.stopped && !before {
-		l.note(report.Info, "all that %s printed is in %s", m.name(), l.shortened(l.dir.path("workers", m.name()+".log")))
+		log := l.dir.path("workers", m.name()+".log")
+		if rel, inside := l.req.within(log); inside {
+			log = rel
+		}
+		l.note(report.Info, "all that %s printed is in %s", m.name(), log)
 	}
 	l.obey(ctx, m, l.census.Orphaned(f.Error))
-}
-
-// shortened returns a path as it is from the project's directory, if it is below that.
-func (l *loop) shortened(path string) string {
-	if rel, err := filepath.Rel(l.req.Project, path); err == nil && filepath.IsLocal(rel) {
-		return rel
-	}
-	return path
 }
 
 func (l *loop) sessionClosed(ctx context.Context, m *member, c worker.Closed) {

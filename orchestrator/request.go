@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"io"
+	"path/filepath"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -136,6 +137,16 @@ func (r *Request) split() plan.Split {
 		return plan.ByFile
 	}
 	return r.Split
+}
+
+// within returns a path relative to the project, and whether it is below it.
+func (r *Request) within(to string) (rel string, inside bool) {
+	if !filepath.IsAbs(to) {
+		rel = filepath.Clean(to)
+		return rel, filepath.IsLocal(rel)
+	}
+	rel, err := filepath.Rel(r.Project, to)
+	return rel, err == nil && filepath.IsLocal(rel)
 }
 
 // reorder returns how long whole files may run again because of their order.

@@ -31,7 +31,7 @@ func (c *conclusion) keep(ctx context.Context, file framework.File) error {
 	if file.To == "" {
 		return nil
 	}
-	rel, inside := c.within(file.To)
+	rel, inside := c.req.within(file.To)
 	if !inside {
 		to := file.To
 		if !filepath.IsAbs(to) {
@@ -60,16 +60,6 @@ func (c *conclusion) keep(ctx context.Context, file framework.File) error {
 		c.delivered = append(c.delivered, rel)
 	}
 	return nil
-}
-
-// within returns a path relative to the project, and whether it is below it.
-func (c *conclusion) within(to string) (rel string, inside bool) {
-	if !filepath.IsAbs(to) {
-		rel = filepath.Clean(to)
-		return rel, filepath.IsLocal(rel)
-	}
-	rel, err := filepath.Rel(c.req.Project, to)
-	return rel, err == nil && filepath.IsLocal(rel)
 }
 
 // sources reports which files of the project no result may replace: those that

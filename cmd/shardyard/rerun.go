@@ -1,14 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -163,16 +161,18 @@ func (f *rerunFlags) ordered(store runs.Store, named orchestrator.Names) (*runs.
 
 // ranOn returns the tests that ran on a worker, each where it ran first.
 func ranOn(rep *report.Report, n int) (tests []*report.Test) {
-	at := map[*report.Test]time.Duration{}
+	left := make(map[string]*report.Test, len(rep.Tests))
 	for i := range rep.Tests {
-		for _, a := range rep.Tests[i].Attempts { // in their order
-			if _, known := at[&rep.Tests[i]]; a.Worker == n && a.Run == "" && !known {
-				at[&rep.Tests[i]] = a.Began()
-				tests = append(tests, &rep.Tests[i])
+		left[rep.Tests[i].Test] = &rep.Tests[i]
+	}
+	for _, w := range rep.Workers {
+		for _, id := range w.Order {
+			if t := left[id]; w.Worker == n && t != nil {
+				tests = append(tests, t)
+				delete(left, id)
 			}
 		}
 	}
-	slices.SortStableFunc(tests, func(a, b *report.Test) int { return cmp.Compare(at[a], at[b]) })
 	return tests
 }
 

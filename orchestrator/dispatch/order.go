@@ -32,7 +32,7 @@ type reordering struct {
 const maxReordered = 50
 
 // misplaced reports whether the attempt, which has ended, is to be settled by its
-// whole strand, or at least by its whole file.
+// whole strand, or at least by its whole file, and then notes that this is to run.
 func (d *Dispatcher) misplaced(i int32, a *Attempt, in TestFinished, now time.Duration) bool {
 	e := &d.entries[i]
 	stray := in.Stray && d.cfg.Workers > 1
