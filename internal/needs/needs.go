@@ -5,6 +5,7 @@
 package needs
 
 import (
+	"fmt"
 	"os"
 	"testing"
 )
@@ -14,6 +15,16 @@ const Variable = "SHARDYARD_TEST"
 
 // All reports whether all tests are asked for.
 func All() bool { return os.Getenv(Variable) == "all" }
+
+// Target runs the package's tests only where the target of make that is for them has set
+// its variable: they take minutes.
+func Target(m *testing.M, variable, target string) {
+	if os.Getenv(variable) == "" {
+		fmt.Printf("left out, takes minutes: make %s runs it\n", target)
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
 
 // More leaves the test out unless all tests are asked for. It comes before
 // anything is looked for, started or downloaded.

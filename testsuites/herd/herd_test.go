@@ -13,16 +13,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/shardyard/shardyard/internal/needs"
 )
 
 // TestMain leaves all of these tests out unless make test-cache asks for them.
-func TestMain(m *testing.M) {
-	if os.Getenv("HERD_RUNS") == "" {
-		fmt.Println("left out, takes minutes: make test-cache runs it")
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { needs.Target(m, "HERD_RUNS", "test-cache") }
 
 // config has a builder that takes a while, and a test that fails where only half of the
 // environment is there.

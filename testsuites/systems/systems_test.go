@@ -13,16 +13,12 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/shardyard/shardyard/internal/needs"
 )
 
 // TestMain leaves these tests out unless make test-viewers asks for them.
-func TestMain(m *testing.M) {
-	if os.Getenv("SYSTEMS") == "" {
-		fmt.Println("left out, takes minutes: make test-viewers runs it")
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { needs.Target(m, "SYSTEMS", "test-viewers") }
 
 const tests, failing = 30_000, 300
 
