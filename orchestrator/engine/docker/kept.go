@@ -63,7 +63,7 @@ func (e *Engine) Usage(ctx context.Context, whose cache.Whose) ([]engine.Kept, e
 }
 
 // askAgainFor is how long an engine is asked again that refuses to say what it keeps.
-const askAgainFor = 20 * time.Second
+const askAgainFor = time.Minute
 
 // diskUsage asks what is kept. Engines before 23 count for one who asks at a time, and
 // give all others an internal error meanwhile.
