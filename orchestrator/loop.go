@@ -163,8 +163,12 @@ func (l *loop) dispatch(ctx context.Context) *outcome {
 	interrupt, atOnce := ctx.Done(), killed(ctx).Done()
 	var parted <-chan time.Time
 	for (l.started > 0 || !l.done) && !l.parted {
+		inbox := l.inbox
+		if interrupt != nil && ctx.Err() != nil {
+			inbox = nil // what workers said before is taken, and answered, after it
+		}
 		select {
-		case m := <-l.inbox:
+		case m := <-inbox:
 			l.take(hard, m)
 		case <-interrupt:
 			interrupt = nil
