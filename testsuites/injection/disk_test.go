@@ -3,9 +3,12 @@ package injection
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -105,9 +108,57 @@ func saysDisksFull(r *round) {
 	isFinished(r)
 }
 
-// saysDiskFull holds a run that could not write its results: it ends, not green
-// unless it had written them all, says why, and leaves a log of whole lines.
+// failWrites has every Nth write fail that the coordinator makes into the
+// history and into what the run's directory has by then.
+func failWrites(r *round) bool {
+	for ; r.since(r.before) == ""; time.Sleep(20 * time.Millisecond) {
+		if r.over() {
+			return false
+		}
+	}
+	var paths []string
+	for _, pattern := range []string{
+		filepath.Join(r.since(r.before), "*"), filepath.Join(r.since(r.before), "*", "*"), filepath.Join(r.home, "state", "shardyard", "history.db*"),
+	} {
+		found, _ := filepath.Glob(pattern)
+		paths = append(paths, found...)
+	}
+	every := 1 + r.rng.IntN(12)
+	r.did = fmt.Sprintf("every write no. %d fails", every)
+	args := []string{
+		"-f", "-b", "execve", "-o", "/dev/null", "-p", strconv.Itoa(r.cmd.Process.Pid),
+		"-e", "trace=write,pwrite64", "-e", fmt.Sprintf("inject=write,pwrite64:error=ENOSPC:when=%d+%d", every, every),
+	}
+	for _, path := range paths {
+		args = append(args, "-P", path)
+	}
+	strace := exec.Command("strace", args...) //nolint:noctx // it ends with the coordinator
+	if err := strace.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	go func() { _ = strace.Wait() }() // its state does not matter
+	return !r.over()
+}
+
+// saysWritesFail holds a run of which writes failed.
+func saysWritesFail(r *round) {
+	saysNoSpace(r)
+	isFinished(r)
+}
+
+// saysDiskFull holds a run whose disk was full.
 func saysDiskFull(r *round) {
+	saysNoSpace(r)
+	r.nothingRuns()
+	if err := os.Remove(ballast(r)); err != nil {
+		r.fail("%v", err)
+	}
+	isFinished(r)
+}
+
+// saysNoSpace holds a run that could not write its results: it ends, not green
+// unless it had written them all, says why, and leaves a log of whole lines.
+func saysNoSpace(r *round) {
 	rep := r.report()
 	switch text := r.text(); {
 	case r.code() == 0 && (rep == nil || !rep.Finished):
@@ -123,11 +174,6 @@ func saysDiskFull(r *round) {
 		r.fail("the closing lines are missing")
 	}
 	r.wholeLines()
-	r.nothingRuns()
-	if err := os.Remove(ballast(r)); err != nil {
-		r.fail("%v", err)
-	}
-	isFinished(r)
 }
 
 // wholeLines holds that the log has whole lines only.

@@ -5,6 +5,7 @@
 // A round is one run of a generated project whose verdicts plain pytest has
 // given before, with one fault. FAULTS_SEED repeats the rounds of an earlier
 // test, FAULTS_ROUNDS says how many there are of each fault (a small choice of
-// faults, once, where it is not set), FAULTS_ENGINE is "process" or "docker", and
-// FAULTS_LANES is how many rounds are under way at once.
+// faults, once, where it is not set), FAULTS_ENGINE is "process" or "docker", or
+// "own" for faults of the engine itself, and FAULTS_LANES is how many rounds are
+// under way at once.
 package injection

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -201,7 +200,7 @@ func (r *round) nothingLeft() {
 	if r.engine == "docker" {
 		left = append(left, r.containers(true)...)
 		for _, kind := range []string{"volume", "network"} {
-			out, _ := exec.Command("docker", kind, "ls", "--filter", "name=shardyard-"+filepath.Base(r.home)+"-", "--format", //nolint:noctx // ends at once
+			out, _ := r.docker(kind, "ls", "--filter", "name=shardyard-"+filepath.Base(r.home)+"-", "--format",
 				`{{.Name}} {{.Label "dev.shardyard.run"}}`).Output()
 			for line := range strings.Lines(string(out)) {
 				if f := strings.Fields(line); len(f) == 2 { // of a run

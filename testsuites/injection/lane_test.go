@@ -25,6 +25,7 @@ type lane struct {
 	dir    string                   // the project
 	length map[string]time.Duration // of a run without a fault, by what it does
 	apart  bool                     // home is a filesystem of its own
+	own    *dockerd                 // the engine that nobody else uses; nil where others do
 }
 
 // newLane makes a lane; the test's end removes it.
@@ -36,11 +37,14 @@ func newLane(t *testing.T, bin, engine string) *lane {
 	}
 	// The engine names what it makes by the project's directory.
 	l := &lane{bin: bin, engine: engine, home: home, dir: filepath.Join(home, filepath.Base(home)), length: map[string]time.Duration{}}
+	if engine == own {
+		l.engine, l.own = "docker", newDockerd(t)
+	}
 	l.apart = syscall.Mount("tmpfs", home, "tmpfs", 0, "size="+homeSize) == nil // root may
 	writeProject(t, l.dir)
 	write(t, filepath.Join(home, "tmp", "here"), "")
 	t.Cleanup(func() {
-		if code, text := l.command(context.Background(), "cache", "clear", "--all", "--engine", engine); code != 0 {
+		if code, text := l.command(context.Background(), "cache", "clear", "--all", "--engine", l.engine); code != 0 {
 			t.Errorf("cache clear ended with %d:\n%s", code, text)
 		}
 		if t.Failed() {
@@ -62,7 +66,17 @@ func newLane(t *testing.T, bin, engine string) *lane {
 // environ is the environment of the lane's shardyard.
 func (l *lane) environ() []string {
 	env := slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "SHARDYARD_") || strings.HasPrefix(kv, "CI=") })
+	if l.own != nil {
+		env = append(env, "DOCKER_HOST="+l.own.host())
+	}
 	return append(env, "XDG_STATE_HOME="+filepath.Join(l.home, "state"), "XDG_CACHE_HOME="+filepath.Join(l.home, "cache"), "TMPDIR="+filepath.Join(l.home, "tmp"))
+}
+
+// docker is a command of the lane's engine.
+func (l *lane) docker(args ...string) *exec.Cmd {
+	cmd := exec.Command("docker", args...) //nolint:noctx // ends at once
+	cmd.Env = l.environ()
+	return cmd
 }
 
 // limit is how long a run may take: none hangs.

@@ -30,7 +30,8 @@ type round struct {
 	delay  time.Duration // until the strike
 	did    string        // what the strike did
 	struck time.Time
-	run    string // the run's directory
+	before []string // the directories of earlier runs
+	run    string   // the run's directory
 	bad    []string
 	proven int    // verdicts of the run that was cut off that its rerun took over
 	story  string // of a round in which something did not hold
@@ -110,7 +111,7 @@ func (r *round) play() bool {
 	if r.row.prepare != nil {
 		defer r.row.prepare(r)()
 	}
-	before := r.runs()
+	r.before = r.runs()
 	p, err := r.start(r.row.piped, r.args...)
 	if err != nil {
 		r.t.Fatal(err)
@@ -125,7 +126,7 @@ func (r *round) play() bool {
 	if err := p.wait(limit); err != nil {
 		r.fail("%v", err)
 	}
-	r.run = r.since(before) // "" when it had not begun
+	r.run = r.since(r.before) // "" when it had not begun
 	if hit {
 		r.row.holds(r)
 	}

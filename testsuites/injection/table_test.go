@@ -42,6 +42,7 @@ var table = []row{
 	{name: "disk full", prepare: smallDisk, strike: fillDisk, holds: saysDiskFull},
 	{name: "disk full now and then", prepare: smallDisk, strike: fillNowAndThen, holds: saysDiskFull},
 	{name: "every disk full", prepare: oneDisk, strike: fillDisk, holds: saysDisksFull},
+	{name: "single writes fail", strike: failWrites, holds: saysWritesFail},
 	{name: "tests stopped", flags: stalled, strike: hit(syscall.SIGSTOP, aSession), holds: stalls},
 	{name: "agent stopped", strike: hit(syscall.SIGSTOP, anAgent), holds: isReplaced},
 	{name: "finisher stopped", flags: stalled[:2], strike: hit(syscall.SIGSTOP, aFinisher), holds: (*round).whole},
@@ -50,6 +51,9 @@ var table = []row{
 	{name: "container killed", only: "docker", quick: "docker", strike: docker("kill"), holds: isReplaced},
 	{name: "container removed", only: "docker", strike: docker("rm", "-f"), holds: isReplaced},
 	{name: "container paused", only: "docker", strike: docker("pause"), holds: isReplaced},
+	{name: "engine restarted", only: own, strike: restart(syscall.SIGTERM), holds: survives},
+	{name: "engine killed", only: own, strike: restart(syscall.SIGKILL), holds: survives},
+	{name: "engine suspended", only: own, strike: freeze, holds: survives},
 }
 
 // isReplaced holds a run that lost a worker, or what only looked like one.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -63,7 +62,7 @@ func arguments(dir string) []string {
 // contained are the processes in the lane's containers.
 func (l *lane) contained() (found []target) {
 	for _, name := range l.containers(false) {
-		top, err := exec.Command("docker", "top", name, "-eo", "pid,ppid").Output() //nolint:noctx // ends at once
+		top, err := l.docker("top", name, "-eo", "pid,ppid").Output()
 		if err != nil {
 			continue
 		}
@@ -84,7 +83,7 @@ func (l *lane) containers(all bool) []string {
 	if all {
 		args = append(args, "-a")
 	}
-	out, _ := exec.Command("docker", args...).Output() //nolint:noctx // ends at once
+	out, _ := l.docker(args...).Output()
 	return strings.Fields(string(out))
 }
 
@@ -145,7 +144,7 @@ func docker(command ...string) strike {
 			}
 			name := names[r.rng.IntN(len(names))]
 			r.did = fmt.Sprintf("docker %s %s", strings.Join(command, " "), placeOf(name))
-			return exec.Command("docker", append(command, name)...).Run() == nil //nolint:noctx // ends at once
+			return r.docker(append(command, name)...).Run() == nil
 		}
 		return false
 	}
