@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -28,16 +29,28 @@ func advise(deps Deps, rec *recorder) {
 	}
 }
 
-// adviseOfBuild emits what to do about the things that a failed build says are not there.
+// adviseOfBuild emits what to do about the things that a failed build says are not
+// there; where it says none that is known, about the command that failed.
 func adviseOfBuild(failed error, g *ground, deps Deps, rec *recorder) {
 	desk := deps.Desk
 	desk.Host, desk.Isolated = g.base.Host, g.info.Isolated
+	known := false
 	for _, l := range advice.OfBuild(failed.Error()) {
 		if a := advice.On(l, desk, nil); a.Do != "" {
 			rec.emit(report.Advised{Lack: l, What: a.What, Do: a.Do})
+			known = true
 		}
 	}
+	if command, ok := errors.AsType[*CommandError](failed); ok && !known && command.Setting != "" {
+		rec.emit(report.Advised{
+			Lack: worker.Lack{Kind: LackCommand, Name: command.Line}, What: "a command of " + command.Setting + " failed",
+			Do: fmt.Sprintf("mend what it says above, or write another one to %s in %s: `shardyard init` writes those that were tried", command.Setting, desk.Config),
+		})
+	}
 }
+
+// LackCommand is the kind of a command of the config that did not succeed.
+const LackCommand worker.LackKind = "command"
 
 // LackSetting is the kind of what the project's CI system sets and this run did not.
 const LackSetting worker.LackKind = "setting"

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -50,7 +51,7 @@ func (b *builder) setup(ctx context.Context, s Step, files map[string][]byte) er
 	if err := b.make(ctx); err != nil {
 		return err
 	}
-	if err := b.commands(ctx, dir, s.Commands); err != nil {
+	if err := b.commands(ctx, dir, "setup", s.Commands); err != nil {
 		return err
 	}
 	return b.ensure(ctx, dir, s.Ensure)
@@ -58,7 +59,7 @@ func (b *builder) setup(ctx context.Context, s Step, files map[string][]byte) er
 
 func (b *builder) prepare(ctx context.Context, s Step) error {
 	dir := path.Join(b.layout.Source, b.sub)
-	if err := b.commands(ctx, dir, s.Commands); err != nil {
+	if err := b.commands(ctx, dir, "prepare", s.Commands); err != nil {
 		return err
 	}
 	return b.ensure(ctx, dir, s.Ensure)
@@ -152,11 +153,25 @@ func (b *builder) ensure(ctx context.Context, dir string, packages []string) err
 	return nil
 }
 
-func (b *builder) commands(ctx context.Context, dir string, commands []string) error {
+// A CommandError is a command of a builder that ran and did not succeed.
+type CommandError struct {
+	Line string
+	// Setting of the config that lists it, "setup" or "prepare"; "" for one of the toolchain.
+	Setting string
+	how     string
+}
+
+func (e *CommandError) Error() string { return fmt.Sprintf("`%s` %s", e.Line, e.how) }
+
+// commands runs those that a setting of the config lists.
+func (b *builder) commands(ctx context.Context, dir, setting string, commands []string) error {
 	b.env[notesFile] = path.Join(b.layout.Temp, "notes")
 	for _, c := range commands {
 		b.does("$ " + c)
 		if err := b.shell(ctx, dir, c); err != nil {
+			if failed, ok := errors.AsType[*CommandError](err); ok {
+				failed.Setting = setting
+			}
 			return err
 		}
 	}
@@ -220,7 +235,7 @@ func (b *builder) shell(ctx context.Context, dir, line string) error {
 	case exited.Error != "":
 		return fmt.Errorf("run `%s`: %s", line, exited.Error)
 	case exited.Code != 0:
-		return fmt.Errorf("`%s` ended with exit status %d after %s%s", line, exited.Code, time.Since(began).Round(time.Millisecond), tail)
+		return &CommandError{Line: line, how: fmt.Sprintf("ended with exit status %d after %s%s", exited.Code, time.Since(began).Round(time.Millisecond), tail)}
 	}
 	return nil
 }

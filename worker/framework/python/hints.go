@@ -68,7 +68,11 @@ func (p *Project) tools() []func(*pyproject) hint {
 // version of a framework; and all that it has, where a group for development does not
 // name the runner.
 func (p *Project) hint(f *pyproject) hint {
-	if h, whole := p.grouped(f); !h.empty() {
+	h, whole := p.grouped(f)
+	if h.empty() {
+		h, whole = p.known(f, p.legacyExtras()), true
+	}
+	if !h.empty() {
 		for _, look := range p.tools() {
 			more := p.known(f, look(f))
 			more.packages = slices.DeleteFunc(more.packages, func(line string) bool { return PackageName(line) == line && SameName(f.listed(h), line) })
@@ -78,7 +82,7 @@ func (p *Project) hint(f *pyproject) hint {
 		}
 		return h
 	}
-	places := []func(*pyproject) hint{p.legacyExtras, p.poetryTables, p.toolTables}
+	places := []func(*pyproject) hint{p.poetryTables, p.toolTables}
 	for _, look := range append(append(places, p.tools()...), p.testsRequire) {
 		if h := look(f); !h.empty() {
 			return p.known(f, h)
@@ -155,7 +159,7 @@ func (f *pyproject) listed(h hint) (names []string) {
 }
 
 // legacyExtras returns the extra for tests in setup.cfg or setup.py.
-func (p *Project) legacyExtras(*pyproject) hint {
+func (p *Project) legacyExtras() hint {
 	cfg := ParseINI(p.Read("setup.cfg"))
 	extras := cfg["options.extras_require"]
 	if name, _ := choose(func(n string) bool { _, ok := extras[n]; return ok }); name != "" {
