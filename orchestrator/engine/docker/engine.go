@@ -58,6 +58,8 @@ type Engine struct {
 	mu       sync.Mutex
 	networks []string // made for runs
 
+	digesting sync.WaitGroup // environments that are read behind their sealing
+
 	once struct { // done once per Engine and key
 		volumes     memo[struct{}]
 		images      memo[image]
@@ -167,6 +169,7 @@ func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 // Engine made: instances that were not removed are from then on for Sweep to
 // take.
 func (e *Engine) Close() error {
+	e.digesting.Wait()
 	return errors.Join(e.removeNetworks(), e.cli.Close(), e.lock.close())
 }
 

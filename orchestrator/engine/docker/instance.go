@@ -113,15 +113,15 @@ func (i *instance) Seal(ctx context.Context, key string, about cache.About) (eng
 		return "", fmt.Errorf("seal %s: its agent ended with status %d, and what it made may be incomplete; its stderr: %s", i.b.Name, exit.Code, i.Stderr())
 	}
 	labels, err := i.sealLabels(kind, about)
-	if err == nil && kind == kindSealed {
-		labels[labelDigest], err = i.e.digest(ctx, i.id)
-	}
 	if err != nil {
 		return "", fmt.Errorf("seal %s: %w", i.b.Name, err)
 	}
 	layer, err := i.e.commit(ctx, i.id, layerName(key), labels)
 	if err != nil {
 		return "", fmt.Errorf("seal %s: %w", i.b.Name, err)
+	}
+	if kind == kindSealed {
+		i.e.noteDigest(ctx, layer)
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()

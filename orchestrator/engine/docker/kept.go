@@ -96,6 +96,7 @@ func (s *sweeper) kept(name, created string, labels map[string]string) engine.Ke
 // Drop implements [engine.Keeper]. It leaves what the engine says is in use, and what
 // belongs to another LockDir, whose marks of use cannot be seen.
 func (e *Engine) Drop(ctx context.Context, things []engine.Kept) (dropped []engine.Kept, err error) {
+	e.digesting.Wait()
 	s := sweeper{e: e, lives: map[string]life{}, everyones: true}
 	if err := errors.Join(s.look(ctx), s.containers(ctx)); err != nil {
 		return nil, err
@@ -188,6 +189,7 @@ func (e *Engine) neededBy(d droppable, listed engine.Kept) (bool, error) {
 
 // ClearAll implements [engine.Keeper].
 func (e *Engine) ClearAll(ctx context.Context) error {
+	e.digesting.Wait()
 	if err := e.lock.alone(e.opts.Project); err != nil {
 		return err
 	}

@@ -30,7 +30,8 @@ const (
 	labelEnv = "dev.shardyard.env"
 	// labelAbout is what is said of a layer, as JSON.
 	labelAbout = "dev.shardyard.about"
-	// labelDigest is the digest of a sealed environment's manifest.
+	// labelDigest is the digest of the manifest of an environment that came from elsewhere;
+	// that of one that was sealed here is in a file (noteDigest).
 	labelDigest = "dev.shardyard.digest"
 	// labelHere is the LockDir that knows the state of a kept volume.
 	labelHere = "dev.shardyard.here"

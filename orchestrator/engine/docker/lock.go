@@ -223,9 +223,12 @@ func (e *Engine) getMark(name string) (m mark, used time.Time) {
 	return m, used
 }
 
-func (e *Engine) dropMark(name string) error {
-	if err := os.Remove(e.markFile(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+// dropMark forgets what LockDir knows about something that was removed.
+func (e *Engine) dropMark(name string) (err error) {
+	for _, file := range []string{e.markFile(name), e.digestFile(name)} {
+		if gone := os.Remove(file); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
 	}
-	return nil
+	return err
 }

@@ -173,7 +173,7 @@ func (e *Engine) adopt(ctx context.Context, image string, keyOf func(cache.About
 		if was := found.Labels[labelDigest]; was != "" && is != was {
 			return &cache.BundleError{Why: "the files of its environment are not those that were sealed"}
 		}
-		_, err = e.commit(ctx, id, layerName(keyOf(about)), labelsWith(found.Labels, labelsWith(e.kept(kindSealed), map[string]string{labelHere: e.here})))
+		_, err = e.commit(ctx, id, layerName(keyOf(about)), labelsWith(found.Labels, labelsWith(e.kept(kindSealed), map[string]string{labelHere: e.here, labelDigest: is})))
 		return err
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -46,6 +47,21 @@ func TestRegistry(t *testing.T) {
 	}
 	w := start(t, e, engine.Spec{Name: "worker-1", Role: engine.Worker, Base: base, Layer: layer, Tree: mustLoad(t, e, "tree"), TreeName: "project"})
 	w.expect("tool", `cat "$ENV_DIR/tool"`)
+
+	// The digest of what was sealed here is noted behind the sealing, that of what was pulled is with it.
+	sound := func(layer engine.Layer, want bool) {
+		t.Helper()
+		if damage, known, err := e.Verify(ctx, cache.Kept{Name: string(layer), Kind: kindSealed}); len(damage) > 0 || known != want || err != nil {
+			t.Errorf("%s: damage %v, known %t, %v", layer, damage, known, err)
+		}
+	}
+	sound(layer, true)
+	sealed := engine.Layer(layerName(key))
+	sound(sealed, true)
+	if err := os.Rename(e.digestFile(string(sealed)), e.digestFile("else")); err != nil {
+		t.Fatal(err)
+	}
+	sound(sealed, false)
 
 	for _, wrong := range []string{"Not A Name", repository + ":tag"} {
 		if _, err := e.Pull(ctx, wrong, key, again, say); err == nil || !strings.Contains(err.Error(), "is not a repository of images: write") {

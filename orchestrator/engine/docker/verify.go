@@ -2,12 +2,17 @@ package docker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
 	imagetypes "github.com/docker/docker/api/types/image"
+	"github.com/moby/sys/atomicwriter"
 
 	"github.com/shardyard/shardyard/cache"
 )
@@ -29,6 +34,69 @@ func (e *Engine) digest(ctx context.Context, id string) (digest string, err erro
 	return m.Digest(), nil
 }
 
+// A digestNote is what LockDir knows of an environment's contents: a digest of its
+// manifest, of the image that had the name then.
+type digestNote struct {
+	Image  string `json:"image"`
+	Digest string `json:"digest"`
+}
+
+func (e *Engine) digestFile(name string) string {
+	return filepath.Join(e.opts.LockDir, "digest-"+hash(name))
+}
+
+// noteDigest reads an environment that was just sealed, while the run goes on with it, and
+// notes its digest. One whose reading came to no end, as when the run was killed, has no
+// digest, and cannot be verified.
+func (e *Engine) noteDigest(ctx context.Context, name string) {
+	e.digesting.Go(func() {
+		if err := e.readDigest(ctx, name); err != nil && ctx.Err() == nil {
+			e.log.Warn("no digest of the environment is noted: `cache verify` says nothing of it", "image", name, "error", err)
+		}
+	})
+}
+
+func (e *Engine) readDigest(ctx context.Context, name string) error {
+	found, err := e.inspect(ctx, name)
+	if err != nil {
+		return err
+	}
+	note := digestNote{Image: found.ID}
+	err = e.withIdle(ctx, found.ID, nil, func(id string) error {
+		note.Digest, err = e.digest(ctx, id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(note)
+	if err != nil {
+		return err
+	}
+	return atomicwriter.WriteFile(e.digestFile(name), text, 0o644)
+}
+
+// digestOf returns the digest that an environment had when it was kept; "" where none was
+// noted.
+func (e *Engine) digestOf(name string, found image) (string, error) {
+	if was := found.Labels[labelDigest]; was != "" {
+		return was, nil
+	}
+	e.digesting.Wait()
+	var note digestNote
+	text, err := os.ReadFile(e.digestFile(name))
+	if err == nil {
+		err = json.Unmarshal(text, &note)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read the digest of image %s: %w", name, err)
+	}
+	if note.Image != found.ID {
+		return "", nil
+	}
+	return note.Digest, nil
+}
+
 // Verify implements [cache.Verifier]. The environment of a sealed image is read whole;
 // what is mounted over it, and trees, are not.
 func (e *Engine) Verify(ctx context.Context, k cache.Kept) (damage []string, known bool, err error) {
@@ -42,9 +110,9 @@ func (e *Engine) Verify(ctx context.Context, k cache.Kept) (damage []string, kno
 	if err != nil {
 		return nil, false, err
 	}
-	was := found.Labels[labelDigest]
-	if was == "" {
-		return nil, false, nil // sealed by an earlier version
+	was, err := e.digestOf(k.Name, found)
+	if err != nil || was == "" {
+		return nil, false, err
 	}
 	err = e.withIdle(ctx, k.Name, nil, func(id string) error {
 		is, err := e.digest(ctx, id)
