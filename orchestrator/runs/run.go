@@ -116,13 +116,14 @@ func (r *Run) replay() (*report.Report, error) {
 		return nil, fmt.Errorf("read the run: %w", err)
 	}
 	rep := state.Report()
-	if !rep.Finished {
-		cut := report.Reason{Code: report.ReasonCutOff, Exit: report.ExitInfrastructure, Text: "the run was cut off"}
-		if rep.Exit == report.ExitGreen || rep.Exit == report.ExitEmpty {
-			rep.Exit, rep.Reasons = cut.Exit, nil
-		}
-		rep.Reasons = append(rep.Reasons, cut)
+	cut := report.Reason{Code: report.ReasonCutOff, Exit: report.ExitInfrastructure, Text: "the run was cut off"}
+	if rep.Finished {
+		cut.Text = "the run was cut off before " + Record + " was written"
 	}
+	if rep.Exit == report.ExitGreen || rep.Exit == report.ExitEmpty {
+		rep.Exit, rep.Reasons = cut.Exit, nil
+	}
+	rep.Reasons = append(rep.Reasons, cut)
 	return rep, nil
 }
 

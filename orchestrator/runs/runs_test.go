@@ -145,8 +145,28 @@ func TestReadersNeverFindNothing(t *testing.T) {
 // TestACutOffRunIsNeverGreen reads a run that has no run.json, whose log ends
 // in the middle of a line.
 func TestACutOffRunIsNeverGreen(t *testing.T) {
-	s := runs.Of(t.TempDir())
-	r, err := s.Make("20260101")
+	for at, last := range map[string]report.Body{
+		"in a line":                     nil,
+		"before the record":             report.RunFinished{},
+		"before the record of no tests": report.RunFinished{Exit: report.ExitEmpty},
+	} {
+		t.Run(at, func(t *testing.T) {
+			r := cutOff(t, last)
+			rep, err := r.Read()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rep.Totals.Passed != 1 || rep.Exit != report.ExitInfrastructure || rep.Reasons[0].Code != report.ReasonCutOff {
+				t.Errorf("passed %d, exit %d %v", rep.Totals.Passed, rep.Exit, rep.Reasons)
+			}
+		})
+	}
+}
+
+// cutOff makes a run without a record: its log ends with an event, or within one.
+func cutOff(t *testing.T, last report.Body) *runs.Run {
+	t.Helper()
+	r, err := runs.Of(t.TempDir()).Make("20260101")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,33 +175,29 @@ func TestACutOffRunIsNeverGreen(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := report.NewWriter(f)
-	for i, body := range []report.Body{
+	bodies := []report.Body{
 		report.RunStarted{Run: "20260101"},
 		report.Discovered{Tests: 1},
 		report.TestFinished{Worker: 1, Test: "a", Attempt: 1, Outcome: worker.Passed},
 		report.Judged{Test: "a", Verdict: report.VerdictOf(worker.Passed), Attempts: 1},
-	} {
+	}
+	if last != nil {
+		bodies = append(bodies, last)
+	}
+	for i, body := range bodies {
 		if err := log.Write(report.Event{Seq: int64(i + 1), Body: body}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := log.Close(); err != nil {
+	err = log.Flush()
+	if last == nil {
+		_, writeErr := f.WriteString(`{"seq":5,"ty`)
+		err = errors.Join(err, writeErr)
+	}
+	if err := errors.Join(err, log.Close()); err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(r.Path(runs.Log))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(r.Path(runs.Log), append(data, `{"seq":5,"ty`...), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	rep, err := r.Read()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if rep.Totals.Passed != 1 || rep.Exit != report.ExitInfrastructure {
-		t.Errorf("passed %d, exit %d %v", rep.Totals.Passed, rep.Exit, rep.Reasons)
-	}
+	return r
 }
 
 func TestMakeKeepsResultsOutOfGit(t *testing.T) {
