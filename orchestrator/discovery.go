@@ -33,11 +33,7 @@ func Discover(ctx context.Context, req Request, deps Deps) (*Discovery, *report.
 	if err != nil {
 		rec.fault(ctx, err)
 	}
-	rep, err := rec.end(rec.finished())
-	if err != nil {
-		return nil, rep, err
-	}
-	return found, rep, nil
+	return found, rec.end(rec.finished()), nil
 }
 
 // discover returns nil when the suite could not be collected.

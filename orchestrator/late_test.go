@@ -141,3 +141,20 @@ func TestALogThatCannotBeWritten(t *testing.T) {
 	}
 	x.leftNothing(t)
 }
+
+// A log that cannot be brought to the disk makes the run not green, in its record
+// too. Of /dev/null nothing can.
+func TestALogThatCannotBeBroughtToTheDisk(t *testing.T) {
+	if _, err := os.Stat("/dev/null"); err != nil {
+		needs.Lacks(t, "/dev/null", err)
+	}
+	x := newTrial(t, two())
+	if err := os.Symlink("/dev/null", filepath.Join(x.req.Out, "events.jsonl")); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) { x.run(t, nil) })
+	x.ends(t, report.ExitInfrastructure, green)
+	if text := x.rep.Reasons[0].Text; !strings.HasPrefix(text, "write events.jsonl: sync ") {
+		t.Errorf("the reason is %q", text)
+	}
+}

@@ -105,14 +105,16 @@ func (c *recorder) finished() report.RunFinished {
 	return report.RunFinished{Exit: exit, Reasons: reasons, Duration: report.Duration(c.elapsed())}
 }
 
-// end closes the log. The error is of its end: what else could not be written
-// is among the faults of the report.
-func (c *recorder) end(fin report.RunFinished) (*report.Report, error) {
+// end closes the log, and returns the report: that not all of the log could be
+// written is among its faults.
+func (c *recorder) end(fin report.RunFinished) *report.Report {
 	c.emit(fin)
-	if err := c.close(); err != nil && !c.full {
-		return c.state.Report(), fmt.Errorf("write events.jsonl: %w", err)
+	err := c.close()
+	rep := c.state.Report()
+	if err != nil && !c.full {
+		rep.Unwritten(fmt.Errorf("write events.jsonl: %w", err))
 	}
-	return c.state.Report(), nil
+	return rep
 }
 
 func (c *recorder) close() error {

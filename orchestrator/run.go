@@ -14,8 +14,8 @@ import (
 
 // Run runs one suite from its source to its verdict, and leaves results in
 // req.Out. The report is complete as far as the run got. Broken machinery is a fault
-// in the report, with its exit code; an error means only that the results could not
-// be written. When ctx ends, no more tests are handed out, running tests get a few
+// in the report, with its exit code; an error means only that the log could not be
+// begun. When ctx ends, no more tests are handed out, running tests get a few
 // seconds, and the report holds what is known. Nothing of the run is left behind.
 func Run(ctx context.Context, req Request, deps Deps) (*report.Report, error) {
 	rec, err := openLog(&req, deps)
@@ -35,7 +35,7 @@ func Run(ctx context.Context, req Request, deps Deps) (*report.Report, error) {
 	advise(deps, rec)
 	end := rec.finished()
 	learned.remember(context.WithoutCancel(ctx), rec, end)
-	return rec.end(end)
+	return rec.end(end), nil
 }
 
 // straight returns the straight line of a run: what each stage takes, and what it

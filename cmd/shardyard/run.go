@@ -192,11 +192,11 @@ func (f *runFlags) suite(ctx context.Context, p *project, name string, out io.Wr
 	}
 	rep, err = orchestrator.Run(ctx, req, deps)
 	stop()
-	if rep == nil {
+	if err != nil {
 		return nil, infraError{err}
 	}
 	addBefore(context.WithoutCancel(ctx), db, history.Key(req.ProjectID, req.Suite), rep, logger)
-	if err := errors.Join(err, results.Finish(rep)); err != nil { // the verdict is known all the same
+	if err := results.Finish(rep); err != nil { // the verdict is known all the same
 		rep.Unwritten(err)
 	}
 	if req.CI {
