@@ -69,6 +69,32 @@ func (p *Project) outside(file string, line int, place string) *framework.Unsupp
 	}
 }
 
+// oneEquals is a line of conda's, as `conda list --export` writes it: name=version=build.
+var oneEquals = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]*) *= *([^= ]+)(?:=[^= ]*)?$`)
+
+// misspelt is the refusal of a file of which some lines, from this one on, are read by no
+// installer; prepare has what installs the project.
+func (p *Project) misspelt(file string, first int, prepare []string) *framework.Unsupported {
+	var is, should []string
+	for _, line := range strings.Split(p.Read(file), "\n")[first:] {
+		if m := oneEquals.FindStringSubmatch(comment(strings.TrimSpace(line))); m != nil {
+			is, should = append(is, m[0]), append(should, m[1]+"=="+m[2])
+		}
+	}
+	config := []string{"setup:", `  - sed -E 's/^([A-Za-z0-9._-]+) *= *([^= ]+)(=[^ ]*)?/\1==\2/' ` + file + " | uv pip install -r -"}
+	if len(prepare) > 0 {
+		config = append(config, "prepare:")
+	}
+	for _, line := range prepare {
+		config = append(config, "  - "+line)
+	}
+	return &framework.Unsupported{
+		Tool: "a line that is no requirement", File: file, Line: first + 1,
+		Why:    fmt.Sprintf("pip and uv do not read %s: make it %s; or leave the file as it is", strings.Join(is, ", "), strings.Join(should, ", ")),
+		Config: append(config, "key: ["+file+"]"),
+	}
+}
+
 // elsewhere looks for dependencies outside of the source tree in what is installed.
 func (p *Project) elsewhere(f *pyproject, d *framework.Detected) {
 	if d.Unsupported != nil || d.Kind == "" {
@@ -80,6 +106,10 @@ func (p *Project) elsewhere(f *pyproject, d *framework.Detected) {
 			if m := findLinks.FindStringSubmatch(line); m != nil && !strings.Contains(m[1], "://") && p.beyond(m[1]) {
 				d.Notes = append(d.Notes, fmt.Sprintf("%s:%d looks for packages in %s, which lies outside of the source tree: containers do not see it, unless UV_FIND_LINKS or PIP_FIND_LINKS names it", file, i+1, m[1]))
 				continue
+			}
+			if oneEquals.MatchString(line) {
+				d.Unsupported = p.misspelt(file, i, d.Prepare)
+				return
 			}
 			place := namedPath(line)
 			if place == "" {
