@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/shardyard/shardyard/orchestrator/report"
 )
 
 // own is the engine of a lane that has a Docker engine to itself, which may be
@@ -160,11 +162,15 @@ func survives(r *round) {
 	switch rep := r.report(); {
 	case rep != nil:
 		r.ledger(rep, nil, true)
-		if want := r.deserved(rep); (r.code() != want || rep.Exit != want) && (rep.Totals.Discovered > 0 || r.code() != 3) {
+		want := r.deserved(rep)
+		if rep.Totals.Discovered == 0 {
+			want = report.ExitInfrastructure
+		}
+		if r.code() != want || rep.Exit != want {
 			r.fail("exit %d, in the record %d, want %d", r.code(), rep.Exit, want)
 		}
 		r.causes(rep)
-	case r.run != "" || r.code() != 3:
+	case r.run != "" || r.code() != report.ExitInfrastructure:
 		r.fail("there is no record of the run: exit %d", r.code())
 	}
 	isFinished(r)
