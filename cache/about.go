@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/shardyard/shardyard/worker/framework"
 )
 
 // An About is what a layer says of itself. Whoever makes it says it, and stores keep
@@ -15,6 +17,40 @@ type About struct {
 	Built time.Time `json:"built,omitzero"`
 	// Packages are what is installed, sorted by name, where the toolchain can list it.
 	Packages []Package `json:"packages,omitempty"`
+	// Synced is nil for a layer from which no other one may be made.
+	Synced *Synced `json:"synced,omitempty"`
+}
+
+// Synced says of an environment what it is made of, if its commands make one like it of
+// another that is there already: [framework.Sync].
+type Synced struct {
+	// Like is the same for environments that differ in nothing but what is locked.
+	Like     string                       `json:"like"`
+	Packages map[string]map[string]string `json:"packages"`
+	// Depth is how many environments it lies on, each of which may hide files of the others.
+	Depth int `json:"depth,omitempty"`
+}
+
+// maxDepth bounds that: engines have a limit, and what is hidden takes room.
+const maxDepth = 8
+
+// Synced returns what an environment is made of; nil if no other one may be made from it.
+func (e Environment) Synced() *Synced {
+	sync := framework.Syncs(e.Commands, e.Files)
+	if sync == nil {
+		return nil
+	}
+	e.Scope, e.Files = "", sync.Fixed
+	return &Synced{Like: EnvironmentKey(e), Packages: sync.Packages}
+}
+
+// From reports whether the environment may be made from an older one, and how many
+// packages are not as they are there.
+func (s *Synced) From(older *Synced) (differ int, ok bool) {
+	if s == nil || older == nil || s.Like != older.Like || older.Depth >= maxDepth {
+		return 0, false
+	}
+	return framework.Carries(older.Packages, s.Packages)
 }
 
 // A Package is one that was installed, in the version that was found then.

@@ -32,6 +32,7 @@ type builder struct {
 	runs   string            // the platform of programs: "linux/amd64"
 	sub    string            // the project's directory below the tree's root
 	env    map[string]string
+	begun  bool         // it begins with an older environment
 	say    func(string) // shows a line of output
 	does   func(string) // shows what is done from now on
 	note   func(report.Level, string, ...any)
@@ -53,6 +54,11 @@ func (b *builder) setup(ctx context.Context, s Step, files map[string][]byte) er
 	}
 	if err := b.commands(ctx, dir, "setup", s.Commands); err != nil {
 		return err
+	}
+	if b.begun && b.tools.Tidy != "" {
+		if err := b.shell(ctx, "/", b.fill.Replace(b.tools.Tidy)); err != nil {
+			return fmt.Errorf("tidy the environment: %w", err)
+		}
 	}
 	return b.ensure(ctx, dir, s.Ensure)
 }

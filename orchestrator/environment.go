@@ -47,15 +47,54 @@ func (i *installer) environment(ctx context.Context) (layer engine.Layer, err er
 	}
 	pinned, why := framework.Pins(files, slices.Concat(i.req.Setup.Commands, i.req.Prepare.Commands), slices.Concat(i.req.Setup.Ensure, i.req.Prepare.Ensure))
 	i.loose = why
+	var synced *cache.Synced
+	if pinned == framework.Locked {
+		synced = made.Synced()
+	}
 	layer, i.envKey, err = i.layer(ctx, layerStep{
 		name: "environment", registry: i.req.registry(), role: engine.Builder, generations: true, ages: i.req.Refresh.ages(pinned, why), anew: i.req.Refresh.Anew,
 		keys: func(s cache.Scope) []layerKey {
 			made.Scope = s
 			return []layerKey{{cache.EnvironmentKey(made), made.Parts()}}
 		},
-		build: func(ctx context.Context, b *builder) error { return b.setup(ctx, i.req.Setup, files) },
+		build:  func(ctx context.Context, b *builder) error { return b.setup(ctx, i.req.Setup, files) },
+		synced: synced,
 	})
+	if err == nil && synced != nil && i.trusted() && i.facts.latest(ctx, i.info.Name) != i.envKey {
+		err = i.facts.setLatest(ctx, i.info.Name, i.envKey)
+	}
 	return layer, err
+}
+
+func (i *installer) trusted() bool { return i.req.Scope != cache.Untrusted }
+
+// older finds the environment of the latest trusted run, if one that is made of packages
+// can be begun with it instead of with nothing. What an untrusted run has installed might have
+// written anything into its own.
+func (i *installer) older(ctx context.Context, synced *cache.Synced) (layer engine.Layer, said string, err error) {
+	key := i.facts.latest(ctx, i.info.Name)
+	if key == "" {
+		return "", "", nil
+	}
+	layer, ok, err := i.engine.Find(ctx, key)
+	var damaged *engine.DamagedError
+	if errors.As(err, &damaged) {
+		i.rec.note(report.Warning, "%s; the environment is made without it", damaged.Error())
+		return "", "", nil
+	}
+	if err != nil || !ok {
+		return "", "", err
+	}
+	about, err := i.engine.About(ctx, layer)
+	if err != nil {
+		return "", "", err
+	}
+	differ, ok := synced.From(about.Synced)
+	if !ok {
+		return "", "", nil
+	}
+	synced.Depth = about.Synced.Depth + 1
+	return layer, fmt.Sprintf("begun with the one before, of which %s", report.Count(differ, "package differs", "packages differ")), nil
 }
 
 // prepared returns the layer in which the project itself is installed: one of this
@@ -102,7 +141,10 @@ type layerStep struct {
 	role     engine.Role
 	from     engine.Layer
 	tree     engine.Tree
-	build    func(context.Context, *builder) error
+	// synced is what an environment is made of that may be begun with an older one; nil
+	// for others.
+	synced *cache.Synced
+	build  func(context.Context, *builder) error
 	// holds reports whether a layer may have its widest key, by what was written into
 	// the tree. Nil where there is only one.
 	holds func(worker.Changed) bool
@@ -118,6 +160,7 @@ type layerKey struct {
 func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer, key string, err error) {
 	var keys, own []layerKey
 	var outdated string // why what there is will not do
+	var begun string    // with what it was begun, if not with nothing
 	for _, scope := range i.req.Scope.Reads() {
 		own = s.keys(scope)
 		keys = append(keys, own...)
@@ -131,6 +174,9 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 		}
 		if !step.cached {
 			step.detail = cmp.Or(outdated, under.parts.Why(before))
+			if begun != "" {
+				step.detail += "; " + begun
+			}
 		}
 		took := i.rec.elapsed() - step.began
 		if step.cached {
@@ -194,6 +240,11 @@ func (i *installer) layer(ctx context.Context, s layerStep) (layer engine.Layer,
 	if s.ages.most > 0 || s.anew {
 		own = []layerKey{{cache.Generation(own[0].name, i.rec.now()), own[0].parts}}
 	}
+	if !s.anew && s.synced != nil {
+		if s.from, begun, err = i.older(ctx, s.synced); err != nil {
+			return "", under.name, err
+		}
+	}
 	layer, under, err = i.build(ctx, s, own, step)
 	return layer, under.name, err
 }
@@ -256,6 +307,7 @@ func (i *installer) build(ctx context.Context, s layerStep, keys []layerKey, ste
 	b := &builder{
 		client: p.client, layout: p.layout, base: i.base, tools: tools, fill: fill(tools, i.base, p.layout), runs: i.info.Platform, sub: i.src.Sub,
 		env: i.req.Builder.environ(tools, i.base, p.layout), say: step.say, does: step.does, note: i.rec.note,
+		begun: s.synced != nil && s.from != "",
 	}
 	if why := i.req.Builder.Why; len(why) > 0 {
 		step.say("builders get " + strings.Join(why, "; "))
@@ -273,6 +325,9 @@ func (i *installer) build(ctx context.Context, s layerStep, keys []layerKey, ste
 		}
 	}
 	about := cache.About{Built: i.rec.now().UTC().Truncate(time.Second)}
+	if i.trusted() {
+		about.Synced = s.synced
+	}
 	if about.Packages, err = b.packages(ctx); err != nil {
 		return "", under, err
 	}

@@ -28,6 +28,9 @@ const (
 	// factParts, with an engine and a step behind it, is what the key of the layer that
 	// was used last is made of: cache.Parts.
 	factParts = "parts "
+	// factLatest, with an engine behind it, is the key of the environment that a trusted run
+	// used last.
+	factLatest = "latest "
 )
 
 // facts reads and writes a suite's facts in the history. Without a history there are
@@ -138,6 +141,19 @@ func (f facts) parts(ctx context.Context, engine, step string) cache.Parts {
 
 func (f facts) setParts(ctx context.Context, engine, step string, p cache.Parts) error {
 	return f.remember(ctx, factParts+engine+" "+step, p)
+}
+
+// latest returns the key of the environment that a trusted run of the suite last used on
+// an engine; "" when that is not known.
+func (f facts) latest(ctx context.Context, engine string) (key string) {
+	if ok, err := f.recall(ctx, factLatest+engine, &key); err != nil || !ok {
+		return ""
+	}
+	return key
+}
+
+func (f facts) setLatest(ctx context.Context, engine, key string) error {
+	return f.remember(ctx, factLatest+engine, key)
 }
 
 // together returns the files that depend on the order of their tests. Without them

@@ -191,7 +191,11 @@ func (p *fakePlace) Seal(_ context.Context, key string, about cache.About) (engi
 	if p.engine.layers == nil {
 		p.engine.layers = map[string]engine.Layer{}
 	}
-	p.engine.layers[key] = engine.Layer("layer-" + p.name)
+	layer := engine.Layer("layer-" + p.name)
+	for _, taken := p.engine.abouts[layer]; taken; _, taken = p.engine.abouts[layer] {
+		layer += "+"
+	}
+	p.engine.layers[key] = layer
 	if p.engine.abouts == nil {
 		p.engine.abouts = map[engine.Layer]cache.About{}
 	}

@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/shardyard/shardyard/cache"
 	"github.com/shardyard/shardyard/orchestrator/engine"
 	"github.com/shardyard/shardyard/orchestrator/history"
 	"github.com/shardyard/shardyard/orchestrator/plan"
@@ -26,7 +28,7 @@ import (
 const interpreter = `#!/bin/sh
 case "$1 $2" in
 "-m venv") for dir; do :; done; mkdir -p "$dir/bin" && cp "$0" "$dir/bin/python" ;;
-"-m ensurepip") ;;
+"-m ensurepip" | "-I -c") ;;
 "-m pip") printf '#!/bin/sh\necho "uv $*"\n' > "$(dirname "$0")/uv" && chmod +x "$(dirname "$0")/uv" ;;
 *) exit 1 ;;
 esac
@@ -94,6 +96,44 @@ func TestLayersAreBuiltOnce(t *testing.T) {
 	for _, s := range x.rep.Steps {
 		if (s.Name == "environment" || s.Name == "prepare") && !s.Cached {
 			t.Errorf("%s is built again", s.Name)
+		}
+	}
+}
+
+// An environment that uv syncs begins with the one that a trusted run used last, and with
+// no other.
+func TestASyncedEnvironmentBeginsWithTheOneBefore(t *testing.T) {
+	layers, abouts, facts := map[string]engine.Layer{}, map[engine.Layer]cache.About{}, map[string]string{}
+	for _, turn := range []struct {
+		scope   cache.Scope
+		version string
+		anew    bool
+		want    engine.Layer // that the builder begins with
+	}{
+		{version: "1"},
+		{version: "2", want: "layer-builder"},
+		{version: "3", scope: cache.Untrusted, want: "layer-builder+"},
+		{version: "4", scope: cache.Untrusted, want: "layer-builder+"},
+		{version: "5", want: "layer-builder+"},
+		{version: "5", anew: true},
+	} {
+		x := try(t, two(), func(x *trial) {
+			x.withPython(t)
+			x.engine.layers, x.engine.abouts, x.deps.History = layers, abouts, &fakeHistory{facts: facts}
+			lock := "version = 1\n\n[[package]]\nname = \"a\"\nversion = \"" + turn.version + "\"\nsource = { registry = \"https://x\" }\n"
+			if err := os.WriteFile(filepath.Join(x.req.Project, "uv.lock"), []byte(lock), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			x.req.Scope, x.req.Refresh.Anew = turn.scope, turn.anew
+			x.req.Setup = Step{Commands: []string{"uv sync --frozen"}, Key: []string{"uv.lock"}}
+		})
+		x.ends(t, report.ExitGreen, green)
+		if got := x.engine.specs[0]; got.Role != engine.Builder || got.Layer != turn.want {
+			t.Errorf("%+v: a %s begins with %q", turn, got.Role, got.Layer)
+		}
+		why := x.rep.Steps[slices.IndexFunc(x.rep.Steps, func(s report.Step) bool { return s.Name == "environment" })].Detail
+		if begun := strings.HasSuffix(why, "; begun with the one before, of which 1 package differs"); begun != (turn.want != "") {
+			t.Errorf("%+v: it says %q", turn, why)
 		}
 	}
 }

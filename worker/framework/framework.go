@@ -165,6 +165,9 @@ type Toolchain struct {
 	// List prints what is installed, a line each: its name and its version. "" where
 	// that cannot be told.
 	List string `json:"list,omitempty"`
+	// Tidy removes what commands that sync leave of packages that are gone. "" where they
+	// leave nothing.
+	Tidy string `json:"tidy,omitempty"`
 	// Own is the program of the environment: "{env}/bin/python".
 	Own string `json:"own,omitempty"`
 	// Path are directories that come first on PATH where there is an

@@ -206,8 +206,13 @@ func convert(b blueprint) (*container.Config, *container.HostConfig) {
 	return config, host
 }
 
-// handOver gives what root made to the workers' user.
-const handOver = `for d in ` + envDir + " " + homeDir + `; do [ ! -e "$d" ] || chown -Rh "$OWNER" "$d" || s=1; done
+// handOver gives what root made to the workers' user, and touches nothing else: a file of
+// the layer beneath would be copied.
+const handOver = `for d in ` + envDir + " " + homeDir + `; do
+[ -e "$d" ] || continue
+if command -v find >/dev/null; then find "$d" \( ! -user "${OWNER%:*}" -o ! -group "${OWNER#*:}" \) -exec chown -h "$OWNER" {} + || s=1
+else chown -Rh "$OWNER" "$d" || s=1; fi
+done
 `
 
 // openUp lets others write over what this user has put into the package cache: each does so

@@ -18,6 +18,7 @@ func Toolchain(version string) framework.Toolchain {
 		Installed: `{env}/bin/python -c 'import importlib.metadata as m; m.version("{package}")' 2>/dev/null`,
 		Install:   "uv pip install {package}",
 		List:      `{env}/bin/python -c 'import importlib.metadata as m; [print(d.metadata["Name"], d.version) for d in m.distributions()]'`,
+		Tidy:      tidy,
 		Query:     []string{"-c", "import importlib.metadata as m; print(m.version('{package}'))"},
 		Advice:    "{program} -m pip install {package}",
 		Own:       "{env}/bin/python",
@@ -60,6 +61,16 @@ mkdir -p {tools} && cp {cache}/tools/bin/uv {tools}/uv`
 const makeVenv = `{program} -m venv --without-pip {env} && ` + bundled + `
 case $(ls "$wheels") in *setuptools-*) set -- pip setuptools ;; *) set -- pip ;; esac
 [ -n "$wheels" ] && UV_COMPILE_BYTECODE=0 uv pip install --quiet --offline --no-index --find-links "$wheels" "$@" || {env}/bin/python -m ensurepip --upgrade --default-pip`
+
+// tidy removes bytecode without sources: uv leaves that of modules that lay beside others.
+const tidy = `{env}/bin/python -I -c 'import importlib.util, os, sys
+for folder, _, files in os.walk(sys.prefix):
+    if os.path.basename(folder) == "__pycache__":
+        for file in (os.path.join(folder, f) for f in files if f.count(".") > 1 and f.endswith(".pyc")):
+            if not os.path.exists(importlib.util.source_from_cache(file)):
+                os.remove(file)
+        if not os.listdir(folder):
+            os.rmdir(folder)'`
 
 // image returns the name of the official image with a version; "" is the newest.
 func image(version string) string {
