@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/shardyard/shardyard/orchestrator/census"
 	"github.com/shardyard/shardyard/orchestrator/plan"
 )
 
@@ -43,11 +44,24 @@ func (r *Request) collects(known *past, workers int) (full bool, why string) {
 		return true, "CI is set"
 	case took == 0 || wall == 0:
 		return true, "what that costs is not known yet"
-	case took < time.Duration(little*float64(wall)):
+	case !worthSaving(took, wall):
 		return true, cost
 	default:
 		return false, cost
 	}
+}
+
+// worthSaving reports whether it takes so long to collect everything that workers
+// might leave it.
+func worthSaving(collecting, wall time.Duration) bool {
+	return collecting >= time.Duration(little*float64(wall))
+}
+
+// foresees reports whether the run, which collects everything, is to find out how much
+// would run again if the next one did not.
+func (r *Request) foresees(known *past, workers int) bool {
+	unknown := known.collecting == 0 || known.wall(r, workers) == 0
+	return r.Session.Lazy && r.Collection == Adaptive && !r.CI && workers > 1 && unknown && known.trust == census.Trust{}
 }
 
 // wall returns the predicted wall clock; 0 when nothing predicts it.

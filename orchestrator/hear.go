@@ -151,6 +151,9 @@ func (l *loop) ended(m *member) {
 		l.unexplained = append(l.unexplained, closed)
 	}
 	l.emit(closed)
+	for _, file := range m.closed.Suspects {
+		l.suspects[file] = true
+	}
 	if l.workers == 1 {
 		return // it saw the whole
 	}

@@ -64,6 +64,9 @@ type loop struct {
 	spoolNoted bool            // the user knows that reports cannot be kept
 	missing    []missing       // files of workers
 	noted      map[string]bool // what sessions said to the user at their end
+	// Files whose tests would have had to run again had not everything been collected,
+	// where a run foresees that.
+	suspects map[string]bool
 	// Ends of sessions that no test explains.
 	unexplained []report.WorkerClosed
 	together    []string            // files that depend on the order of their tests
@@ -84,7 +87,7 @@ func newLoop(ctx context.Context, req *Request, deps Deps, rec *recorder, at *si
 	l := &loop{
 		recorder: rec, req: req, log: deps.Logger, site: at, past: known, dir: dir, workers: again.fleet(fleet(req, at.info, &known, rec), known.hinted), starts: engine.NewQueue(at.info.Starts),
 		compiled: newCompiled(req, deps, at, dir.scratch()), finish: newFinisher(at, "finisher"), inbox: make(chan message, 64), members: map[dispatch.WorkerID]*member{},
-		ran: newAttempts(), carried: again, noted: map[string]bool{}, together: slices.Clone(known.together),
+		ran: newAttempts(), carried: again, noted: map[string]bool{}, suspects: map[string]bool{}, together: slices.Clone(known.together),
 	}
 	full, _ := req.collects(&known, l.workers)
 	if n := known.trust.Rest; n > 0 && !full {

@@ -265,6 +265,42 @@ func TestAnInterruptGivesTestsThreeSeconds(t *testing.T) {
 	x.ends(t, report.ExitTerminated, "a1 not-run, a2 not-run, b1 not-run, b2 not-run")
 }
 
+func TestAFirstRunForeseesWhatLazinessWouldRepeat(t *testing.T) {
+	for name, c := range map[string]struct {
+		suspects []string
+		edit     func(*Request)
+		want     string
+	}{
+		"all":       {[]string{"a.py", "b.py"}, func(*Request) {}, `{"doubts":2,"rest":10}`},
+		"none":      {nil, func(*Request) {}, ""},
+		"not asked": {[]string{"a.py", "b.py"}, func(r *Request) { r.CI = true }, ""},
+		"asked for": {[]string{"a.py", "b.py"}, func(r *Request) { r.Collection = Full }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, s, foresee := &fakeHistory{facts: map[string]string{}}, two(), false
+			s.collect = time.Second
+			for _, id := range []worker.TestID{"a1", "a2", "b1", "b2"} {
+				s.on(id, fate{took: 2 * time.Second})
+			}
+			s.began = func(o worker.Open) { foresee = o.Foresee }
+			s.closing = func(string) (e worker.Exit) {
+				if foresee {
+					e.Suspects = c.suspects
+				}
+				return e
+			}
+			x := try(t, s, func(x *trial) {
+				x.deps.History, x.req.Collection = h, Adaptive
+				c.edit(&x.req)
+			})
+			x.ends(t, report.ExitGreen, green)
+			if h.facts[factTrust] != c.want {
+				t.Errorf("later runs trust %s, want %s", h.facts[factTrust], c.want)
+			}
+		})
+	}
+}
+
 func TestTheRunHasATimeLimit(t *testing.T) {
 	s := two()
 	s.on("a2", fate{took: time.Hour})

@@ -64,9 +64,12 @@ func (l *loop) close(ctx context.Context) {
 		l.emit(report.Fault{Kind: report.Infrastructure, Text: unended(l.hung)})
 	}
 	var disproved, reordered []dispatch.Result
-	var repeated time.Duration
+	var repeated, foreseen time.Duration
 	for _, res := range l.d.Results() {
 		repeated += res.Repeated()
+		if a, ok := res.Last(); ok && l.suspects[res.Test.File] {
+			foreseen += a.Setup + a.Call + a.Teardown
+		}
 		switch {
 		case l.census.Broken() != "":
 			l.emit(judged(res, l.census.Broken()))
@@ -79,6 +82,9 @@ func (l *loop) close(ctx context.Context) {
 	l.obey(ctx, nil, l.census.Disproved(disproved))
 	if l.req.Collection != Lazy { // who asks for it knows what it costs
 		l.obey(ctx, nil, l.census.Repeated(repeated, l.collected*time.Duration(l.workers-1)))
+	}
+	if worthSaving(l.collected, l.elapsed()) { // of the tests, the worker that collects everything keeps its share
+		l.census.Foreseen(foreseen*time.Duration(l.workers-1)/time.Duration(l.workers), l.collected*time.Duration(l.workers-1))
 	}
 	l.ordered(reordered)
 }

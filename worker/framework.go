@@ -58,8 +58,9 @@ type Exit struct {
 	Unexplained bool
 	Closing     string
 	Notes       []string
-	// Compiled is as in Closed.
+	// Compiled and Suspects are as in Closed.
 	Compiled string
+	Suspects []string
 }
 
 // A Stream is a session's queue of tests, and the way out for its events.

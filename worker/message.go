@@ -225,6 +225,8 @@ type Open struct {
 	// this session compiles. See CompiledSource.
 	Compiled string `json:"compiled,omitempty"`
 	Compile  bool   `json:"compile,omitempty"`
+	// Foresee asks a session that collects everything for Closed.Suspects.
+	Foresee bool `json:"foresee,omitempty"`
 	// Desk is where the user has the sources.
 	Desk Desk `json:"desk,omitzero"`
 }
@@ -459,6 +461,9 @@ type Closed struct {
 	// Compiled is the archive that Open.Compile asked for, absolute; "" when
 	// nothing was compiled that Open.Compiled did not have.
 	Compiled string `json:"compiled,omitempty"`
+	// Suspects are files of which a test ran, and whose tests' outcomes would have been
+	// suspect if they had been collected when the first was handed out.
+	Suspects []string `json:"suspects,omitempty"`
 	// PeakMemory is the most memory, in bytes, that one process of the worker
 	// has held; 0 is unknown.
 	PeakMemory int64 `json:"peak_memory,omitempty"`

@@ -76,6 +76,7 @@ func runSession(ctx context.Context, f Framework, open Open, q *queue) (Closed, 
 			missing = append(missing, exit.Missing)
 		}
 		closed.Code, closed.Stop, closed.Compiled = exit.Code, exit.Stop, exit.Compiled
+		closed.Suspects = exit.Suspects
 		closed.Unexplained, closed.Closing, closed.Notes = exit.Unexplained, exit.Closing, exit.Notes
 		if err != nil || ctx.Err() != nil || exit.Cause == "" || exit.Stop != "" {
 			return finish(err)

@@ -68,6 +68,15 @@ func (c *Census) Repeated(ran, collecting time.Duration) (r Ruling) {
 	return r
 }
 
+// Foreseen records, at the end of a run in which everything was collected, how long
+// tests took that would have had to be repeated otherwise, and how long it took to
+// collect what would have been left out. The next runs are spared the attempt.
+func (c *Census) Foreseen(ran, collecting time.Duration) {
+	if ran > collecting && !c.stopped && c.seen == Unseen {
+		c.seen = Costly
+	}
+}
+
 // disagreement returns a sentence on what the run has shown, and no more.
 func disagreement(res dispatch.Result) string {
 	failed := res.Attempts[0]

@@ -198,6 +198,19 @@ var lazyCollection = []sentence{
 		verdicts: "a1 passed, a2 passed, b1 passed, b2 passed",
 	},
 	{
+		text: "A first run, which collects everything, foresees that.",
+		cfg:  census.Config{Full: true},
+		script: `
+			hire 1
+			> full
+			foreseen 2 s of 25 s
+			observation
+			> unseen
+			foreseen 42 s of 25 s
+			observation
+			> costly`,
+	},
+	{
 		text: "Where it takes less, laziness pays.",
 		script: running + `
 			pass 2 b1
@@ -843,12 +856,16 @@ func (p *player) play(line string) {
 		}
 		p.obey(0, p.c.Disproved(list))
 		return
-	case "repeated":
+	case "repeated", "foreseen":
 		var ran, collecting int
 		if _, err := fmt.Sscanf(rest, "%d s of %d s", &ran, &collecting); err != nil {
 			p.t.Fatal(err)
 		}
-		p.obey(0, p.c.Repeated(time.Duration(ran)*time.Second, time.Duration(collecting)*time.Second))
+		if ran, collecting := time.Duration(ran)*time.Second, time.Duration(collecting)*time.Second; verb == "foreseen" {
+			p.c.Foreseen(ran, collecting)
+		} else {
+			p.obey(0, p.c.Repeated(ran, collecting))
+		}
 		return
 	case "observation":
 		s := p.c.Observation()

@@ -22,7 +22,7 @@ const (
 	Held    Observation = "held"    // what was tried lazily was the same
 	Doubted Observation = "doubted" // a failure was not confirmed
 	Refuted Observation = "refuted" // a list was another one, or lazy collection broke
-	Costly  Observation = "costly"  // it held, and what had to run again took longer than it saved
+	Costly  Observation = "costly"  // what had to run again took longer than it saved, or would have
 )
 
 const (

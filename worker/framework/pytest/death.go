@@ -43,7 +43,7 @@ func (t *track) follow(e *worker.Event) {
 func (s *session) recordDeath(exit *worker.Exit) {
 	if s.ending != nil {
 		exit.Code, exit.Stop, exit.Files = s.ending.Code, s.ending.Stop, s.ending.Files
-		exit.Unexplained, exit.Closing, exit.Notes = s.ending.Unexplained, s.ending.Closing, s.ending.Notes
+		exit.Unexplained, exit.Closing, exit.Notes, exit.Suspects = s.ending.Unexplained, s.ending.Closing, s.ending.Notes, s.ending.Suspects
 		if s.ending.Missing != nil {
 			exit.Missing = *s.ending.Missing
 		}

@@ -72,7 +72,8 @@ type ending struct {
 	Unexplained bool     `json:"unexplained"`
 	Closing     string   `json:"closing"`
 	Notes       []string `json:"notes"`
-	Sources     []string `json:"sources"` // that were imported, when they were asked for
+	Suspects    []string `json:"suspects"` // as in [worker.Exit]
+	Sources     []string `json:"sources"`  // that were imported, when they were asked for
 	// Lack is what kept pytest from starting.
 	Lack *worker.Lack `json:"lack"`
 }
@@ -87,6 +88,7 @@ type order struct {
 	Results string          `json:"results"`
 	Scratch string          `json:"scratch"` // private to this process
 	Sources bool            `json:"sources"` // asks for ending.Sources
+	Foresee bool            `json:"foresee"` // asks for ending.Suspects
 	Reason  string          `json:"reason"`  // why Mode is not Lazy, when that was asked for
 	// Env are variables that an interpreter which was started before was not given.
 	Env  map[string]string `json:"env,omitempty"`
@@ -97,7 +99,7 @@ type order struct {
 func newOrder(open worker.Open, options Options) order {
 	return order{
 		options: options,
-		Args:    append([]string{}, open.Args...), Mode: open.Mode, Options: worker.Raw(options), Results: open.Results, Sources: open.Compile, Desk: open.Desk,
+		Args:    append([]string{}, open.Args...), Mode: open.Mode, Options: worker.Raw(options), Results: open.Results, Sources: open.Compile, Foresee: open.Foresee, Desk: open.Desk,
 	}
 }
 

@@ -168,6 +168,10 @@ func TestSuspicion(t *testing.T) {
 			p := load(t, "shortlist", release)
 			all := inOrder(discovered(p.session(t, newFeed(), worker.Full, 0)))
 			slices.SortFunc(all, func(a, b worker.Ref) int { return strings.Compare(a.File, b.File) })
+			r := load(t, "shortlist", release).session(t, given(slices.Clone(all)), worker.Full, 0)
+			if want := []string{"test_c.py"}; !slices.Equal(r.exit.Suspects, want) { // no module is opened behind a change
+				t.Errorf("a session that has collected everything suspects %q, want %q", r.exit.Suspects, want)
+			}
 			for _, c := range []struct {
 				args []string
 				want []bool

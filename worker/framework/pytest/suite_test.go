@@ -125,8 +125,8 @@ func (p *project) session(t *testing.T, f *feed, mode worker.Mode, limit time.Du
 	open := worker.Open{
 		Framework: "pytest", Mode: mode, Dir: dir, Args: slices.Concat(p.args, args), Results: t.TempDir(),
 		Env:           map[string]string{"LOG": log, "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-		TestTimeoutMS: limit.Milliseconds(),
-		Options:       worker.Raw(Options{Python: p.python, Seed: p.seed}),
+		TestTimeoutMS: limit.Milliseconds(), Foresee: true,
+		Options: worker.Raw(Options{Python: p.python, Seed: p.seed}),
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()

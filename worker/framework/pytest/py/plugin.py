@@ -13,8 +13,11 @@ from .leave import settle
 from .logfile import LogFile
 from .settings import Settings
 from .stream import Loop
+from .suspicion import Foresight
 from .threads import await_threads, is_stray
 from .written import Opened
+
+MAX_SUSPECTS = 5_000  # files
 
 
 class Plugin:
@@ -26,6 +29,8 @@ class Plugin:
         self._settings = Settings(int(options.get("seed") or 0), order["scratch"])
         self._measured = options.get("coverage") is not None
         self._lazy = order["mode"] == "lazy"
+        self._foresees = bool(order.get("foresee"))
+        self._suspects = []
         self._reason = order.get("reason") or ""  # why not lazily, when that was asked for
         self._fixtures = xdist.announce()
         self._collection = None
@@ -55,7 +60,13 @@ class Plugin:
             self._end.failed(error)
         notes = self._notes + ([self._end.note()] if self._end.note() else [])
         said = dict(
-            self._wire.counts(), code=code, stop=self._stop, unexplained=self._unexplained(code), closing=self._end.heard, notes=notes
+            self._wire.counts(),
+            code=code,
+            stop=self._stop,
+            unexplained=self._unexplained(code),
+            closing=self._end.heard,
+            notes=notes,
+            suspects=self._suspects,
         )
         if self._lack is not None:
             said["lack"] = self._lack
@@ -161,6 +172,7 @@ class Plugin:
         self._notes += loops.prepare(session)
         session.config.pluginmanager.register(First(self), "shardyard-first")
         self._loop = Loop(session, self._wire, self._collection, self._gathering)
+        foresight = Foresight(session) if self._foresees and self._collection.mode == "full" else None
         try:
             self._loop.run()
         except session.Failed as failed:  # session.shouldfail: no test is to follow
@@ -170,6 +182,8 @@ class Plugin:
             # What hangs from here on hangs in no test.
             self._wire.send({"finishing": True})
         self._ran = True
+        if foresight is not None:
+            self._suspects = foresight.suspects(self._loop.files)[:MAX_SUSPECTS]
         await_threads(session.config, self._loop.threads)
         return True
 

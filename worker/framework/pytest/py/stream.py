@@ -45,6 +45,7 @@ class Loop:
         self._collection = collection
         self.attempt = None
         self.next = None
+        self.files = set()  # of which a test was run
 
     def run(self):
         _, leased = self.lease(wait=True)
@@ -93,6 +94,7 @@ class Loop:
     def _run(self, leased):
         session, item = self.session, leased.item
         self.next = Next(self, item)
+        self.files.add(leased.file)
         self.attempt = Attempt(self._wire, leased, self._collection.suspicion)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=self.next)
         added = self._gathering.added()

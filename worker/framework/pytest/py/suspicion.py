@@ -79,14 +79,28 @@ class Suspicion:
     def _is_suspect(self, path, changed):
         """Whether a file that was imported is a new one, or names what has changed."""
         try:
-            if _changed(path) > self._began:
-                return True
-            if not changed:
-                return False
-            with open(path, encoding="utf-8", errors="replace") as f:
-                return not changed.isdisjoint(_WORDS.findall(f.read()))
+            return _changed(path) > self._began or _names(path, changed)
         except OSError:
             return False
+
+
+class Foresight:
+    """Looks, in a session that has collected everything, at what would have been
+    suspect had it not. It looks once, at the end, so what was changed late counts
+    for all files that ran."""
+
+    def __init__(self, session):
+        self._root = str(session.config.rootpath)
+        self._start = _surroundings()
+        self._variables = Variables(vars(module) for _, module in own(self._root, sys.modules))
+
+    def suspects(self, files):
+        """Which of the files would have been collected under something else, or
+        name a variable that tests have changed."""
+        if _surroundings() != self._start:
+            return sorted(files)
+        changed = self._variables.changed()
+        return sorted(file for file in files if _names(os.path.join(self._root, file), changed))
 
 
 def own(root, names):
@@ -100,6 +114,17 @@ def own(root, names):
 
 def _is_own(root, path):
     return isinstance(path, str) and path.startswith(os.path.join(root, "")) and "site-packages" not in path
+
+
+def _names(path, changed):
+    """Whether a file names one of these variables; one that is gone names none."""
+    if not changed:
+        return False
+    try:
+        with open(path, encoding="utf-8", errors="replace") as f:
+            return not changed.isdisjoint(_WORDS.findall(f.read()))
+    except OSError:
+        return False
 
 
 def latest(root):
