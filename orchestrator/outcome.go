@@ -68,7 +68,7 @@ func (l *loop) close(ctx context.Context) {
 	for _, res := range l.d.Results() {
 		repeated += res.Repeated()
 		if a, ok := res.Last(); ok && l.suspects[res.Test.File] {
-			foreseen += a.Setup + a.Call + a.Teardown
+			foreseen += a.Total()
 		}
 		switch {
 		case l.census.Broken() != "":

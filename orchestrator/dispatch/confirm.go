@@ -16,7 +16,7 @@ import (
 func (d *Dispatcher) toConfirm(e *entry) time.Duration {
 	for _, a := range slices.Backward(e.attempts) {
 		if a.Outcome != "" && a.Void == "" {
-			return a.Setup + a.Call + a.Teardown
+			return a.Total()
 		}
 	}
 	return e.test.Estimate

@@ -52,6 +52,9 @@ type Attempt struct {
 	Void string
 }
 
+// Total returns how long the attempt took.
+func (a Attempt) Total() time.Duration { return a.Setup + a.Call + a.Teardown }
+
 // A Result is a test with its verdict and how it came about.
 type Result struct {
 	Test    plan.Test
@@ -218,7 +221,7 @@ func (d *Dispatcher) Remaining() int { return d.open }
 func (r Result) Repeated() (d time.Duration) {
 	for i, a := range r.Attempts {
 		if a.Tentative && !a.Outcome.Fails() && a.Void == "" && i < len(r.Attempts)-1 {
-			d += a.Setup + a.Call + a.Teardown
+			d += a.Total()
 		}
 	}
 	return d
