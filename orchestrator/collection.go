@@ -26,42 +26,40 @@ const (
 // everywhere may take.
 const little = 0.1
 
-// collects reports whether every worker collects the whole suite, and why, in
-// words that follow a colon; "" where there was no choice.
-func (r *Request) collects(known *past, workers int) (full bool, why string) {
-	took, wall := known.collecting, known.wall(r, workers)
-	cost := fmt.Sprintf("collecting takes %.1f s of a predicted %.1f s", took.Seconds(), wall.Seconds())
+// A manner is how the workers of a run find its tests.
+type manner struct {
+	full bool   // every worker collects the whole suite
+	why  string // in words that follow a colon; "" where there was no choice
+	// foresees: the run is to find out how much would run again if the next one did not
+	// collect everything.
+	foresees bool
+}
+
+// collects returns how the run's workers find its tests.
+func (r *Request) collects(known *past, workers int) manner {
 	switch {
 	case !r.Session.Lazy:
-		return true, ""
+		return manner{full: true}
 	case r.Collection == Full:
-		return true, "as asked"
+		return manner{full: true, why: "as asked"}
 	case known.trust.Rest > 0:
-		return false, "" // the census has it rest
+		return manner{} // the census has it rest
 	case r.Collection == Lazy:
-		return false, "as asked"
+		return manner{why: "as asked"}
 	case r.CI:
-		return true, "CI is set"
-	case took == 0 || wall == 0:
-		return true, "what that costs is not known yet"
-	case !worthSaving(took, wall):
-		return true, cost
-	default:
-		return false, cost
+		return manner{full: true, why: "CI is set"}
 	}
+	took, wall := known.collecting, known.wall(r, workers)
+	if took == 0 || wall == 0 {
+		return manner{full: true, why: "what that costs is not known yet", foresees: workers > 1 && known.trust == census.Trust{}}
+	}
+	return manner{full: !worthSaving(took, wall), why: fmt.Sprintf("collecting takes %.1f s of a predicted %.1f s", took.Seconds(), wall.Seconds())}
 }
 
 // worthSaving reports whether it takes so long to collect everything that workers
 // might leave it.
 func worthSaving(collecting, wall time.Duration) bool {
 	return collecting >= time.Duration(little*float64(wall))
-}
-
-// foresees reports whether the run, which collects everything, is to find out how much
-// would run again if the next one did not.
-func (r *Request) foresees(known *past, workers int) bool {
-	unknown := known.collecting == 0 || known.wall(r, workers) == 0
-	return r.Session.Lazy && r.Collection == Adaptive && !r.CI && workers > 1 && unknown && known.trust == census.Trust{}
 }
 
 // wall returns the predicted wall clock; 0 when nothing predicts it.
@@ -73,16 +71,15 @@ func (p *past) wall(r *Request, workers int) time.Duration {
 	return plan.Balance(p.hinted, params).Makespan + p.overhead
 }
 
-// collection returns how the run collects, as its header says it; "" where
-// there is nothing to say.
-func (r *Request) collection(known *past, workers int) string {
-	full, why := r.collects(known, workers)
+// says returns how so many workers collect, as the run's header says it; "" where there
+// is nothing to say.
+func (m manner) says(workers int) string {
 	switch {
-	case why == "" || workers == 1:
+	case m.why == "" || workers == 1:
 		return ""
-	case full:
-		return "every worker collects the whole suite: " + why
+	case m.full:
+		return "every worker collects the whole suite: " + m.why
 	default:
-		return "workers collect a file when they get a test of it: " + why
+		return "workers collect a file when they get a test of it: " + m.why
 	}
 }

@@ -48,11 +48,11 @@ func TestHowARunCollects(t *testing.T) {
 		"no choice":             {Request{Collection: Lazy}, known(time.Hour), "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			full, _ := c.req.collects(&c.past, 2)
-			if said := c.req.collection(&c.past, 2); full != c.full || said != c.want {
-				t.Errorf("full is %t, and the header says %q", full, said)
+			m := c.req.collects(&c.past, 2)
+			if said := m.says(2); m.full != c.full || said != c.want {
+				t.Errorf("full is %t, and the header says %q", m.full, said)
 			}
-			if said := c.req.collection(&c.past, 1); said != "" {
+			if said := c.req.collects(&c.past, 1).says(1); said != "" {
 				t.Errorf("of one worker, the header says %q", said)
 			}
 		})

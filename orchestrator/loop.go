@@ -39,6 +39,7 @@ type loop struct {
 	pool     *pool
 	carried  *carried
 	workers  int // how many were asked for
+	manner   manner
 	starts   *engine.Queue
 
 	d       *dispatch.Dispatcher
@@ -89,11 +90,11 @@ func newLoop(ctx context.Context, req *Request, deps Deps, rec *recorder, at *si
 		compiled: newCompiled(req, deps, at, dir.scratch()), finish: newFinisher(at, "finisher"), inbox: make(chan message, 64), members: map[dispatch.WorkerID]*member{},
 		ran: newAttempts(), carried: again, noted: map[string]bool{}, suspects: map[string]bool{}, together: slices.Clone(known.together),
 	}
-	full, _ := req.collects(&known, l.workers)
-	if n := known.trust.Rest; n > 0 && !full {
+	l.manner = req.collects(&known, l.workers)
+	if n := known.trust.Rest; n > 0 && !l.manner.full {
 		l.note(report.Info, "every worker collects the whole suite, in this run and %d more: earlier runs found that lazy collection may not be the same here, or costs more", n-1)
 	}
-	if said := req.collection(&known, l.workers); said != "" {
+	if said := l.manner.says(l.workers); said != "" {
 		l.note(report.Info, "%s", said)
 	}
 	l.pool = newPool(ctx, at, l.workers, deps.Logger)
@@ -143,9 +144,8 @@ func (l *loop) dispatch(ctx context.Context) *outcome {
 	// Workers outlive ctx for the grace period.
 	hard, kill := outliving(ctx)
 	defer kill()
-	full, _ := l.req.collects(&l.past, l.workers)
 	l.census = census.New(census.Config{
-		Full: full, Trust: l.past.trust, Hinted: l.hinted(), Estimate: l.past.tests, Only: l.discoverOnly,
+		Full: l.manner.full, Trust: l.past.trust, Hinted: l.hinted(), Estimate: l.past.tests, Only: l.discoverOnly,
 	})
 	l.hired = l.elapsed()
 	l.starting = l.step("start")

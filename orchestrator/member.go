@@ -144,7 +144,7 @@ func (l *loop) work(ctx context.Context, m *member, p *place) (d departure) {
 	session := l.site.open(m.mode, p.layout, int(m.id), l.workers)
 	l.pool.seen(session, p.layout)
 	session.Compiled, session.Compile = l.compiled.bring(ctx, p), l.compiled.key != "" && m.id == 1
-	session.Foresee = l.req.foresees(&l.past, l.workers)
+	session.Foresee = l.manner.foresees
 	since := worker.Moment()
 	if err := p.client.Send(worker.Request{Open: &session}); err != nil {
 		return departure{ending: p.autopsy(ctx, err)}
